@@ -1,0 +1,1 @@
+"""Everything that touches a live endpoint: plan, transport, chaos, observation, recording."""

@@ -1,0 +1,39 @@
+"""Our own failures, as a small hierarchy. The endpoint's failures are values (an Outcome in a record), never these.
+
+    SquallError                 anything a user can cause; its text is the one line they read
+    ├── UsageError              wrong command line or plan; exit code 2
+    │   └── PlanError           the plan: names the key, the value and the nearest right one
+    ├── RunDirectoryError       a run directory that is absent, foreign, of a newer version, or damaged; exit code 2
+    └── RunFailed               the run could not go on (unreachable endpoint, full disk); exit code 3
+
+`SquallError.exit_code` is what the command line ends with.
+"""
+
+PASS = 0
+FAIL = 1
+USAGE = 2
+UNFIT = 3
+
+
+class SquallError(Exception):
+    """A failure that ends in one clear line: what, where, and what to do."""
+
+    exit_code = USAGE
+
+
+class UsageError(SquallError):
+    """The command line asks for something that cannot be done."""
+
+
+class PlanError(UsageError):
+    """The plan is wrong; the text names the key, the value and what would be right."""
+
+
+class RunDirectoryError(SquallError):
+    """The directory is not a run that this version can read."""
+
+
+class RunFailed(SquallError):
+    """The run could not be made or could not go on; what was recorded is kept."""
+
+    exit_code = UNFIT

@@ -1,0 +1,220 @@
+"""The nouns of a run: operations, outcomes, signals, and the one fixed-width row that everything is computed from.
+
+Pure: no I/O, no clock, no third-party import but what the type checker needs. Times are integer nanoseconds
+on the monotonic clock; 0 in a time column means *absent*, never "at zero". The subtle thing: a row's columns
+mean different things by kind, and the table in `docs/run-directory.md` is the only description of that.
+"""
+
+from enum import IntEnum, IntFlag
+from struct import Struct
+from typing import NamedTuple
+
+FORMAT_VERSION = 1
+MAGIC = b"SQUALLRW"
+
+NO_ROOM = 0xFFFFFFFF
+NO_PEER = 0xFFFFFFFF
+
+
+class Kind(IntEnum):
+    """What a row is about."""
+
+    OPEN = 1
+    JOIN = 2
+    PUBLISH = 3
+    DELIVERY = 4
+    LEAVE = 5
+    CLOSE = 6
+    PROBE = 7
+    FAULT = 8
+    LIFT = 9
+    SEEN = 10
+    GONE = 11
+    POLL = 12
+    SAMPLE = 13
+    STRAY = 14
+    PING = 15
+
+
+class Outcome(IntEnum):
+    """How an operation ended; exactly one each. NONE is for rows that are not operations."""
+
+    NONE = 0
+    OK = 1
+    REJECTED = 2
+    CLOSED = 3
+    EXPIRED = 4
+    GARBLED = 5
+    ABANDONED = 6
+
+
+class Flag(IntFlag):
+    """Facts about a row that do not deserve a column.
+
+    EXACT and BOUNDED tell what `arrived` is (DESIGN decision 4): the kernel's stamp of this very message, or an
+    upper bound because a later message came with the same read. Neither: `arrived` equals `read`.
+    """
+
+    NONE = 0
+    EXACT = 1
+    BOUNDED = 2
+    BURST = 4
+    IMPLICIT = 8
+
+
+class Closer(IntEnum):
+    """Who ended a connection (the `peer` column of a CLOSE row)."""
+
+    US = 1
+    """We sent the first close frame, or gave the connection up on purpose."""
+    ENDPOINT = 2
+    """The endpoint sent the first close frame."""
+    FIN = 3
+    """End of stream with no close frame."""
+    RESET = 4
+    """The kernel reported ECONNRESET, EPIPE, ETIMEDOUT or alike (the errno is the code)."""
+    GARBLED = 5
+    """We failed the connection because of what the endpoint sent (the code is ours: 1002, 1007, 1009)."""
+
+
+class Fault(IntEnum):
+    """What we do to a client on purpose (the `code` column of FAULT and LIFT rows)."""
+
+    DROP_CLOSE = 1
+    DROP_FIN = 2
+    DROP_RESET = 3
+    DROP_HALF_OPEN = 4
+    DROP_STALL = 5
+    BURST = 6
+    MALFORMED = 7
+
+    @property
+    def is_drop(self) -> bool:
+        """Whether the fault takes a connection away, so that the endpoint should notice."""
+        return self <= Fault.DROP_STALL
+
+    @property
+    def label(self) -> str:
+        """The name used in plans and reports: `half-open`, `burst`, ..."""
+        return self.name.removeprefix("DROP_").lower().replace("_", "-")
+
+
+class Damage(IntEnum):
+    """What a malformed payload has wrong with it (the `peer` column of a PROBE row)."""
+
+    # breaks the action's schema
+    MISSING_KEY = 1
+    WRONG_TYPE = 2
+    EXTRA_KEY = 3
+    EMPTY_TEXT = 4
+    TOO_LONG = 5
+    BAD_ENUM = 6
+    TOO_DEEP = 7
+    NULL_VALUE = 8
+    NOT_AN_OBJECT = 9
+    # is not JSON at all
+    TRUNCATED = 20
+    NOT_JSON = 21
+    TRAILING_BYTES = 22
+    BARE_NAN = 23
+    BAD_ESCAPE = 24
+    UNQUOTED_KEY = 25
+    EMPTY_FRAME = 26
+
+    @property
+    def label(self) -> str:
+        """The name used in reports: `missing-key`, ..."""
+        return self.name.lower().replace("_", "-")
+
+
+class Gauge(IntEnum):
+    """What a SAMPLE row measures (its `code` column); the value is in `seq`, in the unit the name ends with."""
+
+    CPU_PERMILLE = 1
+    RESIDENT_BYTES = 2
+    OPEN_SESSIONS = 3
+    UNSENT_BYTES = 4
+    LOOP_LAG_NS = 5
+    CLOCK_STEP_NS = 6
+    LATE_ANSWERS = 7
+    DESCRIPTORS = 8
+
+
+# name, struct code, numpy dtype. 64 bytes, little-endian, no padding.
+COLUMNS: tuple[tuple[str, str, str], ...] = (
+    ("kind", "B", "u1"),
+    ("outcome", "B", "u1"),
+    ("flags", "H", "<u2"),
+    ("code", "i", "<i4"),
+    ("session", "I", "<u4"),
+    ("conn", "I", "<u4"),
+    ("room", "I", "<u4"),
+    ("peer", "I", "<u4"),
+    ("seq", "q", "<i8"),
+    ("due", "q", "<i8"),
+    ("sent", "q", "<i8"),
+    ("arrived", "q", "<i8"),
+    ("read", "q", "<i8"),
+)
+ROW = Struct("<" + "".join(code for _, code, _ in COLUMNS))
+DTYPE: list[tuple[str, str]] = [(name, dtype) for name, _, dtype in COLUMNS]
+ROW_BYTES = ROW.size
+
+# A shard begins with one header the size of a row, so that rows stay aligned.
+SHARD_HEADER = Struct("<8sII48x")
+
+
+class SignalKind(IntEnum):
+    """What a decoded frame says."""
+
+    ACK = 1
+    """An operation of ours was accepted (`id` names it)."""
+    DELIVERY = 2
+    """A message of some sender reached us (`id` is the sender's id of it)."""
+    ERROR = 3
+    """The endpoint refused something (`id` may be absent)."""
+    PONG = 4
+    """The answer to an application-level ping."""
+    OTHER = 5
+    """Understood, and of no interest (a welcome, a presence notice)."""
+    GARBLED = 6
+    """Not understood at all: not the dialect's protocol."""
+
+
+class Signal(NamedTuple):
+    """One past fact read off the wire by a dialect.
+
+    `id` is the correlation id as text (None where the frame has none), `room` the room's name as the endpoint
+    wrote it, `sender` the sender's name where the frame tells it, `code` the error's number (0 if none), `reason`
+    its text.
+    """
+
+    kind: SignalKind
+    id: str | None = None
+    room: str | None = None
+    sender: str | None = None
+    code: int = 0
+    reason: str = ""
+
+
+def message_id(nonce: str, session: int, seq: int) -> str:
+    """The correlation id of a message: which run, which session, its how-manieth."""
+    return f"{nonce}-{session}-{seq}"
+
+
+def parse_id(text: str, nonce: str) -> tuple[int, int] | None:
+    """Read (session, seq) out of an id that this run made; None for any other text.
+
+    >>> parse_id(message_id("k3", 7, 12), "k3")
+    (7, 12)
+    """
+    run, _, rest = text.partition("-")
+    session, _, seq = rest.partition("-")
+    if run != nonce or not (session.isdecimal() and seq.isdecimal()):
+        return None
+    return int(session), int(seq)
+
+
+def connection_key(nonce: str, session: int, conn: int) -> str:
+    """The name under which the endpoint may list one connection of ours (the `{key}` of a url or header)."""
+    return f"{nonce}-{session}-{conn}"

@@ -1,0 +1,1 @@
+"""From a run directory to figures, pictures and verdicts. Reads files, never a live run."""

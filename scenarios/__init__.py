@@ -1,0 +1,1 @@
+"""Scenarios: small RealtimeUsers, one file each, loaded by name from the plan."""

@@ -1,0 +1,77 @@
+"""What a dialect is: the pure mapping between our intents and the frames of one protocol.
+
+For dialects to implement and for sessions to use. It must not know sockets, clocks, or which dialects exist. The
+subtle thing: `decode` never raises, because what the endpoint sends is evidence, not our failure; what is not the
+protocol becomes one GARBLED signal.
+"""
+
+from typing import Literal, NamedTuple, Protocol
+
+from ..model import Signal, SignalKind
+
+REASON_CHARS = 200
+"""How much of an endpoint's text a signal keeps."""
+
+LARGEST_CODE = 2**31 - 1
+"""The `code` column of a record is a signed 32-bit number."""
+
+
+class Message(NamedTuple):
+    """All that a frame of ours may need to say.
+
+    `id` is the correlation id, `seq` the number in it, `room` the room's name, `sender` and `key` the names of the
+    client and of this connection, `session` the client's number, `timestamp_ms` wall-clock milliseconds.
+    """
+
+    id: str = ""
+    seq: int = 0
+    room: str = ""
+    text: str = ""
+    sender: str = ""
+    session: int = 0
+    key: str = ""
+    timestamp_ms: int = 0
+
+
+class Dialect(Protocol):
+    """One protocol. Stateless: one instance serves every session.
+
+    `acks` tells how a publish is confirmed: by a frame of its own, by the sender's own delivery, or not at all.
+    `joins`, `leaves` and `pings` tell whether the protocol has that intent; asking for an absent one raises
+    ValueError.
+    """
+
+    acks: Literal["frame", "delivery", "none"]
+    joins: bool
+    leaves: bool
+    pings: bool
+
+    def join(self, message: Message) -> bytes:
+        """The frame that asks to become a member of `message.room`."""
+        ...
+
+    def leave(self, message: Message) -> bytes:
+        """The frame that gives up membership of `message.room`."""
+        ...
+
+    def publish(self, message: Message) -> bytes:
+        """The frame that sends `message.text` to `message.room`."""
+        ...
+
+    def ping(self, message: Message) -> bytes:
+        """The frame of an application-level ping."""
+        ...
+
+    def decode(self, data: bytes) -> tuple[Signal, ...]:
+        """What one received frame says; never raises, never empty."""
+        ...
+
+
+def garbled(reason: str) -> tuple[Signal, ...]:
+    """The one signal for a frame that is not the protocol."""
+    return (Signal(SignalKind.GARBLED, reason=reason[:REASON_CHARS]),)
+
+
+def fitting_code(number: int) -> int:
+    """An error's number as a record can hold it: 0 (none) when it is beyond 32 bits."""
+    return number if -LARGEST_CODE <= number <= LARGEST_CODE else 0

@@ -1,0 +1,124 @@
+"""The reference endpoint's protocol: an envelope with an action, a requestId, a roomId and a payload.
+
+Client: joinRoom, leaveRoom, sendMessage, ping. Server: ack, message, pong, error. It must not know the reference
+endpoint's code: two ends that share a codec can agree on a mistake. The subtle thing: an API Gateway before the
+endpoint speaks for itself in frames with no action, `{"message":"Forbidden","connectionId":..,"requestId":..}`,
+whose requestId is the gateway's own and names no message of ours.
+"""
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from ..model import Signal, SignalKind
+from .dialect import REASON_CHARS, Message, fitting_code, garbled
+
+VERSION = "1.0"
+
+
+class _Text(Struct, gc=False):
+    text: str
+
+
+class _Nothing(Struct, gc=False):
+    pass
+
+
+class _Request(Struct, gc=False):
+    version: str
+    action: str
+    requestId: str
+    roomId: str
+    payload: _Text | _Nothing
+    timestamp: int
+
+
+class _Ping(Struct, gc=False):
+    version: str
+    action: str
+    requestId: str
+    payload: _Nothing
+    timestamp: int
+
+
+class _Payload(Struct, gc=False):
+    """Of a payload only what a signal holds; a delivery's text is skipped, not built."""
+
+    sender: str | None = None
+    code: int = 0
+    message: str = ""
+
+
+class _Response(Struct, gc=False):
+    action: str | None = None
+    requestId: str | None = None
+    roomId: str | None = None
+    payload: _Payload | None = None
+    message: str | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Response).decode
+_NOTHING = _Nothing()
+
+
+class EnvelopeDialect:
+    """The envelope, encoded and decoded through typed structs."""
+
+    acks: Literal["frame", "delivery", "none"] = "frame"
+    joins = True
+    leaves = True
+    pings = True
+
+    def join(self, message: Message) -> bytes:
+        """A joinRoom request."""
+        return _encode(
+            _Request(VERSION, "joinRoom", message.id, message.room, _NOTHING, message.timestamp_ms),
+        )
+
+    def leave(self, message: Message) -> bytes:
+        """A leaveRoom request."""
+        return _encode(
+            _Request(VERSION, "leaveRoom", message.id, message.room, _NOTHING, message.timestamp_ms),
+        )
+
+    def publish(self, message: Message) -> bytes:
+        """A sendMessage request."""
+        return _encode(
+            _Request(VERSION, "sendMessage", message.id, message.room, _Text(message.text), message.timestamp_ms),
+        )
+
+    def ping(self, message: Message) -> bytes:
+        """A ping request; it belongs to no room."""
+        return _encode(_Ping(VERSION, "ping", message.id, _NOTHING, message.timestamp_ms))
+
+    def decode(self, data: bytes) -> tuple[Signal, ...]:
+        """One signal; GARBLED for what is not an envelope, OTHER for an action that we do not know."""
+        try:
+            frame = _decode(data)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            return garbled(f"not an envelope: {error}")
+        action = frame.action
+        if action == "message":
+            sender = frame.payload.sender if frame.payload is not None else None
+            return (Signal(SignalKind.DELIVERY, frame.requestId, frame.roomId, sender),)
+        if action == "ack":
+            if frame.requestId is None:
+                return garbled("an ack with no requestId")
+            return (Signal(SignalKind.ACK, frame.requestId, frame.roomId),)
+        return _uncommon(frame)
+
+
+def _uncommon(frame: _Response) -> tuple[Signal, ...]:
+    if frame.action == "pong":
+        return (Signal(SignalKind.PONG, frame.requestId),)
+    if frame.action == "error":
+        payload = frame.payload or _Payload()
+        code, reason = fitting_code(payload.code), payload.message[:REASON_CHARS]
+        return (Signal(SignalKind.ERROR, frame.requestId, frame.roomId, code=code, reason=reason),)
+    if frame.action is not None:
+        return (Signal(SignalKind.OTHER, frame.requestId, frame.roomId, reason=frame.action[:REASON_CHARS]),)
+    if frame.message is not None:
+        return (Signal(SignalKind.ERROR, reason=frame.message[:REASON_CHARS]),)
+    return garbled("an object with no action")

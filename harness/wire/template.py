@@ -1,0 +1,283 @@
+"""A JSON protocol described entirely in the plan: templates for what we send, matches for what comes.
+
+It must not know any particular protocol. Templates are compiled once into literal bytes and holes; matches into
+paths. The subtle things: a value that is exactly `"{seq}"`, `"{session}"` or `"{timestamp}"` is sent as a number,
+everything else as text; and a null counts as absent, so that `{"error": null}` does not match `error = "*"`.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from ..errors import PlanError
+from ..model import Signal, SignalKind
+from ..plan import JsonDialect, Match
+from .dialect import REASON_CHARS, Message, fitting_code, garbled
+
+PLACEHOLDERS = {
+    "id": "id",
+    "room": "room",
+    "text": "text",
+    "seq": "seq",
+    "sender": "sender",
+    "session": "session",
+    "key": "key",
+    "timestamp": "timestamp_ms",
+}
+"""What may stand in braces, and which field of a Message it takes."""
+
+NUMBERS = ("seq", "session", "timestamp")
+ANY = "*"
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+Path = tuple[str, ...]
+Render = Callable[[Message], bytes]
+
+
+class TemplateDialect:
+    """The `json` dialect.
+
+    Raises:
+        PlanError: an unknown placeholder, an empty match, or an id without which nothing could be correlated.
+    """
+
+    def __init__(self, described: JsonDialect) -> None:
+        self.acks: Literal["frame", "delivery", "none"] = described.acks
+        self.joins = described.join is not None
+        self.leaves = described.leave is not None
+        self.pings = described.ping is not None
+        self.join = _intent("join", described.join)
+        self.leave = _intent("leave", described.leave)
+        self.publish = _intent("publish", described.publish)
+        self.ping = _intent("ping", described.ping)
+        _check_ids(described)
+        in_order = (
+            ("error", SignalKind.ERROR, described.error),
+            ("ack", SignalKind.ACK, described.ack),
+            ("pong", SignalKind.PONG, described.pong),
+            ("delivery", SignalKind.DELIVERY, described.delivery),
+        )
+        self._rules = [_Rule(name, kind, match) for name, kind, match in in_order if match is not None]
+
+    def decode(self, data: bytes) -> tuple[Signal, ...]:
+        """One signal, of the first of error, ack, pong, delivery that matches.
+
+        Errors come first because an endpoint may answer a refusal in the shape of an ack with one key more; the
+        delivery comes last because it may be described by little more than its room. JSON that matches nothing is
+        OTHER, what is not JSON is GARBLED.
+        """
+        try:
+            frame = _decode(data)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            return garbled(f"not JSON: {error}")
+        for rule in self._rules:
+            if rule.holds(frame):
+                return (rule.signal(frame),)
+        return (Signal(SignalKind.OTHER),)
+
+
+class _Rule:
+    """One compiled match."""
+
+    def __init__(self, name: str, kind: SignalKind, match: Match) -> None:
+        if not match.match and kind is not SignalKind.DELIVERY:
+            raise PlanError(
+                f"endpoint.json.{name}.match: it is empty and would take every frame; "
+                f'say what marks one, for example match = {{ type = "{name}" }}'
+            )
+        self.kind = kind
+        self.marks = [(_path(path), wanted) for path, wanted in match.match.items()]
+        self.id = _path(match.id)
+        self.room = _path(match.room)
+        self.sender = _path(match.sender)
+        self.code = _path(match.code)
+        self.reason = _path(match.reason)
+
+    def holds(self, frame: Any) -> bool:
+        for path, wanted in self.marks:
+            found = _reach(frame, path)
+            if found is None or (wanted != ANY and not _equal(found, wanted)):
+                return False
+        return True
+
+    def signal(self, frame: Any) -> Signal:
+        return Signal(
+            self.kind,
+            _text(_reach(frame, self.id)) if self.id else None,
+            _text(_reach(frame, self.room)) if self.room else None,
+            _text(_reach(frame, self.sender)) if self.sender else None,
+            _number(_reach(frame, self.code)) if self.code else 0,
+            _reason(_reach(frame, self.reason)) if self.reason else "",
+        )
+
+
+def _check_ids(described: JsonDialect) -> None:
+    """An ack or own delivery that confirms a publish must name it."""
+    if described.acks == "frame" and described.ack is not None and not described.ack.id:
+        raise PlanError(
+            "endpoint.json.ack.id: an ack must name what it confirms; give the path of the id, "
+            'for example id = "ref", or set acks = "delivery" or "none"'
+        )
+    if not described.delivery.id:
+        raise PlanError(
+            "endpoint.json.delivery.id: a delivery must name the message; give the path of the id, "
+            'for example id = "ref"'
+        )
+
+
+def _path(dotted: str) -> Path:
+    return tuple(dotted.split(".")) if dotted else ()
+
+
+def _reach(node: Any, path: Path) -> Any:
+    """What stands at the path; None for absent and for null."""
+    for name in path:
+        if type(node) is dict:
+            node = node.get(name)
+        elif type(node) is list and name.isdecimal() and int(name) < len(node):
+            node = node[int(name)]
+        else:
+            return None
+    return node
+
+
+def _equal(found: Any, wanted: Any) -> bool:
+    """Equal as JSON: true is not 1, but 1.0 is."""
+    return isinstance(found, bool) is isinstance(wanted, bool) and bool(found == wanted)
+
+
+def _text(found: Any) -> str | None:
+    """A name or id as text; None for what cannot be one."""
+    if type(found) is str:
+        return found
+    if type(found) is int:
+        return str(found)
+    if type(found) is float:
+        return str(int(found)) if found.is_integer() else repr(found)
+    return None
+
+
+def _number(found: Any) -> int:
+    if type(found) is int:
+        return fitting_code(found)
+    if type(found) is float and found.is_integer():
+        return fitting_code(int(found))
+    if type(found) is str and found.isascii() and found.isdecimal() and len(found) <= 10:
+        return fitting_code(int(found))
+    return 0
+
+
+def _reason(found: Any) -> str:
+    if found is None:
+        return ""
+    if isinstance(found, str):
+        return found[:REASON_CHARS]
+    try:
+        return _encode(found)[:REASON_CHARS].decode(errors="replace")
+    except RecursionError:
+        return "nested too deep to quote"
+
+
+def _intent(name: str, template: Mapping[str, Any] | None) -> Render:
+    """Compile the template of one intent into a function from a message to a frame."""
+    if template is None:
+        return _absent(name)
+    parts: list[bytes | Render] = []
+    _compile(template, f"endpoint.json.{name}", parts)
+    literals, holes = _merge(parts)
+    if not holes:
+        return lambda message: literals[0]
+
+    def render(message: Message) -> bytes:
+        pieces = [literals[0]]
+        for hole, literal in zip(holes, literals[1:], strict=True):
+            pieces += (hole(message), literal)
+        return b"".join(pieces)
+
+    return render
+
+
+def _absent(name: str) -> Render:
+    def render(message: Message) -> bytes:
+        raise ValueError(f"the protocol has no {name}: the plan gives no endpoint.json.{name}")
+
+    return render
+
+
+def _merge(parts: list[bytes | Render]) -> tuple[list[bytes], list[Render]]:
+    """Join neighbouring literals: one more literal than there are holes."""
+    literals, holes = [b""], list[Render]()
+    for part in parts:
+        if isinstance(part, bytes):
+            literals[-1] += part
+        else:
+            holes.append(part)
+            literals.append(b"")
+    return literals, holes
+
+
+def _compile(node: Any, key: str, out: list[bytes | Render]) -> None:
+    """Append the JSON of `node` as literal bytes and holes; `key` is where it stands in the plan."""
+    if isinstance(node, Mapping):
+        out.append(b"{")
+        for number, (name, value) in enumerate(node.items()):
+            out.append(b"," if number else b"")
+            _compile_text(str(name), f"{key}.{name}", out)
+            out.append(b":")
+            _compile(value, f"{key}.{name}", out)
+        out.append(b"}")
+    elif isinstance(node, list | tuple):
+        out.append(b"[")
+        for number, value in enumerate(node):
+            out.append(b"," if number else b"")
+            _compile(value, f"{key}.{number}", out)
+        out.append(b"]")
+    elif isinstance(node, str):
+        alone = _PLACEHOLDER.fullmatch(node)
+        if alone and alone[1] in NUMBERS:
+            out.append(_digits(PLACEHOLDERS[alone[1]]))
+        else:
+            _compile_text(node, key, out)
+    else:
+        out.append(_encode(node))
+
+
+def _compile_text(text: str, key: str, out: list[bytes | Render]) -> None:
+    """Append a JSON string in which known placeholders are holes and every other brace stays."""
+    out.append(b'"')
+    at = 0
+    for found in _PLACEHOLDER.finditer(text):
+        name = found[1]
+        if name not in PLACEHOLDERS:
+            raise PlanError(f'{key}: unknown placeholder "{{{name}}}"; {_nearest(name)}')
+        out.append(_escaped(text[at : found.start()]))
+        field = PLACEHOLDERS[name]
+        out.append(_digits(field) if name in NUMBERS else _characters(field))
+        at = found.end()
+    out += (_escaped(text[at:]), b'"')
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name, PLACEHOLDERS, n=1, cutoff=0.5)
+    known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
+    return f'did you mean "{{{near[0]}}}"?' if near else f"known ones: {known}"
+
+
+def _escaped(text: str) -> bytes:
+    return _encode(text)[1:-1]
+
+
+def _characters(field: str) -> Render:
+    index = Message._fields.index(field)
+    return lambda message: _encode(message[index])[1:-1]
+
+
+def _digits(field: str) -> Render:
+    index = Message._fields.index(field)
+    return lambda message: _encode(message[index])

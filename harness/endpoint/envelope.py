@@ -1,0 +1,174 @@
+"""The envelope: JSON text to a request, answers to bytes. Pure; no socket, no state.
+
+It must not know what an action does. The subtle thing: what Python's `json` forgives is refused here (duplicate
+keys, NaN, numbers beyond a double, lone surrogates, deep nesting), because what two parsers read differently is
+how a malformed payload reaches another client.
+"""
+
+import json
+import math
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from .refusal import Refused
+from .schemas import Schemas
+from .settings import MAX_DEPTH
+
+VERSION = "1.0"
+MAX_ID_CHARS = 128
+
+# RFC 6455 section 5.2: FIN with an opcode; a server never masks.
+TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
+
+
+class Request(NamedTuple):
+    """One accepted frame of a client. `room` and `text` are empty where the action has none."""
+
+    action: str
+    id: str
+    room: str
+    text: str
+
+
+def read(payload: bytes, schemas: Schemas) -> Request:
+    """Read and validate one client frame.
+
+    Raises:
+        Refused: 400 with a short reason; the request id with it wherever the frame lets it be read.
+    """
+    frame = parse(payload)
+    if not isinstance(frame, dict):
+        raise Refused(400, "the frame is not an object")
+    request_id, room = text_at(frame, "requestId"), text_at(frame, "roomId")
+    version, action = frame.get("version"), frame.get("action")
+    if version != VERSION:
+        raise Refused(400, "unknown version", detail=f"version {version!r:.80}", request_id=request_id, room=room)
+    schema = schemas.get(action) if isinstance(action, str) else None
+    if schema is None:
+        raise Refused(400, "unknown action", detail=f"action {action!r:.80}", request_id=request_id, room=room)
+    if not schema.is_valid(frame):
+        detail = next((f"{error.message:.200}" for error in schema.iter_errors(frame)), "")
+        raise Refused(400, "invalid frame", detail=detail, request_id=request_id, room=room)
+    return Request(
+        frame["action"], frame["requestId"], frame.get("roomId", ""), frame.get("payload", {}).get("text", "")
+    )
+
+
+def parse(payload: bytes) -> Any:
+    """Strict JSON.
+
+    Raises:
+        Refused: 400, when it is not JSON, or JSON that parsers disagree about.
+    """
+    try:
+        value = json.loads(payload, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        if payload.count(b"{") + payload.count(b"[") > MAX_DEPTH:
+            _limit_depth(value, MAX_DEPTH)
+        if b"\\u" in payload:
+            json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate cannot be sent to anybody
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, "not valid JSON", detail=str(error), request_id=salvage_id(payload)) from None
+    return value
+
+
+def text_at(frame: Mapping[str, Any], key: str) -> str | None:
+    """The text under a key, if it is text of a length that may be echoed."""
+    value = frame.get(key)
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_ID_CHARS else None
+
+
+_REQUEST_ID = re.compile(rb'"requestId"\s*:\s*"([\x20-\x21\x23-\x5b\x5d-\x7e]{1,128})"')
+
+
+def salvage_id(payload: bytes) -> str | None:
+    """The request id of a frame that is not JSON, when it still stands there in plain sight."""
+    found = _REQUEST_ID.search(payload)
+    return found[1].decode() if found else None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("duplicate key")
+    return value
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("number out of range")
+    return value
+
+
+def _limit_depth(value: Any, left: int) -> None:
+    if isinstance(value, dict | list):
+        if left == 0:
+            raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+        for item in value.values() if isinstance(value, dict) else value:
+            _limit_depth(item, left - 1)
+
+
+def now_ms() -> int:
+    """Wall-clock time in ms since 1970, as frames carry it."""
+    return time.time_ns() // 1_000_000
+
+
+def ack(request: Request) -> dict[str, Any]:
+    """The frame that says: done."""
+    frame = {"version": VERSION, "action": "ack", "requestId": request.id, "timestamp": now_ms()}
+    return frame | {"roomId": request.room} if request.room else frame
+
+
+def pong(request: Request) -> dict[str, Any]:
+    """The answer to an application-level ping."""
+    return {"version": VERSION, "action": "pong", "requestId": request.id, "timestamp": now_ms()}
+
+
+def message(request: Request, sender: str) -> dict[str, Any]:
+    """What every member of the room gets."""
+    return {
+        "version": VERSION,
+        "action": "message",
+        "requestId": request.id,
+        "roomId": request.room,
+        "payload": {"text": request.text, "sender": sender},
+        "timestamp": now_ms(),
+    }
+
+
+def error(refused: Refused) -> dict[str, Any]:
+    """The frame that says no, with the request's id and room where they are known."""
+    frame: dict[str, Any] = {"version": VERSION, "action": "error", "timestamp": now_ms()}
+    if refused.request_id is not None:
+        frame["requestId"] = refused.request_id
+    if refused.room is not None:
+        frame["roomId"] = refused.room
+    return frame | {"payload": {"code": refused.code, "message": refused.message}}
+
+
+def encode(frame: Mapping[str, Any]) -> bytes:
+    """A frame as the bytes that go on the wire, header included: made once, written to every member."""
+    return wire(TEXT, msgspec.json.encode(frame))
+
+
+def wire(first_byte: int, payload: bytes = b"") -> bytes:
+    """An unmasked WebSocket frame (RFC 6455 section 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return bytes((first_byte, size)) + payload
+    if size < 65536:
+        return bytes((first_byte, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((first_byte, 127)) + size.to_bytes(8, "big") + payload
+
+
+def close_frame(code: int, reason: str = "") -> bytes:
+    """A close frame with its code and a reason of at most 123 bytes."""
+    return wire(CLOSE, code.to_bytes(2, "big") + reason.encode()[:123])

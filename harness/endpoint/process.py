@@ -1,0 +1,128 @@
+"""One endpoint as one process: socket, event loop, signals, the first line on stdout, the end.
+
+The subtle thing: whether the parent lives is asked of a pidfd, not of PR_SET_PDEATHSIG, which fires when the
+*thread* that started us ends and so would kill the endpoint of a parent that starts it from a worker thread.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import uvloop
+from aiohttp import web
+
+from ..errors import UsageError
+from . import wrongs
+from .defects import Defect, bent
+from .hub import Hub
+from .parts import honest_parts
+from .server import Server
+from .settings import Settings
+from .store import Store
+from .tokens import find_secret, make_secret_file
+
+log = logging.getLogger("squall.endpoint")
+
+BACKLOG = 4096
+POLL_S = 0.5
+
+__all__ = ["serve_until_stopped", "wrongs"]
+
+
+def serve_until_stopped(
+    settings: Settings, defects: Sequence[tuple[Defect, float]], secret_file: Path | None, exit_with_parent: bool
+) -> None:
+    """Serve until SIGTERM, SIGINT or (if asked) the parent's end.
+
+    Raises:
+        UsageError: the port is taken, the secret or the store cannot be used.
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)  # its warning would quote an offered token
+    parent = os.getppid()
+    with contextlib.ExitStack() as stack:
+        secret = find_secret(secret_file)
+        if secret is None:
+            secret, made = make_secret_file()
+            stack.callback(made.unlink, missing_ok=True)
+            print(f"squall: the secret for tokens is in {made}", file=sys.stderr, flush=True)
+        parts = bent(honest_parts(settings, secret), defects, settings.seed)
+        listener = stack.enter_context(listen(settings.host, settings.port))
+        store = Store(settings.store)
+        stack.callback(store.close)
+        allow_descriptors()
+        application = Server(Hub(parts, store), settings).application()
+        uvloop.run(_serve(application, listener, parent if exit_with_parent else None))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket.
+
+    Raises:
+        UsageError: the port is taken or the host is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    listener.setblocking(False)
+    return listener
+
+
+def allow_descriptors() -> None:
+    """Raise the soft limit of open files to the hard one: every client is a descriptor."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def _serve(application: web.Application, listener: socket.socket, parent: int | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener, backlog=BACKLOG).start()
+        host, port = listener.getsockname()[:2]
+        print(f"ws://{f'[{host}]' if ':' in host else host}:{port}/ws", flush=True)
+        with watching(parent, stop):
+            await stop.wait()
+        log.info("stopping")
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.contextmanager
+def watching(parent: int | None, stop: asyncio.Event) -> Iterator[None]:
+    """Set `stop` when the process `parent` ends (None: watch nobody)."""
+    if parent is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    try:
+        descriptor = os.pidfd_open(parent)
+    except OSError:
+        descriptor = -1
+    if descriptor < 0 or os.getppid() != parent:
+        stop.set()
+        yield
+        return
+    loop.add_reader(descriptor, stop.set)
+    try:
+        yield
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)

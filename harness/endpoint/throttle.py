@@ -1,0 +1,22 @@
+"""The token bucket of one connection. Pure: the caller says what time it is."""
+
+
+class Bucket:
+    """Lets `burst` through at once and `per_s` a second in the long run."""
+
+    __slots__ = ("_at_s", "_burst", "_per_s", "_tokens")
+
+    def __init__(self, per_s: float, burst: int, now_s: float) -> None:
+        self._per_s = per_s
+        self._burst = float(burst)
+        self._tokens = float(burst)
+        self._at_s = now_s
+
+    def take(self, now_s: float) -> bool:
+        """Spend one token at `now_s` (monotonic seconds); False when there is none, and then nothing is spent."""
+        self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._per_s)
+        self._at_s = now_s
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True

@@ -22,6 +22,7 @@ from .errors import PlanError
 from .model import Fault
 
 EMBEDDED = "embedded"
+JOIN_GRACE_S = 0.5
 LOOPBACK = ("127.", "localhost", "::1")
 
 Positive = Annotated[float, Meta(gt=0)]
@@ -153,8 +154,8 @@ class Contract(Section, frozen=True, kw_only=True):
 class Load(Section, frozen=True, kw_only=True):
     """How many sessions do what, how often, for how long.
 
-    Sessions open evenly over `ramp_s`; messages are due from then on for `duration_s`; then nothing more is sent
-    and everybody listens for `settle_s` before leaving.
+    Sessions open evenly over `ramp_s`; messages are due from half a second later on, for `duration_s`; then nothing
+    more is sent and everybody listens for `settle_s` before leaving.
     """
 
     scenario: str = "chat"
@@ -287,7 +288,7 @@ class Plan(Section, frozen=True, kw_only=True):
     observe: Observe = Observe()
 
     def __post_init__(self) -> None:
-        end_s = self.load.ramp_s + self.load.duration_s
+        end_s = self.load_end_s
         for number, fault in enumerate(self.chaos):
             if not fault.times_s(end_s):
                 raise PlanError(f"chaos[{number}]: never happens: the run's load ends {end_s:g} s after its start")
@@ -299,9 +300,14 @@ class Plan(Section, frozen=True, kw_only=True):
             )
 
     @property
+    def load_start_s(self) -> float:
+        """When the first message is due, in seconds since the run began: the last to open has time to join."""
+        return self.load.ramp_s + JOIN_GRACE_S
+
+    @property
     def load_end_s(self) -> float:
-        """When the last message is due, in seconds since the run began."""
-        return self.load.ramp_s + self.load.duration_s
+        """When the last message is due at the latest, in seconds since the run began."""
+        return self.load_start_s + self.load.duration_s
 
     @property
     def run_s(self) -> float:

@@ -1,0 +1,262 @@
+"""The generator: one process's share of a run, from the first opening to the last row.
+
+It must not know Locust, the command line or how a run is sealed. It owns the time line: open (over the ramp), load,
+settle (listen), part (leave and close), over. The subtle thing: whatever goes wrong in a hub callback arrives in
+`fail`, which ends the run loudly, since the hub would print and swallow it; what was recorded is kept.
+"""
+
+import os
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from . import pacing
+from .access import Access
+from .chaos.conductor import Conductor, strokes
+from .clock import MILLISECOND, SECOND, Clock
+from .errors import RunFailed, SquallError
+from .model import Fault, Gauge, Kind
+from .observe.listing import Observer
+from .pacing import Constant
+from .plan import Plan
+from .recorder import Recorder
+from .session import Context, Courtesy, Session
+from .tally import Snapshot, Tally
+from .transport.sockets import Sockets, allow_descriptors, resolve
+from .wire import make_dialect
+
+TICK_NS = 100 * MILLISECOND
+TICKS_A_SAMPLE = 10
+PART_OVER_NS = SECOND
+PART_AT_MOST_NS = 8 * SECOND
+SPARE_DESCRIPTORS = 256
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class Generator:
+    """One process of a run: its rank of so many, its clock, shard and sessions.
+
+    Session numbers are dealt out like cards: rank, rank + processes, rank + 2 processes, ...
+
+    Raises:
+        RunFailed: the shard cannot be made, the host has no address, or too few descriptors are allowed.
+        UsageError: an environment variable that the plan names is not set.
+    """
+
+    def __init__(
+        self, plan: Plan, path: Path, nonce: str, start_ns: int, *, rank: int = 0, processes: int = 1,
+        schema: dict[str, object] | None = None, skipped: frozenset[Fault] = frozenset(),
+        courtesy: Courtesy | None = None,
+    ) -> None:  # fmt: skip
+        allow_descriptors(plan.load.sessions // processes + SPARE_DESCRIPTORS)
+        access = Access(plan.endpoint, nonce)
+        observer = Observer(plan.observe, plan.endpoint, nonce) if plan.observe.url and rank == 0 else None
+        addresses = resolve(plan.endpoint.host, access.port)
+        self.plan = plan
+        self.path = path
+        self.rank = rank
+        self.processes = processes
+        self.start_ns = start_ns
+        self.load_start_ns = start_ns + round(plan.load_start_s * SECOND)
+        self.load_end_ns = start_ns + round(plan.load_end_s * SECOND)
+        self.clock = Clock()
+        self.clock.failure = self.fail
+        self.recorder = Recorder(path, rank)
+        self.text = filler(plan.seed, plan.load.payload_bytes)
+        self.sessions: dict[int, Session] = {}
+        self.latest: Snapshot | None = None
+        self.over = Event()
+        """Set when nothing more will happen: the last session has parted, or the run has failed."""
+        self.failure: SquallError | None = None
+        self.interrupted = False
+        self.context = Context(
+            plan, nonce, self.clock, Sockets(self.clock, self.fail), self.recorder, make_dialect(plan.endpoint),
+            access, addresses, Tally(plan.load.rooms, plan.contract.delivers_to_sender), courtesy,
+        )  # fmt: skip
+        self._conductor = Conductor(self.context, self.sessions, self.text, schema, skipped)
+        self._observer = observer
+        self._watch: Any = None
+        self._ticks = 0
+        self._tick_due = 0
+        self._worst_lag = 0
+        self._cpu = (time.process_time_ns(), self.clock.now())
+        self._parting = False
+
+    # -- for users ----------------------------------------------------------------------------------------------
+
+    def adopt(self) -> Session | None:
+        """The next session of this process; None when the plan has no more for it."""
+        number = self.rank + len(self.sessions) * self.processes
+        if number >= self.plan.load.sessions:
+            return None
+        session = self.sessions[number] = Session(self.context, number)
+        return session
+
+    def open_due_ns(self, session: Session) -> int:
+        """When this session is to open."""
+        load = self.plan.load
+        return pacing.open_due_ns(self.start_ns, load.ramp_s, session.number, load.sessions)
+
+    def pace(self, session: Session) -> Constant:
+        """When this session's messages are due."""
+        load = self.plan.load
+        return pacing.spread(load.rate_per_s, self.load_start_ns, self.load_end_ns, session.number, load.sessions)
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether sessions should still be kept up and messages sent."""
+        return not self._parting and self.clock.now() < self.load_end_ns
+
+    # -- the time line ------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start the time line: chaos, observer, samples, and the end of the load."""
+        plan = self.plan
+        planned = strokes(plan.chaos, plan.load.sessions, plan.seed, self.start_ns, plan.load_end_s)
+        self._conductor.schedule(planned, self.start_ns)
+        if self._observer is not None:
+            self._watch = gevent.spawn(self._observer.run, self.clock, self.recorder, self.fail)
+        self.clock.at(self.load_end_ns, self._load_ended)
+        self._tick_due = self.clock.now() + TICK_NS
+        self.clock.at(self._tick_due, self._tick)
+
+    def interrupt(self) -> None:
+        """End the load now, in good order: settle, part, over."""
+        if not self.interrupted and not self.over.is_set():
+            self.interrupted = True
+            self.load_end_ns = min(self.load_end_ns, self.clock.now())
+            self._load_ended()
+
+    def _load_ended(self) -> None:
+        if not self._parting:
+            self._parting = True
+            self.clock.after(round(self.plan.load.settle_s * SECOND), self._part)
+
+    def _part(self) -> None:
+        """Everybody leaves, spread a little so that the endpoint is not struck by all at once."""
+        self._conductor.lift_all()
+        now = self.clock.now()
+        alive = [session for session in self.sessions.values() if session.is_open]
+        for number, session in enumerate(alive):
+            self.clock.at(now + PART_OVER_NS * number // len(alive), lambda session=session: _leave(session))  # type: ignore[misc]
+        self._await_parted(now + PART_AT_MOST_NS)
+
+    def _await_parted(self, until_ns: int) -> None:
+        if self.clock.now() >= until_ns or not any(session.is_open for session in self.sessions.values()):
+            self.over.set()
+        else:
+            self.clock.after(TICK_NS, lambda: self._await_parted(until_ns))
+
+    def fail(self, error: BaseException) -> None:
+        """Something of ours went wrong: remember the first, and end the run at once."""
+        if self.failure is None:
+            text = f"the generator broke: {type(error).__name__}: {error}{_where(error)}"
+            self.failure = error if isinstance(error, SquallError) else RunFailed(text)
+        self._parting = True
+        self.over.set()
+
+    def close(self) -> None:
+        """Lift every fault, break what is still open, and close the shard; whatever has happened before.
+
+        Raises:
+            RunFailed: the last rows could not be written.
+        """
+        self._parting = True
+        try:
+            if self._watch is not None:
+                self._watch.kill()
+            self._conductor.lift_all()
+            for session in self.sessions.values():
+                socket = session.take_socket()
+                if socket is not None:
+                    socket.reset()
+                session.expire(1 << 62)
+        except RunFailed as error:
+            self.failure = self.failure or error
+        finally:
+            self.clock.close()
+            self.recorder.close()
+
+    # -- once in a while ----------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """A tenth of the sessions is looked through each time, so that no look takes long."""
+        now = self.clock.now()
+        self._worst_lag = max(self._worst_lag, now - self._tick_due)
+        self._ticks += 1
+        for number in range(self.rank + self._ticks % TICKS_A_SAMPLE * self.processes, self.plan.load.sessions,
+                            TICKS_A_SAMPLE * self.processes):  # fmt: skip
+            session = self.sessions.get(number)
+            if session is not None and len(session.receipts):
+                session.expire(now)
+        if self._ticks % TICKS_A_SAMPLE == 0:
+            self._sample(now)
+        self._tick_due = max(now, self._tick_due) + TICK_NS
+        self.clock.at(self._tick_due, self._tick)
+
+    def _sample(self, now: int) -> None:
+        """Once a second: gauges, a look at the wall clock, and everything to disk."""
+        cpu, (cpu_before, before) = time.process_time_ns(), self._cpu
+        self._cpu = (cpu, now)
+        self.clock.look_at_wall(now)
+        values = {
+            Gauge.CPU_PERMILLE: (cpu - cpu_before) * 1000 // max(1, now - before),
+            Gauge.RESIDENT_BYTES: _resident_bytes(),
+            Gauge.OPEN_SESSIONS: self.context.tally.open,
+            Gauge.UNSENT_BYTES: self.context.sockets.unsent_bytes,
+            Gauge.LOOP_LAG_NS: self._worst_lag,
+            Gauge.CLOCK_STEP_NS: self.clock.step_ns,
+            Gauge.LATE_ANSWERS: self.context.tally.late_answers,
+        }
+        if self._ticks % (10 * TICKS_A_SAMPLE) == 0:
+            values[Gauge.DESCRIPTORS] = _descriptors()
+        self._worst_lag = 0
+        for gauge, value in values.items():
+            self.recorder.row(Kind.SAMPLE, code=gauge, session=self.rank, seq=value, arrived=now)
+        self.latest = self.context.tally.snapshot(now)
+        self.recorder.flush()
+
+
+def _leave(session: Session) -> None:
+    """Leave every room, then close."""
+    rooms = list(session.rooms)
+    left = len(rooms)
+
+    def done(*_: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            session.close()
+
+    for room in rooms:
+        session.leave(room, done)
+    if not rooms:
+        session.close()
+
+
+def filler(seed: int, size: int) -> str:
+    """Payload text of `size` characters: ASCII, compressible like prose, the same for the same seed."""
+    chance = random.Random(f"{seed}-text")
+    letters = "etaoinshrdlu" * 3 + "cmfwypvbgkjqxz" + " " * 8
+    return "".join(chance.choices(letters, k=size))
+
+
+def _resident_bytes() -> int:
+    with open("/proc/self/statm", "rb") as stream:  # noqa: PTH123 - read every second; Path is slower
+        return int(stream.read().split()[1]) * PAGE_BYTES
+
+
+def _descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def _where(error: BaseException) -> str:
+    """The innermost line of ours, for a defect report."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})" if trace else ""

@@ -1,0 +1,1 @@
+"""What the endpoint believes about its connections."""

@@ -1,0 +1,159 @@
+"""The observer: asks the endpoint whom it believes to be connected, and records who appeared and who vanished.
+
+It must not know what was done to whom. The subtle thing: a poll sees a moment somewhere between its beginning and
+its end, so a change lies between the *beginning* of the last poll that did not show it and the *end* of the first
+that did; both times stand in the row.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import gevent
+import msgspec
+import requests
+
+from ..access import credential, expand, secret
+from ..clock import SECOND, Clock
+from ..errors import RunFailed
+from ..model import Kind, Outcome
+from ..plan import Endpoint, Observe
+from ..recorder import Recorder
+
+TIMEOUT_S = 5.0
+NO_FIELDS = {"session": "observer", "conn": "0", "key": "observer"}
+
+
+class Observer:
+    """Polls one list.
+
+    Raises:
+        UsageError: an environment variable that the plan names is not set.
+    """
+
+    def __init__(self, observe: Observe, endpoint: Endpoint, nonce: str) -> None:
+        self._observe = observe
+        self._nonce = nonce
+        self.url = list_url(expand(observe.url, "observe.url"), expand(endpoint.url, "endpoint.url"))
+        self._secret = secret(observe.auth, "observe.auth")
+        self._headers = {name: expand(value, f"observe.headers.{name}") for name, value in observe.headers.items()}
+        self._http = requests.Session()
+        self._http.trust_env = False
+        self._present: set[tuple[int, int]] = set()
+        self._last_began = 0
+
+    def check(self) -> None:
+        """Look once before the run.
+
+        Raises:
+            RunFailed: the list cannot be had, or does not look as the plan says.
+        """
+        try:
+            answer = self._get()
+            if answer.status_code != 200:
+                body = answer.text[:200].replace("\n", " ")
+                raise RunFailed(f"observe.url: {self._shown} answered HTTP {answer.status_code}: {body}")
+            self._keys(answer.content)
+        except requests.RequestException as error:
+            raise RunFailed(f"observe.url: {self._shown} cannot be reached: {_short(error)}") from None
+        except ValueError as error:
+            raise RunFailed(f"observe.url: {self._shown}: {error}") from None
+
+    def run(self, clock: Clock, recorder: Recorder, failure: Callable[[BaseException], None]) -> None:
+        """Poll for ever, every `every_s`; to be spawned, and killed at the end."""
+        due = clock.now()
+        try:
+            while True:
+                self.poll(clock, recorder)
+                due = max(due + round(self._observe.every_s * SECOND), clock.now())
+                clock.sleep_until(due)
+        except gevent.GreenletExit:
+            raise
+        except BaseException as error:  # noqa: BLE001
+            failure(error)
+        finally:
+            self._http.close()
+
+    def poll(self, clock: Clock, recorder: Recorder) -> None:
+        """Look once and record it."""
+        began = clock.now()
+        outcome, code, keys = Outcome.CLOSED, 0, None
+        try:
+            answer = self._get()
+            outcome, code = Outcome.REJECTED, answer.status_code
+            if answer.status_code == 200:
+                keys = self._keys(answer.content)
+                outcome, code = Outcome.OK, 0
+        except requests.Timeout:
+            outcome = Outcome.EXPIRED
+        except requests.RequestException as error:
+            recorder.evidence(clock.now(), "note", 0, f"the connection list could not be had: {_short(error)}")
+        except ValueError as error:
+            outcome = Outcome.GARBLED
+            recorder.evidence(clock.now(), "note", 0, f"the connection list could not be read: {error}")
+        ended = clock.now()
+        ours = {found for key in keys or () if (found := self._parse(key)) is not None}
+        recorder.row(
+            Kind.POLL, outcome, 0, code, seq=len(keys or ()), peer=len(ours), sent=began, arrived=ended, read=ended
+        )
+        if keys is None:
+            return
+        for kind, changed in ((Kind.SEEN, ours - self._present), (Kind.GONE, self._present - ours)):
+            for session, conn in sorted(changed):
+                recorder.row(
+                    kind, session=session, conn=conn, sent=self._last_began or began, arrived=ended, read=ended
+                )
+        self._present, self._last_began = ours, began
+
+    @property
+    def _shown(self) -> str:
+        return self.url.partition("?")[0]
+
+    def _get(self) -> requests.Response:
+        headers = dict(self._headers)
+        token = credential(self._observe.auth, self._secret, NO_FIELDS)
+        if token:
+            headers.setdefault("Authorization", f"Bearer {token}")
+        return self._http.get(self.url, headers=headers, timeout=TIMEOUT_S)
+
+    def _keys(self, body: bytes) -> list[str]:
+        """The keys of all listed connections.
+
+        Raises:
+            ValueError: the answer is not JSON, or there is no list where the plan says.
+        """
+        found: Any = msgspec.json.decode(body)
+        for name in filter(None, self._observe.list_path.split(".")):
+            found = found.get(name) if isinstance(found, dict) else None
+        if not isinstance(found, list):
+            raise ValueError(f'there is no list at observe.list_path = "{self._observe.list_path}"')
+        return [str(key) for item in found if (key := _at(item, self._observe.key_path)) is not None]
+
+    def _parse(self, key: str) -> tuple[int, int] | None:
+        run, _, rest = key.partition("-")
+        session, _, conn = rest.partition("-")
+        if run == self._nonce and session.isdecimal() and conn.isdecimal():
+            return int(session), int(conn)
+        return None
+
+
+def _at(item: Any, path: str) -> Any:
+    for name in filter(None, path.split(".")):
+        item = item.get(name) if isinstance(item, dict) else None
+    return item
+
+
+def list_url(url: str, endpoint_url: str) -> str:
+    """The list's address: absolute as it is, a path on the endpoint's own origin."""
+    if url.startswith(("http://", "https://")):
+        return url
+    parts = urlsplit(endpoint_url)
+    return urljoin(f"http://{parts.netloc}/", url)
+
+
+def _short(error: requests.RequestException) -> str:
+    """The innermost reason: requests wraps the one that matters in three others."""
+    cause: BaseException = error
+    while cause.__cause__ or cause.__context__:
+        cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
+    return str(cause) or type(error).__name__

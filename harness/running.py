@@ -1,0 +1,260 @@
+"""Running: everything around the generator, for `squall run` and for Locust's own command line alike.
+
+    prepare   check what can be checked before anything is recorded, start the embedded endpoint, make the run directory
+    finish    seal it
+
+It must not know how progress is shown or what reports say. The subtle thing: a mistake that can be seen beforehand
+(an endpoint that refuses, a fault that is not permitted, a list that cannot be read) is told before the run begins
+and leaves no directory behind.
+"""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import os
+import platform
+import socket
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from gevent.event import Event
+
+from . import rundir
+from .access import Access
+from .chaos.drop import why_not
+from .clock import SECOND, Clock
+from .embedded import Embedded, complete
+from .errors import PlanError, RunFailed, UsageError
+from .model import Damage, Fault, Outcome
+from .observe.listing import Observer
+from .plan import LOOPBACK, Plan, mask_header, mask_url
+from .shipped import find_shipped
+from .transport.sockets import Sockets, explain, kernel_stamps, resolve
+from .transport.websocket import Arrival, Ending, Refusal, WebSocket
+from .users import RealtimeUser
+
+SPAWN_NS = 600_000
+"""What starting one Locust user takes, generously: the run begins when all are there."""
+HEADWAY_NS = 300_000_000
+VERSIONS = ("squall", "locust", "gevent", "websockets", "msgspec")
+
+
+@dataclass
+class Prepared:
+    """A run that can begin; `warnings` are one line each, for people."""
+
+    plan: Plan
+    path: Path
+    nonce: str
+    start_ns: int
+    schema: dict[str, object] | None
+    skipped: frozenset[Fault]
+    embedded: Embedded | None
+    processes: int
+    warnings: list[str] = field(default_factory=list)
+
+    def finish(self, status: rundir.Status, reason: str = "") -> None:
+        """Seal the directory and end the embedded endpoint.
+
+        Raises:
+            RunFailed: it cannot be sealed.
+        """
+        try:
+            if self.embedded is not None:
+                self.embedded.stop()
+                self.embedded.keep_log(self.path / "endpoint.log")
+        except OSError:
+            pass  # the log is a courtesy; a full disk is told by the seal
+        finally:
+            rundir.seal(self.path, status, Clock.now(), reason)
+
+
+def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 1) -> Prepared:
+    """Check, start, and make the run directory under `out`; `beside` is the plan's file, if any.
+
+    Raises:
+        RunFailed: the endpoint or its connection list cannot be used, or the directory cannot be made.
+        UsageError: an environment variable or a schema that the plan names is missing.
+    """
+    load_scenario(plan.load.scenario)
+    schema = _schema(plan, beside)
+    embedded = Embedded(plan.endpoint.serve) if plan.endpoint.is_embedded else None
+    try:
+        served = plan.endpoint.serve
+        if embedded is not None:
+            plan = complete(plan, embedded.start())
+            schema = schema or _schema(plan, beside)
+        nonce = rundir.new_nonce()
+        preflight(plan, nonce)
+        reasons = {fault: reason for act in plan.chaos if (reason := why_not(fault := act.code))}
+        start_ns = Clock.now() + HEADWAY_NS + SPAWN_NS * (plan.load.sessions // processes)
+        manifest = _manifest(plan, nonce, start_ns, processes, embedded is not None, reasons, served)
+        path = rundir.create(out, _safe(plan.name), manifest)
+    except BaseException:
+        if embedded is not None:
+            embedded.stop()
+        raise
+    warnings = [f"skipped: {reason}" for reason in reasons.values()]
+    return Prepared(plan, path, nonce, start_ns, schema, frozenset(reasons), embedded, processes, warnings)
+
+
+def load_scenario(name: str) -> type[RealtimeUser]:
+    """The user class of a scenario: one of ours by name, or a Python file by path.
+
+    Raises:
+        PlanError: there is none, or the file does not hold exactly one RealtimeUser.
+    """
+    try:
+        if name.endswith(".py"):
+            spec = importlib.util.spec_from_file_location(Path(name).stem, name)
+            if spec is None or spec.loader is None or not Path(name).is_file():
+                raise PlanError(f'load.scenario: there is no file "{name}"')
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+        else:
+            module = importlib.import_module(f"scenarios.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"scenarios.{name}":
+            raise PlanError(f'load.scenario: "{name}" needs the module "{error.name}", which is missing') from None
+        here = Path(str(importlib.import_module("scenarios").__file__)).parent
+        known = ", ".join(sorted(file.stem for file in here.glob("*.py") if file.stem != "__init__"))
+        raise PlanError(f'load.scenario: there is no "{name}"; there are: {known}; or give a .py file') from None
+    except SyntaxError as error:
+        raise PlanError(f'load.scenario: "{name}" is not Python: {error.msg} (line {error.lineno})') from None
+    users = [
+        kind for _, kind in inspect.getmembers(module, inspect.isclass)
+        if issubclass(kind, RealtimeUser) and kind.__module__ == module.__name__ and not kind.abstract
+    ]  # fmt: skip
+    if len(users) != 1:
+        raise PlanError(f'load.scenario: "{name}" must hold exactly one RealtimeUser, it holds {len(users)}')
+    return users[0]
+
+
+def preflight(plan: Plan, nonce: str) -> None:
+    """Open one connection and close it, and look once at the connection list.
+
+    Raises:
+        RunFailed: one of them does not work; with what the endpoint answered.
+    """
+    access = Access(plan.endpoint, f"{nonce}x")  # not a connection of the run
+    shown = mask_url(plan.endpoint.url)
+    addresses = resolve(plan.endpoint.host, access.port)
+    scout = _Scout()
+    clock = Clock()
+    clock.failure = scout.failed
+    try:
+        connection = WebSocket(Sockets(clock, scout.failed), scout)
+        scout.connection = connection
+        uri, headers, subprotocols = access.entry(0, 0)
+        timeout_ns = round(plan.endpoint.open_timeout_s * SECOND)
+        connection.connect(addresses[0], uri, headers, subprotocols, timeout_ns, plan.endpoint.max_message_bytes)
+        scout.done.wait()
+        connection.reset()
+    finally:
+        clock.close()
+    if scout.error is not None:
+        raise scout.error
+    if scout.why is not None:
+        raise RunFailed(f"endpoint.url: {shown}: {_in_words(scout.why, access)}")
+    if plan.observe.url:
+        Observer(plan.observe, plan.endpoint, nonce).check()
+
+
+class _Scout:
+    """Hears how the one connection before the run went."""
+
+    def __init__(self) -> None:
+        self.done = Event()
+        self.why: Refusal | None = None
+        self.error: BaseException | None = None
+        self.connection: WebSocket | None = None
+
+    def opened(self, sent: int, when: Arrival) -> None:
+        if self.connection is not None:
+            self.connection.close()
+
+    def refused(self, why: Refusal, sent: int, when: Arrival) -> None:
+        self.why = why
+        self.done.set()
+
+    def received(self, data: bytes, when: Arrival) -> None:
+        pass
+
+    def closed(self, end: Ending, when: Arrival) -> None:
+        self.done.set()
+
+    def failed(self, error: BaseException) -> None:
+        self.error = error
+        self.done.set()
+
+
+def _in_words(why: Refusal, access: Access) -> str:
+    if why.outcome is Outcome.CLOSED and why.code:
+        return f"no connection: {explain(why.code)}; is the endpoint running there?"
+    if why.outcome is Outcome.REJECTED:
+        body = access.conceal(" ".join(why.body.split()))
+        advice = {401: "check endpoint.auth", 403: "check endpoint.auth", 404: "check the path", 429: "it throttles"}
+        hint = advice.get(why.status, "it does not speak WebSocket there")
+        return f"the upgrade was refused with {why.text}{f': {body}' if body else ''}; {hint}"
+    return why.text
+
+
+def _schema(plan: Plan, beside: Path | None) -> dict[str, object] | None:
+    """The JSON Schema of a publish: beside the plan, or a shipped one.
+
+    Raises:
+        UsageError: it is not there, or not a schema.
+    """
+    name = plan.contract.schemas.get("publish")
+    if name is None:
+        return None
+    near = beside.parent / name if beside is not None else Path(name)
+    path = near if near.is_file() else find_shipped("contracts", name)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"contract.schemas: {path} is not a JSON Schema: {error}") from None
+
+
+def _manifest(
+    plan: Plan, nonce: str, start_ns: int, processes: int, embedded: bool, reasons: dict[Fault, str],
+    served: dict[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    host = plan.endpoint.host
+    where = "embedded" if embedded else "loopback" if host.startswith(LOOPBACK) else "remote"
+    return {
+        "nonce": nonce,
+        "plan": plan.masked(),
+        "digest": plan.digest(),
+        "start_ns": start_ns,
+        "load_start_ns": start_ns + round(plan.load_start_s * SECOND),
+        "load_end_ns": start_ns + round(plan.load_end_s * SECOND),
+        "topology": {"processes": processes, "endpoint": where, "cores": os.cpu_count(), "serve": served},
+        "host": {
+            "name": socket.gethostname(),
+            "kernel": f"{platform.system()} {platform.release()}",
+            "machine": platform.machine(),
+            "python": platform.python_version(),
+        },
+        "versions": {name: importlib.metadata.version(name) for name in VERSIONS},
+        "stamps": "kernel" if kernel_stamps() else "read",
+        "skipped": [{"fault": fault.label, "reason": reason} for fault, reason in reasons.items()],
+        "damages": {damage.value: damage.label for damage in Damage},
+        "command": [Path(sys.argv[0]).name, *_masked_arguments(sys.argv[1:])],
+    }
+
+
+def _masked_arguments(arguments: list[str]) -> list[str]:
+    masked = []
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        masked.append(mask_url(f"{name}={mask_header(name, value)}" if equals and "://" not in name else argument))
+    return masked
+
+
+def _safe(name: str) -> str:
+    return "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in name)[:60] or "run"

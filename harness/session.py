@@ -1,0 +1,380 @@
+"""One client: open, join, publish, probe, leave, close; what comes back is matched by id and recorded.
+
+It must not know Locust, pacing or chaos: it carries out one intent at a time, without ever blocking, and tells
+`done` how it ended. The subtle thing: everything may happen again from within a callback (a send that fails ends the
+connection, which ends every receipt), so a receipt is registered before its message is sent, and state is changed
+before anyone is told.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol as Interface
+
+from .access import Access
+from .clock import Clock
+from .model import NO_PEER, NO_ROOM, Closer, Damage, Flag, Kind, Outcome, Signal, SignalKind
+from .plan import Plan, mask_header
+from .receipts import Done, Receipt, Receipts
+from .recorder import Recorder
+from .tally import Tally
+from .transport.sockets import Address, Sockets
+from .transport.websocket import Arrival, Ending, Refusal, WebSocket
+from .wire import Dialect, Message
+
+
+class Courtesy(Interface):
+    """A copy of what was measured, for somebody else's statistics (Locust's web UI)."""
+
+    def __call__(self, name: str, response_ns: int, outcome: Outcome, code: int) -> None:
+        """One operation has ended."""
+
+
+@dataclass(slots=True)
+class Context:
+    """What all sessions of one process share."""
+
+    plan: Plan
+    nonce: str
+    clock: Clock
+    sockets: Sockets
+    recorder: Recorder
+    dialect: Dialect
+    access: Access
+    addresses: list[Address]
+    tally: Tally
+    courtesy: Courtesy | None = None
+
+    def __post_init__(self) -> None:
+        load = self.plan.load
+        self.room_names = [load.room_name.replace("{room}", str(room)) for room in range(load.rooms)]
+        self.room_numbers = {name: number for number, name in enumerate(self.room_names)}
+        self.answer_timeout_ns = round(self.plan.endpoint.answer_timeout_s * 1e9)
+        self.open_timeout_ns = round(self.plan.endpoint.open_timeout_s * 1e9)
+
+    room_names: list[str] = None  # type: ignore[assignment]
+    room_numbers: dict[str, int] = None  # type: ignore[assignment]
+    answer_timeout_ns: int = 0
+    open_timeout_ns: int = 0
+
+
+class Session:
+    """One client of the run, over as many connections as it takes; `number` is unique over all processes."""
+
+    __slots__ = (
+        "_context", "_done_opening", "_due", "_nothing", "_prefix", "_probe", "_rooms", "_seq", "_socket", "conn",
+        "is_open", "number", "on_change", "receipts",
+    )  # fmt: skip
+
+    def __init__(self, context: Context, number: int) -> None:
+        self._context = context
+        self._prefix = f"{context.nonce}-{number}-"
+        self._seq = 0
+        self._socket: WebSocket | None = None
+        self._rooms: set[int] = set()
+        self._probe: Receipt | None = None
+        self._due = 0
+        self._done_opening: Done | None = None
+        self.number = number
+        self.conn = -1
+        """Its how-manieth connection this is; -1 before the first."""
+        self.is_open = False
+        self.receipts = Receipts()
+        self.on_change: Callable[[], None] | None = None
+        """Called whenever the session opens or its connection ends."""
+
+    @property
+    def rooms(self) -> frozenset[int]:
+        """The rooms it is a member of."""
+        return frozenset(self._rooms)
+
+    # -- intents ------------------------------------------------------------------------------------------------
+
+    def open(self, due: int, done: Done) -> None:
+        """Connect and upgrade; `done` hears the outcome within the plan's open timeout."""
+        context = self._context
+        self.conn += 1
+        self._due = due
+        self._done_opening = done
+        entry = context.access.entry(self.number, self.conn)
+        self._socket = WebSocket(context.sockets, self)
+        address = context.addresses[self.number % len(context.addresses)]
+        self._socket.connect(
+            address, entry.uri, entry.headers, entry.subprotocols,
+            context.open_timeout_ns, context.plan.endpoint.max_message_bytes,
+        )  # fmt: skip
+
+    def join(self, room: int, done: Done) -> None:
+        """Become a member of a room; a protocol without joins makes a member at once."""
+        if self._context.dialect.joins:
+            self._request(Kind.JOIN, self._context.dialect.join, room, done)
+            return
+        if self.is_open:
+            self._row(Kind.JOIN, Outcome.OK, Flag.IMPLICIT, room, self._context.clock.now())
+            self._enter(room)
+        done(Outcome.OK if self.is_open else Outcome.CLOSED, 0)
+
+    def leave(self, room: int, done: Done) -> None:
+        """Give up membership."""
+        if self._context.dialect.leaves or not self.is_open:
+            self._request(Kind.LEAVE, self._context.dialect.leave, room, done)
+            return
+        self._row(Kind.LEAVE, Outcome.OK, Flag.IMPLICIT, room, self._context.clock.now())
+        self._exit(room)
+        done(Outcome.OK, 0)
+
+    def ping(self, done: Done) -> None:
+        """Ask for an answer at the application's level; needs a dialect that has pings."""
+        self._request(Kind.PING, self._context.dialect.ping, NO_ROOM, done)
+
+    def publish(self, room: int, text: str, due: int, *, burst: bool = False, done: Done | None = None) -> None:
+        """Send one message to a room; without an open connection it is recorded as abandoned."""
+        context = self._context
+        flags = Flag.BURST if burst else 0
+        if not self.is_open or self._socket is None:
+            self.abandon(room, due, flags)
+            if done:
+                done(Outcome.ABANDONED, 0)
+            return
+        receipt = self._receipt(Kind.PUBLISH, due, room, flags, done=done)
+        data = context.dialect.publish(self._message(receipt.seq, room, text))
+        self._socket.send(data, receipt)
+        if self.is_open:
+            context.tally.published(self.number, receipt.seq, room, due, receipt.sent or context.clock.now())
+
+    def abandon(self, room: int, due: int, flags: int = 0) -> None:
+        """Record a message that was due and could not be sent."""
+        self._seq += 1
+        self._context.tally.abandoned += 1
+        self._context.recorder.row(
+            Kind.PUBLISH, Outcome.ABANDONED, flags, 0, self.number, max(0, self.conn), room, seq=self._seq, due=due
+        )
+
+    def probe(self, data: bytes, seq: int, damage: Damage, room: int, done: Done) -> None:
+        """Send one malformed payload made from message number `seq`; one at a time, for its error may bear no id."""
+        if not self.is_open or self._socket is None:
+            done(Outcome.ABANDONED, 0)
+            return
+        self._probe = receipt = self._receipt(Kind.PROBE, 0, room, 0, peer=damage, done=done, seq=seq)
+        self._socket.send(data, receipt)
+
+    def next_message(self, room: int, text: str) -> Message:
+        """A message with a number of its own, not sent: something to damage."""
+        self._seq += 1
+        return self._message(self._seq, room, text)
+
+    def close(self, code: int = 1000) -> None:
+        """Begin an orderly end."""
+        if self._socket is not None:
+            self._socket.close(code)
+
+    def take_socket(self) -> WebSocket | None:
+        """The connection itself, for what breaks it on purpose; None when there is none open."""
+        return self._socket if self.is_open else None
+
+    # -- what the transport tells -------------------------------------------------------------------------------
+
+    def opened(self, sent: int, when: Arrival) -> None:
+        """The upgrade was accepted."""
+        self.is_open = True
+        self._context.tally.open += 1
+        self._row(Kind.OPEN, Outcome.OK, when.flags, NO_ROOM, sent, when, due=self._due)
+        self._opened_or_not(Outcome.OK, 0, when.read - sent)
+
+    def refused(self, why: Refusal, sent: int, when: Arrival) -> None:
+        """The connection did not open."""
+        self._socket = None
+        self._row(Kind.OPEN, why.outcome, when.flags, NO_ROOM, sent, when, due=self._due, code=why.code)
+        if why.outcome is not Outcome.ABANDONED:
+            body = self._context.access.conceal(why.body)
+            headers = {name: mask_header(name, value) for name, value in why.headers}
+            self._context.recorder.evidence(
+                when.read, "refused", why.code, why.text, status=why.status, headers=headers, body=body
+            )
+        self._opened_or_not(why.outcome, why.code, when.read - sent)
+
+    def _opened_or_not(self, outcome: Outcome, code: int, took: int) -> None:
+        self._copy("open", took, outcome, code)
+        done, self._done_opening = self._done_opening, None
+        if done:
+            done(outcome, code)
+        if self.on_change:
+            self.on_change()
+
+    def closed(self, end: Ending, when: Arrival) -> None:
+        """The connection was open and is no more."""
+        self.is_open = False
+        self._socket = None
+        self._context.tally.open -= 1
+        self._row(Kind.CLOSE, end.outcome, when.flags, NO_ROOM, end.began, when, code=end.code, peer=end.closer)
+        if end.reason and end.closer not in (Closer.US, Closer.RESET):
+            self._context.recorder.evidence(when.read, "closed", end.code, end.reason, closer=end.closer.name.lower())
+        for room in list(self._rooms):
+            self._exit(room)
+        for receipt in self.receipts.take_all():
+            by_endpoint = end.closer in (Closer.ENDPOINT, Closer.FIN, Closer.RESET)
+            answered = when if receipt.kind is Kind.PROBE and by_endpoint else None
+            self._finish(receipt, Outcome.CLOSED, end.code, answered)
+        if self.on_change:
+            self.on_change()
+
+    def received(self, data: bytes, when: Arrival) -> None:
+        """A whole message came."""
+        for signal in self._context.dialect.decode(data):
+            kind = signal.kind
+            if kind is SignalKind.DELIVERY:
+                self._delivered(signal, when)
+            elif kind is SignalKind.ACK or kind is SignalKind.PONG:
+                self._answered(signal, Outcome.OK, when)
+            elif kind is SignalKind.ERROR:
+                self._answered(signal, Outcome.REJECTED, when)
+            elif kind is SignalKind.GARBLED:
+                self._stray(signal, Outcome.GARBLED, when)
+
+    # -- answers ------------------------------------------------------------------------------------------------
+
+    def _delivered(self, signal: Signal, when: Arrival) -> None:
+        origin = self._origin(signal)
+        if origin is None:
+            self._stray(signal, Outcome.NONE, when)
+            return
+        sender, seq = origin
+        context = self._context
+        room = context.room_numbers.get(signal.room, NO_ROOM) if signal.room is not None else NO_ROOM
+        context.recorder.row(
+            Kind.DELIVERY, Outcome.OK, when.flags, 0, self.number, self.conn, room, sender, seq,
+            0, 0, when.arrived, when.read,
+        )  # fmt: skip
+        context.tally.delivered(sender, seq)
+        if sender == self.number:
+            receipt = self.receipts.peek(seq)
+            if receipt is not None and (context.dialect.acks == "delivery" or receipt.kind is Kind.PROBE):
+                self.receipts.match(seq)
+                self._finish(receipt, Outcome.OK, 0, when)
+
+    def _origin(self, signal: Signal) -> tuple[int, int] | None:
+        """(session, seq) of the message that a delivery carries; None when it is none of this run's."""
+        text = signal.id or ""
+        run, _, rest = text.partition("-")
+        if run == self._context.nonce:
+            session, _, seq = rest.partition("-")
+        else:
+            # A protocol with plain numbers for ids tells the sender apart.
+            seq = text
+            run, _, session = (signal.sender or "").partition("-")
+            session = session.partition("-")[0]
+            if run != self._context.nonce:
+                return None
+        return (int(session), int(seq)) if session.isdecimal() and seq.isdecimal() else None
+
+    def _answered(self, signal: Signal, outcome: Outcome, when: Arrival) -> None:
+        text = signal.id
+        receipt = None
+        if text is not None:
+            seq = text.removeprefix(self._prefix)
+            receipt = self.receipts.match(int(seq)) if seq.isdecimal() else None
+        if receipt is None and outcome is Outcome.REJECTED and self._probe is not None:
+            # The damage may have destroyed the id; only one probe is under way.
+            receipt = self.receipts.match(self._probe.seq)
+        if receipt is not None:
+            if outcome is Outcome.REJECTED and signal.reason:
+                self._context.recorder.evidence(when.read, "error", signal.code, signal.reason)
+            self._finish(receipt, outcome, signal.code, when)
+        elif text is not None and text.removeprefix(self._prefix).isdecimal():
+            self._context.tally.late_answers += 1
+        else:
+            self._stray(signal, Outcome.NONE, when)
+
+    def _stray(self, signal: Signal, outcome: Outcome, when: Arrival) -> None:
+        context = self._context
+        context.recorder.row(
+            Kind.STRAY, outcome, when.flags, signal.kind, self.number, self.conn, seq=signal.code,
+            arrived=when.arrived, read=when.read,
+        )  # fmt: skip
+        if signal.reason:
+            context.recorder.evidence(when.read, "error", signal.code, signal.reason)
+
+    def expire(self, now_ns: int) -> None:
+        """Give up what has waited longer than the plan's answer timeout."""
+        for receipt in self.receipts.expired(now_ns):
+            # Without acks, sending is all there is to succeed at.
+            unacked = receipt.kind is Kind.PUBLISH and self._context.dialect.acks == "none" and receipt.sent
+            self._finish(receipt, Outcome.OK if unacked else Outcome.EXPIRED, 0, None)
+
+    def _finish(self, receipt: Receipt, outcome: Outcome, code: int, when: Arrival | None) -> None:
+        """One operation has ended: record it, then tell who asked."""
+        context = self._context
+        arrived, read, flags = when or (0, 0, 0)
+        kind = receipt.kind
+        context.recorder.row(
+            kind, outcome, receipt.flags | flags, code, self.number, receipt.conn, receipt.room, receipt.peer,
+            receipt.seq, receipt.due, receipt.sent, arrived, read,
+        )  # fmt: skip
+        if receipt is self._probe:
+            self._probe = None
+        if kind is Kind.PUBLISH:
+            if outcome is Outcome.OK:
+                context.tally.accepted(self.number, receipt.seq, arrived - receipt.due)
+            else:
+                context.tally.refused(self.number, receipt.seq)
+                context.tally.rejected += outcome is Outcome.REJECTED
+        elif kind is Kind.JOIN and outcome is Outcome.OK:
+            self._enter(receipt.room)
+        elif kind is Kind.LEAVE:
+            self._exit(receipt.room)
+        if context.courtesy is not None and arrived:
+            context.courtesy(kind.name.lower(), arrived - (receipt.due or receipt.sent), outcome, code)
+        if receipt.done is not None:
+            receipt.done(outcome, code)
+
+    # -- small things -------------------------------------------------------------------------------------------
+
+    def _enter(self, room: int) -> None:
+        if room not in self._rooms:
+            self._rooms.add(room)
+            self._context.tally.joined(room, 1)
+
+    def _exit(self, room: int) -> None:
+        if room in self._rooms:
+            self._rooms.remove(room)
+            self._context.tally.joined(room, -1)
+
+    def _request(self, kind: Kind, encode: Callable[[Message], bytes], room: int, done: Done) -> None:
+        if not self.is_open or self._socket is None:
+            done(Outcome.CLOSED, 0)
+            return
+        receipt = self._receipt(kind, 0, room, 0, done=done)
+        self._socket.send(encode(self._message(receipt.seq, room, "")), receipt)
+
+    def _receipt(
+        self, kind: Kind, due: int, room: int, flags: int, *, peer: int = NO_PEER, done: Done | None = None,
+        seq: int | None = None,
+    ) -> Receipt:  # fmt: skip
+        if seq is None:
+            self._seq += 1
+            seq = self._seq
+        expires = self._context.clock.now() + self._context.answer_timeout_ns
+        receipt = Receipt(kind, seq, max(0, self.conn), due, expires, room, flags, peer, done)
+        self.receipts.add(receipt)
+        return receipt
+
+    def _message(self, seq: int, room: int, text: str) -> Message:
+        context = self._context
+        return Message(
+            id=f"{self._prefix}{seq}", seq=seq, room=context.room_names[room] if room != NO_ROOM else "", text=text,
+            sender=self._prefix[:-1], session=self.number, key=f"{self._prefix}{self.conn}",
+            timestamp_ms=time.time_ns() // 1_000_000,
+        )  # fmt: skip
+
+    def _row(
+        self, kind: Kind, outcome: Outcome, flags: int, room: int, sent: int, when: Arrival | None = None, *,
+        due: int = 0, code: int = 0, peer: int = NO_PEER,
+    ) -> None:  # fmt: skip
+        arrived, read = (when.arrived, when.read) if when else (sent, sent)
+        self._context.recorder.row(
+            kind, outcome, flags, code, self.number, self.conn, room, peer, 0, due, sent, arrived, read
+        )
+
+    def _copy(self, name: str, took_ns: int, outcome: Outcome, code: int) -> None:
+        if self._context.courtesy is not None:
+            self._context.courtesy(name, took_ns, outcome, code)

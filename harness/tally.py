@@ -1,0 +1,116 @@
+"""Running counts of one process for the live view: cheap, approximate where it says so, and never a source of reports.
+
+It must not know where they are shown. The subtle thing: `lost` counts, two seconds after an accepted message, the
+members of its room in this process that have not had it, and only when nobody joined or left meanwhile; so it is
+"losses so far, seen from here", a lower bound that costs no ledger.
+"""
+
+from collections import deque
+from typing import NamedTuple
+
+SETTLE_NS = 2_000_000_000
+SAMPLES = 4_096
+
+
+class Acted(NamedTuple):
+    """One act of chaos, for people: when (ns since the run's start) and what."""
+
+    at_ns: int
+    text: str
+
+
+class Snapshot(NamedTuple):
+    """What happened since the last one; response percentiles and lag in ns, None when nothing was measured."""
+
+    open: int
+    sent: int
+    answered: int
+    rejected: int
+    deliveries: int
+    response_p50: int | None
+    response_p99: int | None
+    lag_p99: int | None
+    lost: int
+    abandoned: int
+
+
+class Tally:
+    """Counted into by sessions, read once a second."""
+
+    def __init__(self, rooms: int, delivers_to_sender: bool) -> None:
+        self.open = 0
+        self.sent = 0
+        self.answered = 0
+        self.rejected = 0
+        self.deliveries = 0
+        self.abandoned = 0
+        self.late_answers = 0
+        self.lost = 0
+        self.acts: deque[Acted] = deque(maxlen=4)
+        self._to_sender = delivers_to_sender
+        self._members = [0] * rooms
+        self._epochs = [0] * rooms
+        self._owed: dict[tuple[int, int], list[int]] = {}
+        self._responses: list[int] = []
+        self._lags: list[int] = []
+        self._last = (0, 0, 0, 0, 0)
+
+    def joined(self, room: int, change: int) -> None:
+        """One more (1) or less (-1) member of a room."""
+        self._members[room] += change
+        self._epochs[room] += 1
+
+    def published(self, session: int, seq: int, room: int, due: int, sent: int) -> None:
+        """A message left for `room`, whose members should now get it."""
+        self.sent += 1
+        owed = self._members[room] - (0 if self._to_sender else 1)
+        self._owed[session, seq] = [owed, room, self._epochs[room], sent, 0]
+        if len(self._lags) < SAMPLES:
+            self._lags.append(sent - due)
+
+    def delivered(self, sender: int, seq: int) -> None:
+        """A member got it."""
+        self.deliveries += 1
+        owed = self._owed.get((sender, seq))
+        if owed is not None:
+            owed[0] -= 1
+
+    def accepted(self, session: int, seq: int, response_ns: int) -> None:
+        """The endpoint answered for it."""
+        self.answered += 1
+        if len(self._responses) < SAMPLES:
+            self._responses.append(response_ns)
+        owed = self._owed.get((session, seq))
+        if owed is not None:
+            owed[4] = 1
+
+    def refused(self, session: int, seq: int) -> None:
+        """It was rejected, or nobody knows: not owed."""
+        self._owed.pop((session, seq), None)
+
+    def snapshot(self, now_ns: int) -> Snapshot:
+        """Count the losses of what has settled, and give what happened since the last time."""
+        settled = []
+        for key, owed in self._owed.items():
+            if owed[3] + SETTLE_NS > now_ns:
+                break
+            settled.append(key)
+        for key in settled:
+            owing, room, epoch, _, accepted = self._owed.pop(key)
+            if accepted and owing > 0 and epoch == self._epochs[room]:
+                self.lost += owing
+        counts = (self.sent, self.answered, self.rejected, self.deliveries, self.abandoned)
+        sent, answered, rejected, deliveries, abandoned = (
+            now - before for now, before in zip(counts, self._last, strict=True)
+        )
+        self._last = counts
+        responses, self._responses = sorted(self._responses), []
+        lags, self._lags = sorted(self._lags), []
+        return Snapshot(
+            self.open, sent, answered, rejected, deliveries,
+            _share(responses, 0.50), _share(responses, 0.99), _share(lags, 0.99), self.lost, abandoned,
+        )  # fmt: skip
+
+
+def _share(ordered: list[int], share: float) -> int | None:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else None

@@ -1,0 +1,1 @@
+"""Sockets under gevent: the transports of sessions."""

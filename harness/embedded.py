@@ -51,6 +51,11 @@ def promises(name: str) -> Contract:
     return msgspec.convert(tomllib.loads(find_shipped("contracts", f"{name}.toml").read_text())["contract"], Contract)
 
 
+def make_secret() -> None:
+    """Put a fresh secret into our environment, which our children inherit; one that is there is kept."""
+    os.environ.setdefault(SECRET, secrets.token_urlsafe(32))
+
+
 class Embedded:
     """The child process; a context manager that ends it.
 
@@ -59,7 +64,7 @@ class Embedded:
     """
 
     def __init__(self, options: Mapping[str, str | int | float | list[str]]) -> None:
-        os.environ.setdefault(SECRET, secrets.token_urlsafe(32))
+        make_secret()
         command = [sys.executable, "-m", "harness.endpoint", "serve", "--exit-with-parent"]
         for name, value in options.items():
             for one in value if isinstance(value, list) else [value]:

@@ -5,6 +5,7 @@ Ctrl-C (in good order, sealed as interrupted), by the second (at once, unsealed)
 failed, and raised when everything is recorded).
 """
 
+import logging
 import os
 import signal
 import traceback
@@ -66,6 +67,7 @@ def _carry_out(generator: Generator, scenario: Any, console: Console) -> None:
     environment.events.user_error.add_listener(  # type: ignore[no-untyped-call]
         lambda **failed: generator.fail(_scenario_broke(failed["exception"]))
     )
+    logging.getLogger("locust").setLevel(logging.ERROR)  # its advice on spawn rates is not for smoothed openings
     attach(environment, generator)
     runner = environment.create_local_runner()
     sessions = generator.plan.load.sessions

@@ -1,0 +1,263 @@
+"""The same run under Locust's own command line: `locust -f locustfile.py`, web UI, headless, `--processes`, workers.
+
+It must not know scenarios or reports. Locust says how many users exist and where; the plan says the rest. The subtle
+thing: the process that Locust calls the master makes the run directory and tells the workers of it before they spawn
+(one directory, one shard a worker), and seals it when every worker has said that its shard is closed.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gevent
+import msgspec
+from gevent.event import Event
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+
+from . import running
+from .clock import SECOND, Clock
+from .embedded import make_secret
+from .errors import PASS, UNFIT, SquallError
+from .generator import Generator
+from .model import Fault, Outcome
+from .plan import Plan, build_plan, load_plan
+from .rundir import Status
+from .shipped import find
+from .users import attach, attached, detach
+
+BEGIN, STOP, DONE = "squall-begin", "squall-stop", "squall-done"
+PART_S = 30.0
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+logger = logging.getLogger("squall")
+
+
+class _Refused(Exception):
+    """What the courtesy copy calls an operation that did not end well."""
+
+
+def plan_from_environment() -> tuple[Plan, Path | None]:
+    """The plan that SQUALL_PLAN names (a path or a shipped name); without it, all defaults.
+
+    Raises:
+        PlanError: it is wrong.
+    """
+    name = os.environ.get("SQUALL_PLAN")
+    path = find(name, "plans") if name else None
+    return load_plan(path), path
+
+
+def install(events: Any, plan: Plan, beside: Path | None = None) -> None:
+    """Hook a plan into Locust's events; to be called once, by a locustfile."""
+    if plan.endpoint.is_embedded:
+        make_secret()  # before Locust forks, so that the workers have it too
+    swarm = _Swarm(plan, beside, Path(os.environ.get("SQUALL_OUT", "runs")))
+    events.init_command_line_parser.add_listener(_stay_at_home)
+    events.init.add_listener(swarm.init)
+    events.test_start.add_listener(swarm.test_start)
+    events.test_stopping.add_listener(swarm.test_stopping)
+
+
+def _stay_at_home(parser: Any, **_: Any) -> None:
+    """Locust's web UI and RPC listen on every address by default; ours do not."""
+    parser.set_defaults(master_bind_host="127.0.0.1", web_host="127.0.0.1")
+
+
+class _Swarm:
+    """One process under Locust: alone, master or worker."""
+
+    def __init__(self, plan: Plan, beside: Path | None, out: Path) -> None:
+        self._plan = plan
+        self._beside = beside
+        self._out = out
+        self._runner: Any = None
+        self._environment: Any = None
+        self._prepared: running.Prepared | None = None
+        self._waiting: set[str] = set()
+        self._failures: list[str] = []
+        self._interrupted = False
+        self._all_done = Event()
+        self._sealed = Event()
+
+    def init(self, environment: Any, runner: Any, **_: Any) -> None:
+        """Locust is about to be ready."""
+        self._environment, self._runner = environment, runner
+        if isinstance(runner, WorkerRunner):
+            runner.register_message(BEGIN, self._begin)
+            runner.register_message(STOP, self._stop)
+        elif isinstance(runner, MasterRunner):
+            runner.register_message(DONE, self._done)
+
+    # -- alone or master ----------------------------------------------------------------------------------------
+
+    def test_start(self, environment: Any, **_: Any) -> None:
+        """A test begins: make the run directory; alone, begin; as a master, tell the workers."""
+        runner = self._runner
+        if isinstance(runner, WorkerRunner):
+            return
+        clients = sorted(runner.clients.keys()) if isinstance(runner, MasterRunner) else ["local"]
+        try:
+            plan = self._as_locust_wants(environment, runner, len(clients))
+            self._prepared = prepared = running.prepare(plan, self._out, self._beside, len(clients))
+        except SquallError as error:
+            self._give_up(error)
+            return
+        for warning in prepared.warnings:
+            logger.warning(warning)
+        self._waiting, self._failures, self._interrupted = set(clients), [], False
+        self._all_done.clear()
+        self._sealed.clear()
+        orders = {
+            "plan": msgspec.json.encode(prepared.plan).decode(),
+            "path": str(prepared.path.resolve()),
+            "nonce": prepared.nonce,
+            "start_ns": prepared.start_ns,
+            "processes": len(clients),
+            "schema": msgspec.json.encode(prepared.schema).decode(),
+            "skipped": [int(fault) for fault in prepared.skipped],
+            "boot": _boot_id(),
+        }
+        if isinstance(runner, LocalRunner):
+            self._start_generator(orders | {"rank": 0}, lambda failure: self._finished("local", failure))
+        else:
+            for rank, client in enumerate(clients):
+                runner.send_message(BEGIN, orders | {"rank": rank}, client_id=client)
+        gevent.spawn(self._conclude)
+
+    def _as_locust_wants(self, environment: Any, runner: Any, processes: int) -> Plan:
+        """The plan with Locust's number of users, spawn rate and run time."""
+        options = environment.parsed_options
+        users = max(1, runner.target_user_count or 1)
+        rate = getattr(runner, "spawn_rate", None) or getattr(options, "spawn_rate", None) or 1.0
+        # Locust may give one worker a user more than another, and numbers are dealt by rank.
+        sessions = -(-users // processes) * processes
+        load = msgspec.structs.replace(
+            self._plan.load, sessions=sessions, rooms=min(self._plan.load.rooms, sessions), ramp_s=(users - 1) / rate
+        )
+        plan = msgspec.structs.replace(self._plan, load=load)
+        run_time = getattr(options, "run_time", None)
+        if run_time:
+            load = msgspec.structs.replace(load, duration_s=max(1.0, float(run_time) - plan.load_start_s))
+            plan = msgspec.structs.replace(plan, load=load)
+        return plan
+
+    def _conclude(self) -> None:
+        """When everybody is done by the plan's time line: seal and end Locust's test."""
+        self._all_done.wait()
+        if self._seal():
+            self._end_test()
+
+    def _seal(self) -> bool:
+        """Seal and say where; False when it was done before."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is None:
+            return False
+        status: Status = "failed" if self._failures else "interrupted" if self._interrupted else "complete"
+        code = UNFIT if self._failures else PASS
+        try:
+            prepared.finish(status, "; ".join(self._failures))
+        except SquallError as error:
+            logger.error(str(error))
+            code = error.exit_code
+        for failure in self._failures:
+            logger.error(failure)
+        logger.info("run directory: %s; next: squall report %s", prepared.path, prepared.path)
+        self._environment.process_exit_code = code
+        self._sealed.set()
+        return True
+
+    def _end_test(self) -> None:
+        if self._environment.web_ui is None:
+            self._runner.quit()
+        else:
+            self._runner.stop()
+
+    def test_stopping(self, environment: Any, **_: Any) -> None:
+        """Locust stops the test: end the load in good order and wait for the rest."""
+        if self._prepared is None:
+            return
+        load_end_ns = self._prepared.start_ns + round(self._prepared.plan.load_end_s * SECOND)
+        # Locust's --run-time ends the test where the plan's load ends, give or take the headway.
+        self._interrupted = Clock.now() < load_end_ns - SECOND
+        if isinstance(self._runner, MasterRunner):
+            for client in sorted(self._waiting):
+                self._runner.send_message(STOP, None, client_id=client)
+        else:
+            self._interrupt()
+        settle_s = self._prepared.plan.load.settle_s
+        if not self._all_done.wait(settle_s + PART_S):
+            self._failures.append(f"no word from {len(self._waiting)} worker(s): their shards may be cut short")
+            self._all_done.set()
+        self._seal()
+        self._sealed.wait()
+
+    def _done(self, environment: Any, msg: Any, **_: Any) -> None:
+        self._finished(msg.node_id, msg.data)
+
+    def _finished(self, client: str, failure: str) -> None:
+        self._waiting.discard(client)
+        if failure:
+            self._failures.append(failure)
+        if not self._waiting:
+            self._all_done.set()
+
+    def _give_up(self, error: SquallError) -> None:
+        logger.error("squall: %s", error)
+        self._environment.process_exit_code = error.exit_code
+        gevent.spawn(self._end_test)
+
+    # -- worker -------------------------------------------------------------------------------------------------
+
+    def _begin(self, environment: Any, msg: Any, **_: Any) -> None:
+        self._start_generator(msg.data, lambda failure: self._runner.send_message(DONE, failure))
+
+    def _stop(self, environment: Any, msg: Any, **_: Any) -> None:
+        self._interrupt()
+
+    # -- both ---------------------------------------------------------------------------------------------------
+
+    def _start_generator(self, orders: dict[str, Any], told: Callable[[str], None]) -> None:
+        try:
+            if orders["boot"] != _boot_id():
+                raise SquallError("this worker is on another host: one run, one host (their clocks are not one)")
+            generator = Generator(
+                build_plan(msgspec.json.decode(orders["plan"])), Path(orders["path"]), orders["nonce"],
+                orders["start_ns"], rank=orders["rank"], processes=orders["processes"],
+                schema=msgspec.json.decode(orders["schema"]),
+                skipped=frozenset(Fault(number) for number in orders["skipped"]), courtesy=self._copy,
+            )  # fmt: skip
+        except SquallError as error:
+            told(str(error))
+            return
+        attach(self._environment, generator)
+        generator.begin()
+        gevent.spawn(self._watch, generator, told)
+
+    def _watch(self, generator: Generator, told: Callable[[str], None]) -> None:
+        generator.over.wait()
+        failure = ""
+        try:
+            generator.close()
+        except SquallError as error:
+            failure = str(error)
+        detach(self._environment)
+        told(str(generator.failure or failure))
+
+    def _interrupt(self) -> None:
+        generator = attached(self._environment)
+        if generator is not None:
+            generator.interrupt()
+
+    def _copy(self, name: str, response_ns: int, outcome: Outcome, code: int) -> None:
+        """What Locust's web UI and console show; nothing of ours reads it."""
+        failed = None if outcome is Outcome.OK else _Refused(f"{outcome.name.lower()} {code or ''}".strip())
+        self._environment.events.request.fire(
+            request_type="WS", name=name, response_time=response_ns / 1e6, response_length=0, exception=failed,
+            context={},
+        )  # fmt: skip
+
+
+def _boot_id() -> str:
+    return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""

@@ -17,7 +17,7 @@ from types import TracebackType
 import gevent
 import msgspec
 
-from .errors import RunFailed
+from .errors import USAGE, RunFailed, UsageError
 from .plan import Auth, Contract, Observe, Plan
 from .shipped import find_shipped
 
@@ -79,6 +79,7 @@ class Embedded:
         """Wait for its url.
 
         Raises:
+            UsageError: it was given an option that it does not take.
             RunFailed: it did not start; with its own last line.
         """
         stdout = self._child.stdout
@@ -89,7 +90,10 @@ class Embedded:
         if not self.url.startswith("ws"):
             self.stop()
             said = self._tail(2000).decode(errors="replace").strip().splitlines()
-            raise RunFailed(f"the embedded endpoint did not start: {said[-1] if said else 'it said nothing'}")
+            reason = said[-1].removeprefix("squall: ") if said else "it said nothing"
+            if self._child.returncode == USAGE:
+                raise UsageError(f"endpoint.serve: {reason}")
+            raise RunFailed(f"the embedded endpoint did not start: {reason}")
         return self.url
 
     @property

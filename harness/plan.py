@@ -11,6 +11,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -23,7 +24,6 @@ from .model import Fault
 
 EMBEDDED = "embedded"
 JOIN_GRACE_S = 0.5
-LOOPBACK = ("127.", "localhost", "::1")
 
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -293,7 +293,7 @@ class Plan(Section, frozen=True, kw_only=True):
             if not fault.times_s(end_s):
                 raise PlanError(f"chaos[{number}]: never happens: the run's load ends {end_s:g} s after its start")
         host = self.endpoint.host
-        if self.chaos and not host.startswith(LOOPBACK) and host not in self.allow_hosts:
+        if self.chaos and not is_loopback(host) and host not in self.allow_hosts:
             raise PlanError(
                 f'chaos on "{host}" is not allowed: it is not loopback; if it is yours to break, '
                 f'write allow_hosts = ["{host}"] in the plan'
@@ -329,7 +329,15 @@ class Plan(Section, frozen=True, kw_only=True):
         return data
 
 
-CREDENTIAL = re.compile(r"auth|token|secret|passw|cookie|credential|signature|api-?key|^key$", re.IGNORECASE)
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine for certain: an address of the loopback net, or `localhost` itself."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+CREDENTIAL = re.compile(r"auth|token|secret|passw|cookie|credential|signature|api[-_]?key|^key$", re.IGNORECASE)
 PLACEHOLDER = re.compile(r"\$?\{\w+\}")
 MASK = "***"
 

@@ -31,7 +31,7 @@ from .embedded import Embedded, complete
 from .errors import PlanError, RunFailed, UsageError
 from .model import Damage, Fault, Outcome
 from .observe.listing import Observer
-from .plan import LOOPBACK, Plan, mask_header, mask_url
+from .plan import Plan, is_loopback, mask_header, mask_url
 from .shipped import find_shipped
 from .transport.sockets import Sockets, explain, kernel_stamps, resolve
 from .transport.websocket import Arrival, Ending, Refusal, WebSocket
@@ -225,7 +225,7 @@ def _manifest(
     served: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     host = plan.endpoint.host
-    where = "embedded" if embedded else "loopback" if host.startswith(LOOPBACK) else "remote"
+    where = "embedded" if embedded else "loopback" if is_loopback(host) else "remote"
     return {
         "nonce": nonce,
         "plan": plan.masked(),

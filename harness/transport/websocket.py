@@ -31,6 +31,7 @@ LINGER_NS = SECOND
 BODY_BYTES = 500
 READ, WRITE = 1, 2
 ORDERLY = (1000, 1001, 1005)
+TLS_RECORDS = (b"\x15\x03", b"\x16\x03")
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -192,18 +193,19 @@ class WebSocket:
         if wrong is None:
             self._cancel_deadline()
             self.phase = Phase.OPEN
+            self._parts = None
             self._listener.opened(self.sent, when)
         elif response is not None:
             expected = response.status_code == 101
             outcome = Outcome.GARBLED if expected else Outcome.REJECTED
             text = str(wrong) if expected else f"HTTP {response.status_code} {response.reason_phrase}".rstrip()
             self._refuse(outcome, response.status_code, text, response, when)
+        elif self._parts is not None and self._parts[0] in TLS_RECORDS:
+            self._refuse(Outcome.GARBLED, 0, "the answer looks like TLS: the endpoint wants wss://", when=when)
         elif isinstance(wrong.__cause__, EOFError):
             self._refuse(Outcome.CLOSED, 0, "the connection ended before an answer to the upgrade request", when=when)
         else:
-            first = bytes(self._sockets.view[:3])
-            hint = "it looks like TLS; the endpoint wants wss://" if first[:2] in (b"\x15\x03", b"\x16\x03") else wrong
-            self._refuse(Outcome.GARBLED, 0, f"the answer to the upgrade request is not HTTP: {hint}", when=when)
+            self._refuse(Outcome.GARBLED, 0, f"the answer to the upgrade request is not HTTP: {wrong}", when=when)
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -222,6 +224,8 @@ class WebSocket:
                     self._dispose()
                 return
             protocol = self._protocol
+            if self.phase is Phase.UPGRADING and self._parts is None:
+                self._parts = [bytes(sockets.view[: min(count, 2)])]
             if count:
                 protocol.receive_data(sockets.view[:count])  # type: ignore[arg-type]
             else:

@@ -1,0 +1,109 @@
+import time
+
+import gevent
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.clock import SECOND, Clock, FakeClock
+
+
+@pytest.fixture
+def clock():
+    clock = Clock()
+    yield clock
+    clock.close()
+
+
+@pytest.fixture(params=[FakeClock, Clock])
+def any_clock(request):
+    clock = request.param()
+    yield clock
+    if isinstance(clock, Clock):
+        clock.close()
+
+
+def let_pass(clock, delay_ns):
+    if isinstance(clock, FakeClock):
+        clock.advance(delay_ns)
+    else:
+        clock.sleep_until(clock.now() + delay_ns)
+        gevent.sleep(0.001)
+
+
+def test_due_work_happens_in_the_order_of_its_due_times(any_clock):
+    done = []
+    now = any_clock.now()
+    for delay in (3, 1, 2, 1):
+        any_clock.at(now + delay * 1_000_000, lambda delay=delay: done.append(delay))
+    let_pass(any_clock, 10_000_000)
+    assert done == [1, 1, 2, 3]
+
+
+def test_cancelled_work_never_happens(any_clock):
+    done = []
+    any_clock.after(1_000_000, lambda: done.append(1)).cancel()
+    any_clock.after(1_000_000, lambda: done.append(2))
+    let_pass(any_clock, 5_000_000)
+    assert done == [2]
+
+
+def test_work_that_is_past_due_happens_at_once_but_not_from_within(any_clock):
+    done = []
+    any_clock.at(any_clock.now() - 5, lambda: done.append(1))
+    assert not done
+    let_pass(any_clock, 1_000_000)
+    assert done == [1]
+
+
+def test_work_that_fails_is_reported_and_does_not_stop_the_rest(any_clock):
+    failures, done = [], []
+    any_clock.failure = failures.append
+    any_clock.after(1_000_000, lambda: 1 / 0)
+    any_clock.after(1_000_001, lambda: done.append(1))
+    let_pass(any_clock, 5_000_000)
+    assert [type(failure) for failure in failures] == [ZeroDivisionError]
+    assert done == [1]
+
+
+def test_a_sleeper_that_is_killed_leaves_the_clock_usable(clock):
+    sleeper = gevent.spawn(clock.sleep_until, clock.now() + 60 * SECOND)
+    gevent.sleep(0)
+    sleeper.kill()
+    due = clock.now() + 1_000_000
+    clock.sleep_until(due)
+    assert clock.now() >= due
+
+
+def test_many_sleepers_all_wake_after_their_time(clock):
+    late = []
+
+    def sleep(n):
+        due = clock.now() + n * 10_000
+        clock.sleep_until(due)
+        late.append(clock.now() - due)
+
+    gevent.joinall([gevent.spawn(sleep, n) for n in range(1000)], timeout=10)
+    assert len(late) == 1000
+    assert min(late) >= 0
+
+
+@given(st.integers(-(10**9), 10**9))
+def test_a_kernel_stamp_never_lies_after_the_read(skew):
+    clock = FakeClock()
+    assert clock.monotonic(clock.now() + skew, clock.now()) <= clock.now()
+
+
+def test_a_kernel_stamp_lands_on_the_monotonic_clock(clock):
+    before = clock.now()
+    wall = time.time_ns()
+    after = clock.now()
+    stamp = clock.monotonic(wall, after)
+    assert before - 1_000_000 <= stamp <= after
+
+
+def test_a_step_of_the_wall_clock_is_noticed(clock, monkeypatch):
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + 5 * SECOND)
+    clock.look_at_wall(clock.now())
+    assert abs(clock.step_ns - 5 * SECOND) < SECOND // 100

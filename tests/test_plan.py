@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness.errors import PlanError
+from harness.plan import Plan, build_plan, load_plan, mask_url, parse_override
+from harness.shipped import shipped
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"lod": {}}, 'unknown key "lod"; did you mean "load"'),
+        ({"load": {"sesions": 3}}, 'unknown key "load.sesions"; did you mean "sessions"'),
+        ({"endpoint": {"auth": {"kid": 1}}}, 'unknown key "endpoint.auth.kid"; did you mean "kind"'),
+        ({"load": {"rate_per_s": -1.0}}, "load.rate_per_s"),
+        ({"load": {"sessions": 0}}, "load.sessions"),
+        ({"load": {"sessions": "many"}}, "load.sessions"),
+        ({"endpoint": {"url": "http://x"}}, "is not a WebSocket url"),
+        ({"endpoint": {"url": "wss://x"}}, "not supported yet"),
+        ({"endpoint": {"dialect": "json"}}, r"needs a table \[endpoint.json\]"),
+        ({"endpoint": {"url": "ws://x", "serve": {"a": 1}}}, "only the embedded endpoint"),
+        ({"chaos": [{"fault": "drop", "how": "reset", "count": 1}]}, "needs at_s"),
+        ({"chaos": [{"fault": "drop", "how": "reset", "at_s": 1.0}]}, "either count"),
+        ({"chaos": [{"fault": "drop", "how": "explode", "at_s": 1.0, "count": 1}]}, "how"),
+        ({"chaos": [{"fault": "drp", "how": "reset", "at_s": 1.0, "count": 1}]}, "drp"),
+        ({"chaos": [{"fault": "burst", "at_s": 999.0, "count": 1}]}, "never happens"),
+        ({"load": {"room_name": "one", "rooms": 2}}, "names one room"),
+        ({"contract": {"throttle_per_s": 3.0}}, "go together"),
+    ],
+)
+def test_a_wrong_plan_is_refused_in_one_line_that_names_what_is_wrong(data, said):
+    with pytest.raises(PlanError, match=said) as caught:
+        build_plan(data)
+    assert "\n" not in str(caught.value)
+
+
+def test_chaos_on_a_foreign_host_wants_that_host_named():
+    fault = {"fault": "burst", "at_s": 1.0, "count": 1}
+    data = {"endpoint": {"url": "ws://example.com/x"}, "chaos": [fault]}
+    with pytest.raises(PlanError, match=r'allow_hosts = \["example.com"\]'):
+        build_plan(data)
+    assert build_plan(data | {"allow_hosts": ["example.com"]}).chaos
+    with pytest.raises(PlanError):
+        build_plan(data | {"allow_hosts": ["example.org"]})
+
+
+def test_a_host_that_only_looks_like_loopback_is_foreign():
+    fault = {"fault": "burst", "at_s": 1.0, "count": 1}
+    with pytest.raises(PlanError, match="is not allowed"):
+        build_plan({"endpoint": {"url": "ws://localhost.example.com/x"}, "chaos": [fault]})
+    with pytest.raises(PlanError, match="is not allowed"):
+        build_plan({"endpoint": {"url": "ws://127.0.0.1.example.com/x"}, "chaos": [fault]})
+
+
+def test_overrides_lie_over_the_file(tmp_path):
+    file = tmp_path / "p.toml"
+    file.write_text("seed = 3\n[load]\nsessions = 5\n")
+    plan = load_plan(file, [("load.sessions", 9), parse_override("load.ramp_s=1.5"), parse_override("name=x")])
+    assert (plan.seed, plan.load.sessions, plan.load.ramp_s, plan.name) == (3, 9, 1.5, "x")
+
+
+def test_a_plan_that_is_not_there_or_not_toml_is_told(tmp_path):
+    with pytest.raises(PlanError, match="cannot read the plan"):
+        load_plan(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("a = [")
+    with pytest.raises(PlanError, match="is not TOML"):
+        load_plan(tmp_path / "bad.toml")
+
+
+def test_equal_plans_have_equal_digests_and_others_do_not():
+    assert build_plan({"seed": 4}).digest() == build_plan({"seed": 4, "load": {}}).digest()
+    assert build_plan({"seed": 4}).digest() != build_plan({"seed": 5}).digest()
+
+
+def test_credentials_do_not_survive_masking():
+    plan = build_plan(
+        {
+            "endpoint": {
+                "url": "ws://user:pw@h/x?token=abc&room=1&client={key}",
+                "headers": {"Authorization": "Bearer abc", "X-Api-Key": "abc", "Accept": "abc-is-fine"},
+            },
+            "observe": {"url": "http://h/list?api_key=abc", "headers": {"Cookie": "abc"}},
+        }
+    )
+    text = msgspec.json.encode(plan.masked()).decode()
+    assert "pw@" not in text
+    assert text.count("abc") == 1
+    assert mask_url("ws://h/x?client={key}&token=${TOKEN}") == "ws://h/x?client={key}&token=${TOKEN}"
+
+
+def test_a_fault_happens_at_its_times_until_its_end():
+    plan = build_plan(
+        {
+            "load": {"ramp_s": 0.0, "duration_s": 30.0},
+            "chaos": [
+                {"fault": "burst", "every_s": 10.0, "count": 1},
+                {"fault": "burst", "at_s": 5.0, "every_s": 10.0, "until_s": 25.0, "count": 1},
+                {"fault": "burst", "at_s": 7.0, "share": 0.5},
+            ],
+        }
+    )
+    assert [fault.times_s(plan.load_end_s) for fault in plan.chaos] == [[10, 20, 30], [5, 15], [7]]
+    assert [fault.victims(9) for fault in plan.chaos] == [1, 1, 4]
+
+
+@pytest.mark.parametrize("name", shipped("plans"))
+def test_every_shipped_plan_loads(name):
+    assert isinstance(load_plan(ROOT / "plans" / f"{name}.toml"), Plan)

@@ -1,0 +1,211 @@
+"""A session against a transport that only remembers, on a clock that stands still."""
+
+import json
+
+import pytest
+
+from harness.access import Access
+from harness.clock import SECOND, FakeClock
+from harness.model import NO_ROOM, Closer, Damage, Flag, Kind, Outcome
+from harness.plan import build_plan
+from harness.session import Context, Session
+from harness.tally import Tally
+from harness.transport.websocket import Arrival, Ending
+from harness.wire import make_dialect
+
+WHEN = Arrival(5 * SECOND, 5 * SECOND + 10, Flag.EXACT)
+SOLO = {
+    "acks": "delivery",
+    "publish": {"t": "say", "n": "{seq}", "who": "{sender}", "b": "{text}"},
+    "delivery": {"match": {"t": "said"}, "id": "n", "sender": "who"},
+    "error": {"match": {"t": "err"}, "code": "code"},
+}
+MUTE = SOLO | {"acks": "none"}
+
+
+class Rows:
+    """A recorder that keeps rows as dicts."""
+
+    def __init__(self):
+        self.rows = []
+        self.lines = []
+
+    def row(self, kind, outcome=0, flags=0, code=0, session=0, conn=0, room=NO_ROOM, peer=0, seq=0, due=0, sent=0,
+            arrived=0, read=0):  # fmt: skip
+        self.rows.append({"kind": kind, "outcome": outcome, "flags": flags, "code": code, "session": session,
+                          "conn": conn, "room": room, "peer": peer, "seq": seq, "due": due, "sent": sent,
+                          "arrived": arrived, "read": read})  # fmt: skip
+
+    def evidence(self, at_ns, kind, code, text, **more):
+        self.lines.append((kind, code, text))
+
+    def of(self, kind):
+        return [row for row in self.rows if row["kind"] is kind]
+
+
+class Pipe:
+    """A transport that takes everything at once."""
+
+    def __init__(self, clock):
+        self.clock, self.frames = clock, []
+
+    def send(self, data, message=None, **_):
+        self.frames.append(json.loads(data) if data.endswith(b"}") else data)
+        message.sent = self.clock.now()
+        return True
+
+
+def make(json_dialect=None):
+    endpoint = {"url": "ws://127.0.0.1:1/"}
+    if json_dialect:
+        endpoint |= {"dialect": "json", "json": json_dialect}
+    plan = build_plan({"endpoint": endpoint, "load": {"sessions": 10, "rooms": 2}})
+    clock = FakeClock()
+    context = Context(plan, "n", clock, None, Rows(), make_dialect(plan.endpoint), Access(plan.endpoint, "n"), [],
+                      Tally(2, True))  # fmt: skip
+    session = Session(context, 3)
+    session.conn = 0
+    session._socket = Pipe(clock)
+    session.opened(1, WHEN)
+    return session, context.recorder, session._socket, clock
+
+
+def server(action, request_id, **more):
+    frame = {"version": "1.0", "action": action, "requestId": request_id, **more}
+    return json.dumps({key: value for key, value in frame.items() if value is not None}).encode()
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+def teller(told):
+    return lambda outcome, code: told.append((outcome, code))
+
+
+def test_a_delivery_before_its_ack_does_not_confuse_either(told):
+    session, rows, pipe, _ = make()
+    session.publish(1, "hi", due=7, done=teller(told))
+    request = pipe.frames[-1]["requestId"]
+    session.received(server("message", request, roomId="room-1", payload={"text": "hi", "sender": "x"}), WHEN)
+    assert not told
+    session.received(server("ack", request, roomId="room-1"), WHEN)
+    assert told == [(Outcome.OK, 0)]
+    assert [row["seq"] for row in rows.of(Kind.DELIVERY)] == [1]
+    publish = rows.of(Kind.PUBLISH)[0]
+    assert (publish["due"], publish["sent"], publish["arrived"], publish["room"]) == (7, SECOND, WHEN.arrived, 1)
+
+
+def test_answers_in_reverse_order_go_to_their_own_requests(told):
+    session, rows, pipe, _ = make()
+    for _ in range(3):
+        session.publish(0, "x", due=1)
+    for frame in reversed(pipe.frames):
+        session.received(server("ack", frame["requestId"]), WHEN)
+    assert [row["seq"] for row in rows.of(Kind.PUBLISH)] == [3, 2, 1]
+
+
+def test_an_answer_to_nothing_of_ours_is_a_stray_and_a_late_one_is_counted():
+    session, rows, _, _ = make()
+    session.received(server("ack", "other-1-1"), WHEN)
+    assert len(rows.of(Kind.STRAY)) == 1
+    session.received(server("ack", "n-3-99"), WHEN)
+    assert len(rows.of(Kind.STRAY)) == 1
+    assert session._context.tally.late_answers == 1
+
+
+def test_a_delivery_of_somebody_elses_message_is_a_stray():
+    session, rows, _, _ = make()
+    session.received(server("message", "foreign", roomId="room-0", payload={"text": "", "sender": "x"}), WHEN)
+    assert rows.of(Kind.DELIVERY) == []
+    assert len(rows.of(Kind.STRAY)) == 1
+
+
+def test_what_is_not_answered_in_time_expires(told):
+    session, rows, _, clock = make()
+    session.publish(0, "x", due=1, done=teller(told))
+    clock.advance(11 * SECOND)
+    session.expire(clock.now())
+    assert told == [(Outcome.EXPIRED, 0)]
+    assert rows.of(Kind.PUBLISH)[0]["arrived"] == 0
+
+
+def test_a_connection_that_ends_ends_all_that_is_in_flight(told):
+    session, rows, _, _ = make()
+    session.join(0, teller(told))
+    session.publish(0, "x", due=1, done=teller(told))
+    session.closed(Ending(Closer.RESET, 104, "", Outcome.CLOSED, 0), WHEN)
+    assert told == [(Outcome.CLOSED, 104), (Outcome.CLOSED, 104)]
+    assert not session.is_open
+    assert rows.of(Kind.CLOSE)[0]["peer"] == Closer.RESET
+
+
+def test_what_is_due_without_a_connection_is_abandoned_and_never_sent():
+    session, rows, pipe, _ = make()
+    session.closed(Ending(Closer.FIN, 1006, "", Outcome.CLOSED, 0), WHEN)
+    session.publish(0, "x", due=42)
+    row = rows.of(Kind.PUBLISH)[0]
+    assert (row["outcome"], row["due"], row["sent"]) == (Outcome.ABANDONED, 42, 0)
+    assert pipe.frames == []
+
+
+def test_an_error_without_an_id_belongs_to_the_probe_under_way(told):
+    session, rows, _, _ = make()
+    message = session.next_message(0, "x")
+    session.probe(b"{broken", message.seq, Damage.NOT_JSON, 0, teller(told))
+    session.received(server("error", None, payload={"code": 400, "message": "bad"}), WHEN)
+    assert told == [(Outcome.REJECTED, 400)]
+    assert rows.of(Kind.PROBE)[0]["peer"] == Damage.NOT_JSON
+
+
+def test_an_error_without_an_id_and_without_a_probe_is_a_stray(told):
+    session, rows, _, _ = make()
+    session.publish(0, "x", due=1, done=teller(told))
+    session.received(server("error", None, payload={"code": 400, "message": "bad"}), WHEN)
+    assert told == []
+    assert len(rows.of(Kind.STRAY)) == 1
+
+
+def test_an_acked_probe_was_accepted(told):
+    session, rows, _, _ = make()
+    message = session.next_message(0, "x")
+    session.probe(b"{}", message.seq, Damage.EXTRA_KEY, 0, teller(told))
+    session.received(server("ack", message.id), WHEN)
+    assert told == [(Outcome.OK, 0)]
+
+
+def test_joining_makes_a_member_until_the_end(told):
+    session, rows, pipe, _ = make()
+    session.join(1, teller(told))
+    assert session.rooms == frozenset()
+    session.received(server("ack", pipe.frames[-1]["requestId"]), WHEN)
+    assert session.rooms == {1}
+    session.closed(Ending(Closer.FIN, 1006, "", Outcome.CLOSED, 0), WHEN)
+    assert session.rooms == frozenset()
+
+
+def test_a_protocol_without_joins_makes_a_member_at_once(told):
+    session, rows, _, _ = make(SOLO)
+    session.join(1, teller(told))
+    assert told == [(Outcome.OK, 0)]
+    assert rows.of(Kind.JOIN)[0]["flags"] & Flag.IMPLICIT
+
+
+def test_the_senders_own_delivery_confirms_where_the_protocol_says_so(told):
+    session, rows, pipe, _ = make(SOLO)
+    session.publish(0, "x", due=1, done=teller(told))
+    frame = pipe.frames[-1]
+    assert (frame["n"], frame["who"]) == (1, "n-3")
+    session.received(json.dumps({"t": "said", "n": 1, "who": "n-3"}).encode(), WHEN)
+    assert told == [(Outcome.OK, 0)]
+    assert rows.of(Kind.DELIVERY)[0]["peer"] == 3
+
+
+def test_without_acks_a_sent_message_counts_as_done_and_has_no_arrival(told):
+    session, rows, _, clock = make(MUTE)
+    session.publish(0, "x", due=1, done=teller(told))
+    clock.advance(11 * SECOND)
+    session.expire(clock.now())
+    assert told == [(Outcome.OK, 0)]
+    assert rows.of(Kind.PUBLISH)[0]["arrived"] == 0

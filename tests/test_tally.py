@@ -1,0 +1,43 @@
+from harness.tally import SETTLE_NS, Tally
+
+
+def tally_of_three():
+    tally = Tally(rooms=1, delivers_to_sender=True)
+    for _ in range(3):
+        tally.joined(0, 1)
+    return tally
+
+
+def test_a_delivery_that_never_came_is_a_loss_once_it_has_settled():
+    tally = tally_of_three()
+    tally.published(1, 1, 0, due=0, sent=10)
+    tally.accepted(1, 1, 5)
+    tally.delivered(1, 1)
+    tally.delivered(1, 1)
+    assert tally.snapshot(SETTLE_NS).lost == 0
+    assert tally.snapshot(SETTLE_NS + 10).lost == 1
+
+
+def test_a_rejected_message_is_no_loss():
+    tally = tally_of_three()
+    tally.published(1, 1, 0, due=0, sent=10)
+    tally.refused(1, 1)
+    assert tally.snapshot(SETTLE_NS * 2).lost == 0
+
+
+def test_a_room_that_changed_meanwhile_is_not_judged():
+    tally = tally_of_three()
+    tally.published(1, 1, 0, due=0, sent=10)
+    tally.accepted(1, 1, 5)
+    tally.joined(0, -1)
+    assert tally.snapshot(SETTLE_NS * 2).lost == 0
+
+
+def test_a_snapshot_holds_what_came_since_the_last():
+    tally = tally_of_three()
+    tally.published(1, 1, 0, due=0, sent=10)
+    tally.accepted(1, 1, 500)
+    first = tally.snapshot(20)
+    assert (first.sent, first.answered, first.response_p50, first.lag_p99) == (1, 1, 500, 10)
+    second = tally.snapshot(30)
+    assert (second.sent, second.response_p50, second.lag_p99) == (0, None, None)

@@ -42,6 +42,10 @@ def _list_defects(context: click.Context, _parameter: click.Parameter, wanted: b
 @click.option("--throttle-burst", default=_DEFAULT.throttle_burst, show_default=True, help="... and at once.")
 @click.option("--ping-interval-s", default=_DEFAULT.ping_interval_s, show_default=True, help="0: no pings.")
 @click.option("--ping-timeout-s", default=_DEFAULT.ping_timeout_s, show_default=True, help="How long a pong may take.")
+@click.option(
+    "--idle-timeout-s", default=_DEFAULT.idle_timeout_s, show_default=True, help="No message for so long: 1001."
+)
+@click.option("--max-lifetime-s", default=_DEFAULT.max_lifetime_s, show_default=True, help="0: no limit.")
 @click.option("--store", default=_DEFAULT.store, show_default=True, help="SQLite file of the connection table.")
 @click.option("--seed", default=_DEFAULT.seed, show_default=True, help="Seed of the defects' chance.")
 @click.option("--defect", "defects", multiple=True, metavar="NAME[=VALUE]", help="Be wrong in this way; repeatable.")

@@ -4,8 +4,6 @@ It must not know what happens to a silent one. The subtle thing: a pong may lie 
 this process was busy, so a silent client is only suspected at first and given up at the next sweep.
 """
 
-import asyncio
-import time
 from collections import deque
 from collections.abc import Callable
 
@@ -30,21 +28,10 @@ class Liveness:
         self._unanswered: deque[tuple[float, Connection]] = deque()
         self._suspects: list[tuple[float, Connection]] = []
 
-    @property
-    def tick_s(self) -> float:
-        """Seconds between two sweeps."""
-        return min(0.25, max(0.02, min(self._interval_s, self._timeout_s) / 10))
-
     def watch(self, connection: Connection, now_s: float) -> None:
         """Begin to ping a connection, first after one interval."""
         if self._interval_s:
             self._due.append((now_s + self._interval_s, connection))
-
-    async def run(self) -> None:
-        """Sweep until cancelled."""
-        while self._interval_s:
-            await asyncio.sleep(self.tick_s)
-            self.sweep(time.monotonic())
 
     def sweep(self, now_s: float) -> None:
         """Send what is due, give up whom we suspected, suspect who is overdue."""

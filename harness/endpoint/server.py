@@ -17,6 +17,7 @@ from aiohttp import WSMsgType, hdrs, web
 from .connection import GIVE_UP_S, Connection
 from .envelope import PONG, wire
 from .hub import Hub
+from .lifetime import Lifetime
 from .liveness import Liveness
 from .refusal import Refused
 from .settings import MAX_MESSAGE_BYTES, Settings
@@ -36,10 +37,13 @@ class Server:
         self._liveness = Liveness(
             settings.ping_interval_s, settings.ping_timeout_s, lambda connection: hub.parts.silent(hub, connection)
         )
+        self._lifetime = Lifetime(settings.idle_timeout_s, settings.max_lifetime_s, self._over)
+        limits_s = (settings.ping_interval_s, settings.ping_timeout_s, settings.idle_timeout_s, settings.max_lifetime_s)
+        self._tick_s = min(0.25, max(0.02, min((limit_s for limit_s in limits_s if limit_s), default=10.0) / 10))
         self._sockets: dict[Connection, web.WebSocketResponse[bool]] = {}
 
     def application(self) -> web.Application:
-        """The routes, with the liveness task that lives as long as they do."""
+        """The routes, with the sweeping task that lives as long as they do."""
         application = web.Application()
         application.router.add_get("/ws", self.websocket)
         application.router.add_get("/connections", self.connections)
@@ -78,6 +82,7 @@ class Server:
         connection = Connection(transport, identity, client, bucket, request.remote or "", agent)
         hub.enter(connection)
         self._liveness.watch(connection, connection.connected_s)
+        self._lifetime.watch(connection)
         self._sockets[connection] = socket
         clean = False
         try:
@@ -132,11 +137,23 @@ class Server:
         return answer({"status": "degraded", "store": failure} if failure else {"status": "ok"})
 
     async def _living(self, _application: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._liveness.run())
+        task = asyncio.create_task(self._sweep())
         yield
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(self._tick_s)
+            now_s = time.monotonic()
+            self._liveness.sweep(now_s)
+            self._lifetime.sweep(now_s)
+
+    def _over(self, connection: Connection, reason: str) -> None:
+        """A connection's time is up: off the table, and closed with 1001."""
+        connection.close(self._hub.parts.close_code(1001), reason)
+        self._hub.end(connection, clean=True)
 
     async def _say_goodbye(self, _application: web.Application) -> None:
         """Close every client with 1001, all at once."""

@@ -1,0 +1,44 @@
+"""Who has been idle or connected for too long, as gateways limit both; one heap for all connections.
+
+It must not know how a connection is closed. The subtle thing: activity does not touch the heap; a connection whose
+time has come is looked at, and put back with its new time if it was active meanwhile.
+"""
+
+import heapq
+import itertools
+import math
+from collections.abc import Callable
+
+from .connection import Connection
+
+
+class Lifetime:
+    """Hands a connection to `over` once it is idle for `idle_s` or old as `max_s` (0: no such limit)."""
+
+    def __init__(self, idle_s: float, max_s: float, over: Callable[[Connection, str], None]) -> None:
+        self._idle_s = idle_s or math.inf
+        self._max_s = max_s or math.inf
+        self._over = over
+        self._heap: list[tuple[float, int, Connection]] = []
+        self._order = itertools.count()
+
+    def watch(self, connection: Connection) -> None:
+        """Begin to look after a connection."""
+        ends_s = self._ends_s(connection)
+        if ends_s < math.inf:
+            heapq.heappush(self._heap, (ends_s, next(self._order), connection))
+
+    def sweep(self, now_s: float) -> None:
+        """Hand over every connection whose time is up at `now_s` (monotonic seconds)."""
+        while self._heap and self._heap[0][0] <= now_s:
+            _, _, connection = heapq.heappop(self._heap)
+            if connection.gone:
+                continue
+            if self._ends_s(connection) > now_s:
+                self.watch(connection)
+            else:
+                old = connection.connected_s + self._max_s <= now_s
+                self._over(connection, "connected for too long" if old else "idle for too long")
+
+    def _ends_s(self, connection: Connection) -> float:
+        return min(connection.active_s + self._idle_s, connection.connected_s + self._max_s)

@@ -19,6 +19,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import gevent
 from gevent import GreenletExit
 from gevent.hub import Waiter
 from locust import User
@@ -70,6 +71,7 @@ class RealtimeUser(User):
         self._idle = False
         self._waiter: Any = None
         self._n = 0
+        self._paced = False
         self.generator = generator
         self.session = session
         self.session.on_change = self._wake
@@ -99,6 +101,7 @@ class RealtimeUser(User):
                 self._wait(generator.load_end_ns)
             elif due <= clock.now():
                 self._n += 1
+                self._paced = True
                 return due
             else:
                 self._wait(due)
@@ -130,14 +133,19 @@ class RealtimeUser(User):
         """Open when the ramp says so."""
         if self._idle:
             raise StopUser
+        # Locust yields to the hub after each task; `pace` has waited, and a switch more costs as much as a send.
+        tasks: Any = self._taskset_instance
+        tasks._sleep = self._rest
         due = self.generator.open_due_ns(self.session)
         while self.generator.clock.now() < due and self.generator.is_loading:
             self._wait(due)
         if not self._open(due):
             self._pause(0)
 
-    def wait(self) -> None:
-        """Nothing: `pace` has waited."""
+    def _rest(self, _seconds: float) -> None:
+        paced, self._paced = self._paced, False
+        if not paced:
+            gevent.sleep(0)  # a task that never paces must not keep the hub from running
 
     # -- inside -------------------------------------------------------------------------------------------------
 

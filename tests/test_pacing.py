@@ -1,3 +1,5 @@
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +12,7 @@ def test_sessions_speak_evenly_and_never_all_at_once(sessions, rate, start):
     firsts = sorted(spread(rate, start, start + 10**18, n, sessions).due_ns(0) for n in range(sessions))
     assert firsts[0] == start
     assert firsts[-1] < start + interval
-    gaps = [after - before for before, after in zip(firsts, firsts[1:], strict=False)]
+    gaps = [after - before for before, after in itertools.pairwise(firsts)]
     assert all(abs(gap - interval / sessions) <= 1 for gap in gaps)
 
 

@@ -18,6 +18,7 @@ import gevent
 
 from ..clock import Clock
 from ..errors import RunFailed
+from .frames import Masker
 
 READ_BYTES = 1 << 16
 SO_TIMESTAMPNS = 35
@@ -42,6 +43,7 @@ class Sockets:
         self.buffer = bytearray(READ_BYTES)
         self.view = memoryview(self.buffer)
         self.stamped = kernel_stamps()
+        self.masker = Masker()
         self.unsent_bytes = 0
         """Bytes that the kernel has not taken yet, over all connections."""
 

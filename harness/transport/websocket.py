@@ -24,6 +24,7 @@ from websockets.uri import WebSocketURI
 
 from ..clock import SECOND, Timer
 from ..model import Closer, Flag, Outcome
+from .frames import whole_texts
 from .sockets import Address, Socket, Sockets, explain
 
 CLOSE_TIMEOUT_NS = 5 * SECOND
@@ -226,14 +227,34 @@ class WebSocket:
             protocol = self._protocol
             if self.phase is Phase.UPGRADING and self._parts is None:
                 self._parts = [bytes(sockets.view[: min(count, 2)])]
+            begin = 0
+            if self.phase is Phase.OPEN and count and not protocol.reader.buffer and self._parts is None:
+                begin = self._plain(count, arrived, read)
+                if begin == count or self.phase is not Phase.OPEN:
+                    return
             if count:
-                protocol.receive_data(sockets.view[:count])  # type: ignore[arg-type]
+                protocol.receive_data(sockets.view[begin:count])  # type: ignore[arg-type]
             else:
                 protocol.receive_eof()
             drained = count < len(sockets.buffer) and not protocol.reader.buffer
             self._digest(arrived, read, drained, not count)
         except BaseException as error:  # noqa: BLE001
             sockets.failure(error)
+
+    def _plain(self, count: int, arrived: int, read: int) -> int:
+        """Take the plain text messages that a read begins with; how many bytes they were."""
+        sockets, protocol = self._sockets, self._protocol
+        if protocol.state is not State.OPEN or protocol.current_size is not None:
+            return 0
+        messages, taken = whole_texts(sockets.view, count, protocol.max_message_size or count)
+        if messages:
+            bounded = Arrival(arrived, read, Flag.BOUNDED) if arrived else Arrival(read, read, 0)
+            exact = taken == count < len(sockets.buffer) and arrived
+            last = Arrival(arrived, read, Flag.EXACT) if exact else bounded
+            for data in messages[:-1]:
+                self._message(data, True, bounded)
+            self._message(messages[-1], True, last)
+        return taken
 
     def _digest(self, arrived: int, read: int, drained: bool, at_end: bool) -> None:
         """Tell the listener what the core made of one read."""
@@ -275,6 +296,8 @@ class WebSocket:
                 self._message(b"".join(parts), kind == b"t", when)
 
     def _message(self, data: bytes, text: bool, when: Arrival) -> None:
+        if self.phase is not Phase.OPEN or self._protocol.state is State.CLOSED:
+            return
         if text and not data.isascii():
             try:
                 data.decode()
@@ -379,16 +402,16 @@ class WebSocket:
             False when the connection is not open (any more) and nothing was sent.
         """
         protocol = self._protocol
-        if self.phase is not Phase.OPEN or protocol.state is not State.OPEN:
+        if self.phase is not Phase.OPEN or protocol.state is not State.OPEN or self.began:
             return False
         if binary:
             protocol.send_binary(data)
+            self._write(protocol.data_to_send(), message)
         else:
-            protocol.send_text(data)
-        self._write(protocol.data_to_send(), message)
+            self._write((self._sockets.masker.text(data),), message)
         return True
 
-    def _write(self, chunks: list[bytes], message: Stampable | None = None) -> None:
+    def _write(self, chunks: Sequence[bytes], message: Stampable | None = None) -> None:
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         if not data:
             return  # the core's sign for "end the stream": we close the socket when the endpoint has

@@ -11,9 +11,6 @@ from harness.clock import SECOND, Clock
 from harness.transport.sockets import Sockets
 from harness.transport.websocket import Arrival, Ending, Refusal, WebSocket
 
-ACCEPT = (
-    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n"
-)
 PATIENCE_S = 10
 
 

@@ -32,6 +32,7 @@ from .wire import make_dialect
 
 TICK_NS = 100 * MILLISECOND
 TICKS_A_SAMPLE = 10
+CALM_BEFORE_NS = 400 * MILLISECOND
 PART_OVER_NS = SECOND
 PART_AT_MOST_NS = 8 * SECOND
 SPARE_DESCRIPTORS = 256
@@ -68,6 +69,8 @@ class Generator:
         self.clock.failure = self.fail
         self.recorder = Recorder(path, rank)
         self.text = filler(plan.seed, plan.load.payload_bytes)
+        self.chance = random.Random(f"{plan.seed}-backoff-{rank}")
+        """Shared by all users for their jitter: one generator each would cost 2.5 KiB a session."""
         self.sessions: dict[int, Session] = {}
         self.latest: Snapshot | None = None
         self.over = Event()
@@ -121,7 +124,7 @@ class Generator:
         self._conductor.schedule(planned, self.start_ns)
         if self._observer is not None:
             self._watch = gevent.spawn(self._observer.run, self.clock, self.recorder, self.fail)
-        self.clock.at(self.load_start_ns, _calm_collector)
+        self.clock.at(self.load_start_ns - CALM_BEFORE_NS, _calm_collector)
         self.clock.at(self.load_end_ns, self._load_ended)
         self._tick_due = self.clock.now() + TICK_NS
         self.clock.at(self._tick_due, self._tick)

@@ -14,7 +14,6 @@ up: a connection that ended is opened again with backoff and full jitter, and wh
 abandoned, never sent late.
 """
 
-import random
 import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -76,7 +75,6 @@ class RealtimeUser(User):
         self.session = session
         self.session.on_change = self._wake
         self._pace = generator.pace(session)
-        self._random = random.Random(f"{generator.plan.seed}-{session.number}")
         self.room = session.number % generator.plan.load.rooms
         self.text = generator.text
 
@@ -179,7 +177,7 @@ class RealtimeUser(User):
         """Wait a random part of the backoff of this attempt; returns when it was over."""
         load = self.generator.plan.load
         longest_s = min(load.backoff_cap_s, load.backoff_first_s * 2.0 ** min(attempt, 30))
-        due = self.generator.clock.now() + round(self._random.random() * longest_s * SECOND)
+        due = self.generator.clock.now() + round(self.generator.chance.random() * longest_s * SECOND)
         due = min(due, self.generator.load_end_ns)
         while self.generator.clock.now() < due and self.generator.is_loading:
             self._wait(due)

@@ -1,0 +1,114 @@
+"""Every way in which a run can end early keeps what was recorded and says so."""
+
+import json
+import resource
+import signal
+import sys
+import time
+
+import pytest
+
+from harness.rundir import open_run
+
+LONG = ("--sessions", 20, "--rooms", 4, "--duration", 60, "--rate", 5, "--set", "load.ramp_s=0.5")
+
+
+def wait_for_rows(squall, least=200):
+    """Until a run has rows on disk; gives its directory."""
+    for _ in range(400):
+        for path in (squall.out / "runs").glob("*"):
+            if path.joinpath("run.json").exists() and sum(s.rows for s in open_run(path).shards) >= least:
+                return path
+        time.sleep(0.05)
+    raise AssertionError("no rows came")
+
+
+def test_the_first_ctrl_c_drains_seals_and_reports(squall):
+    process = squall.start_run(*LONG)
+    path = wait_for_rows(squall)
+    process.send_signal(signal.SIGINT)
+    run = squall.wait(process)
+    assert run.code in (0, 3)
+    assert run.path == path
+    assert open_run(path).status == "interrupted"
+    assert run.report["figures"]["response"]["untouched"]["count"] > 0
+    assert set(run.findings) == set()
+
+
+def test_the_second_ctrl_c_leaves_at_once_and_the_rows_can_be_reported(squall):
+    process = squall.start_run(*LONG, "--set", "load.settle_s=60")
+    path = wait_for_rows(squall)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    run = squall.wait(process)
+    assert run.code == 3
+    assert "left at once" in run.err
+    assert open_run(path).status == "unsealed"
+    assert squall("report", path).code == 3
+
+
+def test_a_killed_run_is_readable_and_reported_as_unfit(squall):
+    process = squall.start_run(*LONG)
+    path = wait_for_rows(squall)
+    process.kill()
+    squall.wait(process)
+    reported = squall("report", path)
+    assert reported.code == 3
+    assert "killed before it was sealed" in reported.out
+    assert json.loads((path / "report.json").read_text())["fitness"]["verdict"] == "unfit"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file size limits stand in for a full disk")
+def test_a_full_disk_stops_the_run_seals_it_and_says_so(squall):
+    limit = (250_000, 250_000)
+    process = squall.start_run(*LONG, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
+    run = squall.wait(process)
+    assert run.code == 3
+    last = run.err.strip().splitlines()[-1]
+    assert last.startswith("squall: cannot record into")
+    assert "kept" in last
+    path = next((squall.out / "runs").glob("*"))
+    found = open_run(path)
+    assert found.status == "failed"
+    assert sum(shard.rows for shard in found.shards) > 3000
+    assert squall("report", path).code == 3
+
+
+def test_an_endpoint_that_dies_in_the_middle_leaves_a_hole_and_the_run_goes_on(squall):
+    def serve(port):
+        process = squall.start("serve", "--port", port, module="harness.endpoint", env={"SQUALL_JWT_SECRET": "x" * 40})
+        return process, process.stdout.readline().strip()
+
+    first, url = serve(0)
+    port = url.split(":")[2].split("/")[0]
+    plan = squall.out / "plan.toml"
+    plan.write_text(
+        f"""
+        [endpoint]
+        url = "{url}?client={{key}}"
+        auth = {{ kind = "jwt", claims = {{ sub = "u", tenant = "t", roles = ["member"] }} }}
+        [load]
+        sessions = 20
+        rooms = 4
+        rate_per_s = 5.0
+        ramp_s = 0.5
+        duration_s = 9.0
+        backoff_cap_s = 1.0
+        """
+    )
+    process = squall.start_run(plan, env={"SQUALL_JWT_SECRET": "x" * 40})
+    wait_for_rows(squall)
+    first.kill()
+    first.wait()
+    time.sleep(2)
+    serve(port)
+    run = squall.wait(process)
+    assert run.code == 0, run.err
+    report = run.report
+    assert set(run.findings) <= {"unexpected-close", "open-failed"}
+    assert run.findings["unexpected-close"] == 20
+    delivered = report["timeline"]["deliveries"]
+    silent = [second for second, count in enumerate(delivered) if count == 0]
+    assert any(0 < second < len(delivered) - 5 for second in silent), delivered
+    assert delivered[silent[0] - 1] > 0

@@ -1,0 +1,62 @@
+"""The same scenario under Locust's own command line."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.model import DTYPE, ROW_BYTES, Kind, Outcome
+from harness.rundir import open_run
+
+LOCUSTFILE = Path(__file__).parents[2] / "locustfile.py"
+
+
+@pytest.fixture
+def locust(squall, tmp_path):
+    def start(*arguments, **environment):
+        env = {"SQUALL_OUT": str(tmp_path / "runs"), **environment}
+        return squall.start("-f", LOCUSTFILE, *arguments, module="locust", env=env)
+
+    return squall, start
+
+
+def rows_of(shard):
+    return np.fromfile(shard.path, np.dtype(DTYPE), offset=ROW_BYTES)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_headless_gives_one_run_directory_with_a_shard_a_process(locust, processes):
+    squall, start = locust
+    more = ["--processes", processes] if processes > 1 else []
+    done = squall.wait(start("--headless", "-u", 21, "-r", 20, "-t", "6s", *more))
+    assert done.code == 0, done.err
+    (path,) = (squall.out / "runs").glob("*")
+    run = open_run(path)
+    assert (run.status, run.warnings) == ("complete", ())
+    assert len(run.shards) == processes
+    rows = [rows_of(shard) for shard in run.shards]
+    sessions = [set(found["session"][found["kind"] == Kind.OPEN]) for found in rows]
+    assert sum(map(len, sessions)) == len(set().union(*sessions)) == 21
+    published = np.concatenate(rows)
+    published = published[published["kind"] == Kind.PUBLISH]
+    assert len(published) > 50
+    assert set(published["outcome"]) == {Outcome.OK}
+    assert "publish" in done.out + done.err
+
+
+def test_the_web_ui_starts_and_stops_a_run(locust):
+    squall, start = locust
+    process = start("--web-port", 0, "--autostart", "-u", 5, "-r", 5, "-t", "4s", "--autoquit", 1)
+    done = squall.wait(process)
+    assert done.code == 0, done.err
+    (path,) = (squall.out / "runs").glob("*")
+    assert open_run(path).status == "complete"
+    assert re.search(r"http://127\.0\.0\.1", done.err)
+
+
+def test_a_wrong_plan_is_one_line_and_exit_code_2(locust):
+    squall, start = locust
+    done = squall.wait(start("--headless", "-u", 1, SQUALL_PLAN="no-such-plan"))
+    assert done.code == 2
+    assert "squall: there is no" in done.err

@@ -1,0 +1,63 @@
+"""A report, built from a run directory: every figure, judgement and warning as plain data.
+
+The composition of the sections, and nothing else; `docs/report.md` describes every field.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from harness.rundir import open_run
+
+from .figures import all_figures, outcomes
+from .findings import find_all
+from .fitness import fitness
+from .ledger import ledger
+from .rejections import rejections
+from .rows import load
+from .stale import stale
+from .timeline import timeline
+
+REPORT_FORMAT = 1
+
+
+def build_report(path: Path) -> dict[str, Any]:
+    """Everything that can be said about a run; JSON-able. Absent values are None.
+
+    Raises:
+        RunDirectoryError: the directory is not a run that can be read.
+    """
+    run = open_run(path)
+    rows = load(run)
+    figures = all_figures(rows)
+    books = ledger(rows)
+    listed = stale(rows)
+    refused = rejections(rows)
+    counts, findings = find_all(rows, books, listed, refused)
+    manifest = run.manifest
+    return {
+        "format": REPORT_FORMAT,
+        "run": {
+            "path": str(path.resolve()),
+            "name": manifest["plan"]["name"],
+            "status": run.status,
+            "reason": run.reason,
+            "started": manifest.get("started"),
+            "duration_s": round((rows.last_ns - rows.start_ns) / 1e9, 3),
+            "rows": len(rows.table),
+            "sessions": manifest["plan"]["load"]["sessions"],
+            "sessions_faulted": int(rows.faulted.sum()),
+            "warnings": list(run.warnings),
+            "skipped": manifest.get("skipped", []),
+        },
+        "fitness": fitness(run, rows, figures),
+        "findings": findings,
+        "finding_counts": counts,
+        "figures": figures,
+        "outcomes": outcomes(rows),
+        "ledger": books,
+        "stale": listed,
+        "rejections": refused,
+        "timeline": timeline(rows),
+        "evidence": run.evidence()[:50],
+        "manifest": {key: manifest.get(key) for key in ("plan", "digest", "topology", "host", "versions", "stamps")},
+    }

@@ -1,0 +1,124 @@
+"""Findings: what is wrong with the endpoint, each under one name. A finding that could not be looked for is absent.
+
+It must not compute: it only reads what the sections found. The subtle thing: each defect of an endpoint is to show
+under its own name and no other, so what explains one finding is taken out of the next.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from harness.model import Closer, Fault, Kind, Outcome
+
+from .rows import DROPS, Rows
+
+SECTIONS = {
+    "lost": "ledger",
+    "duplicated": "ledger",
+    "reordered": "ledger",
+    "leaked": "ledger",
+    "refused-but-delivered": "ledger",
+    "unknown-delivery": "ledger",
+    "stale": "stale",
+    "forgotten": "stale",
+    "throttle-not-enforced": "rejections",
+    "malformed-accepted": "rejections",
+    "wrongly-rejected": "rejections",
+    "wrong-code": "rejections",
+    "unanswered": "rejections",
+    "unexpected-close": "connections",
+    "open-failed": "connections",
+}
+
+
+def find_all(
+    rows: Rows, ledger: dict[str, Any], stale: dict[str, Any] | None, rejections: dict[str, Any]
+) -> tuple[dict[str, int | None], list[dict[str, Any]]]:
+    """The count of each finding by name (None: could not be judged), and those that were made, in words."""
+    deliveries = ledger["all"]
+    malformed = rejections["malformed"]
+    throttle = rejections["throttle"]
+    closes = unexpected_closes(rows)
+    opened = rows.of(Kind.OPEN)
+    failed = opened[~np.isin(opened["outcome"], (Outcome.OK, Outcome.ABANDONED))]
+    counts: dict[str, int | None] = {
+        "lost": deliveries["lost"],
+        "duplicated": deliveries["duplicated"],
+        "reordered": deliveries["reordered"],
+        "leaked": deliveries["leaked"],
+        "refused-but-delivered": deliveries["refused_but_delivered"],
+        "unknown-delivery": ledger["unknown"],
+        "stale": stale["overdue"] + stale["late"] if stale and stale["promise_s"] is not None else None,
+        "forgotten": stale["forgotten"] if stale else None,
+        "throttle-not-enforced": _throttle(throttle),
+        "malformed-accepted": malformed["accepted"] if malformed else None,
+        "wrongly-rejected": rejections["wrongly_rejected"]["count"],
+        "wrong-code": malformed["wrong_code"] if malformed else None,
+        "unanswered": rejections["unanswered"] + (malformed["unanswered"] if malformed else 0),
+        "unexpected-close": sum(closes.values()),
+        "open-failed": len(failed),
+    }
+    words = _words(counts, ledger, stale, rejections, closes)
+    made = [
+        {"name": name, "count": count, "section": SECTIONS[name], "text": words[name]}
+        for name, count in counts.items()
+        if count
+    ]
+    return counts, made
+
+
+def _throttle(throttle: dict[str, Any] | None) -> int | None:
+    if throttle is None or not throttle["bursts_over_the_limit"]:
+        return None
+    over: int = throttle["accepted_over_limit"]
+    return over
+
+
+def unexpected_closes(rows: Rows) -> dict[str, int]:
+    """Open connections that the endpoint or the network ended without anything of ours being the reason, by cause."""
+    closed = rows.of(Kind.CLOSE)
+    closed = closed[closed["peer"] != Closer.US]
+    faults = rows.of(Kind.FAULT, Outcome.OK)
+    touched = faults[np.isin(faults["code"], [*DROPS, Fault.BURST])]
+    excused = set(zip(touched["session"].tolist(), touched["conn"].tolist(), strict=True))
+    probes = rows.of(Kind.PROBE)
+    excused |= set(zip(probes["session"].tolist(), probes["conn"].tolist(), strict=True))
+    found: dict[str, int] = {}
+    for row in closed:
+        if (int(row["session"]), int(row["conn"])) not in excused:
+            cause = f"{Closer(int(row['peer'])).name.lower()} {int(row['code'])}"
+            found[cause] = found.get(cause, 0) + 1
+    return found
+
+
+def _words(
+    counts: dict[str, int | None], ledger: dict[str, Any], stale: dict[str, Any] | None, rejections: dict[str, Any],
+    closes: dict[str, int],
+) -> dict[str, str]:  # fmt: skip
+    """One sentence each, for people."""
+    owed = ledger["all"]["owed"]
+    lost = counts["lost"] or 0
+    malformed = rejections["malformed"] or {}
+    throttle = rejections["throttle"] or {}
+    wrong = ", ".join(f"{count} with code {code}" for code, count in rejections["wrongly_rejected"]["by_code"].items())
+    ended = ", ".join(f"{count} by {cause}" for cause, count in closes.items())
+    within = f"{stale['promise_s']:g} s" if stale and stale["promise_s"] is not None else ""
+    return {
+        "lost": f"{lost} of {owed} deliveries owed never came ({lost / max(1, owed):.3%})",
+        "duplicated": f"{counts['duplicated']} deliveries came more than once",
+        "reordered": f"{counts['reordered']} deliveries came after a later message of the same sender",
+        "leaked": f"{counts['leaked']} deliveries went to somebody who had no right to them",
+        "refused-but-delivered": f"{counts['refused-but-delivered']} deliveries of messages that had been refused",
+        "unknown-delivery": f"{counts['unknown-delivery']} deliveries of messages that nobody sent",
+        "stale": f"{counts['stale']} dead connections were still listed {within} after they had died",
+        "forgotten": f"{counts['forgotten']} live connections vanished from the endpoint's list",
+        "throttle-not-enforced": f"{counts['throttle-not-enforced']} messages of {throttle.get('sent')} in bursts were "
+        "accepted beyond the promised limit",
+        "malformed-accepted": f"{counts['malformed-accepted']} of {malformed.get('sent')} malformed payloads were "
+        "accepted",
+        "wrongly-rejected": f"{counts['wrongly-rejected']} valid requests were refused: {wrong}",
+        "wrong-code": f"{counts['wrong-code']} malformed payloads were refused with another code than promised",
+        "unanswered": f"{counts['unanswered']} requests were never answered",
+        "unexpected-close": f"{counts['unexpected-close']} connections ended for no reason of ours: {ended}",
+        "open-failed": f"{counts['open-failed']} attempts to connect failed",
+    }

@@ -1,0 +1,38 @@
+"""The report as one self-contained page: pictures inside, no external address, every text escaped."""
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from .plots import timeline_svg
+from .terminal import OF_ALL, SHOWN, milliseconds
+
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
+
+
+def render(report: dict[str, Any]) -> str:
+    """The page."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+                                     lstrip_blocks=True)  # fmt: skip
+    environment.filters |= {"ms": milliseconds, "s": _seconds, "share": _share, "n": _number}
+    load = report["manifest"]["plan"]["load"]
+    begin = float(load["ramp_s"]) + 0.5
+    picture = timeline_svg(report["timeline"], begin, begin + float(load["duration_s"]))
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(r=report, picture=Markup(picture), shown=SHOWN, of_all=OF_ALL)
+
+
+def _seconds(value_ms: float | None) -> str:
+    return "–" if value_ms is None else f"{value_ms / 1000:.1f} s"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,}".replace(",", " ") if isinstance(value, int) else f"{value:g}"

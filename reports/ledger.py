@@ -1,0 +1,259 @@
+"""The delivery ledger: per message, who should have got it, who did, twice, out of order, or without right.
+
+Rules (DESIGN decision 6): a message is *owed* to a member of its room when it was accepted and
+    causal   it was sent after the member's join was acknowledged and had a second to settle before membership ended; or
+    gap      the member got an earlier and a later message of the same sender in the same membership.
+A membership ends when its leave is requested, its connection is dropped by us, or its connection ends.
+
+It must not know how it is shown. All arrays are in step: row i of one is row i of the other.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.model import NO_ROOM, Kind, Outcome
+
+from .rows import DROPS, Array, Rows, find, message_keys
+
+SETTLE_NS = 1_000_000_000
+EARLY_NS = 5_000_000_000
+EXAMPLES = 20
+FOREVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class Memberships:
+    """One entry each: who, on which connection, in which room, from when to when; `left` is the leave's ack."""
+
+    session: Array
+    conn: Array
+    room: Array
+    begin: Array
+    end: Array
+    left: Array
+
+
+def memberships(rows: Rows) -> Memberships:
+    """Every membership that was acknowledged."""
+    joined = rows.of(Kind.JOIN, Outcome.OK)
+    ends: dict[tuple[int, int], int] = {}
+    faults = rows.of(Kind.FAULT, Outcome.OK)
+    for row in faults[np.isin(faults["code"], DROPS)]:
+        _earliest(ends, (int(row["session"]), int(row["conn"])), int(row["sent"]))
+    for row in rows.of(Kind.CLOSE):
+        _earliest(ends, (int(row["session"]), int(row["conn"])), int(row["sent"] or row["arrived"]))
+    asked: dict[tuple[int, int, int], int] = {}
+    left: dict[tuple[int, int, int], int] = {}
+    for row in rows.of(Kind.LEAVE):
+        where = (int(row["session"]), int(row["conn"]), int(row["room"]))
+        if row["sent"]:
+            _earliest(asked, where, int(row["sent"]))
+        if row["outcome"] == Outcome.OK:
+            left[where] = int(row["arrived"])
+    end, gone = [], []
+    for session, conn, room in zip(joined["session"], joined["conn"], joined["room"], strict=True):
+        where = (int(session), int(conn), int(room))
+        end.append(min(ends.get(where[:2], rows.last_ns), asked.get(where, rows.last_ns)))
+        gone.append(left.get(where, FOREVER))
+    return Memberships(
+        joined["session"].astype(np.int64), joined["conn"].astype(np.int64), joined["room"].astype(np.int64),
+        joined["arrived"], np.array(end, np.int64), np.array(gone, np.int64),
+    )  # fmt: skip
+
+
+def _earliest(table: dict[Any, int], key: Any, value: int) -> None:
+    table[key] = min(table.get(key, FOREVER), value)
+
+
+def _places(session: Array, conn: Array, room: Array) -> Array:
+    """One number for each (session, connection, room); all three are small."""
+    places: Array = (session.astype(np.int64) << 40) | (conn.astype(np.int64) << 20) | (room.astype(np.int64) + 1)
+    return places
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """Every delivery of a published message: which membership (-1: none) and which message, in the order of reading."""
+
+    member: Array
+    message: Array
+    row: Array
+
+
+def ledger(rows: Rows) -> dict[str, Any]:
+    """Owed, paid, lost, duplicated, reordered, leaked and their like, by group, with examples of what was lost."""
+    members = memberships(rows)
+    published = rows.of(Kind.PUBLISH)
+    published = published[published["sent"] > 0]
+    published = published[np.argsort(message_keys(published["session"], published["seq"]))]
+    keys = message_keys(published["session"], published["seq"])
+    raw = rows.of(Kind.DELIVERY)
+    raw_keys = message_keys(raw["peer"], raw["seq"])
+    at, known = find(keys, raw_keys)
+    probes = rows.of(Kind.PROBE)
+    probe_keys = np.unique(message_keys(probes["session"], probes["seq"]))
+    _, probed = find(probe_keys, raw_keys)
+
+    row, message = raw[known], at[known]
+    place = _places(members.session, members.conn, members.room)
+    order = np.argsort(place, kind="stable")
+    spot, is_member = find(place[order], _places(row["session"], row["conn"], published["room"][message]))
+    member = np.where(is_member, order[spot] if len(order) else -1, -1)
+    got = Deliveries(member, message, row)
+
+    accepted = published["outcome"] == Outcome.OK
+    reached = np.zeros(len(published), bool)
+    reached[message] = True
+    silent = np.isin(published["outcome"], (Outcome.EXPIRED, Outcome.CLOSED))
+    accepted |= silent & reached
+
+    inside = got.member >= 0
+    pairs = got.member[inside] * max(1, len(published)) + got.message[inside]
+    unique, first = np.unique(pairs, return_index=True)
+    to_sender = bool(rows.contract["delivers_to_sender"])
+    owed_member, owed_message = _owed(members, published, accepted, got, to_sender)
+    owed = owed_member * max(1, len(published)) + owed_message
+    _, paid = find(unique, owed)
+    lost = ~paid
+
+    struck = rows.faulted
+    apart = struck[members.session[owed_member]] | struck[published["session"][owed_message]]
+    extra = np.ones(len(pairs), bool)
+    extra[first] = False
+    reordered = _reordered(got, inside, first, published) if rows.contract["ordered"] else None
+    leaked = _leaked(rows, members, published, got)
+    refused = published["outcome"][message] == Outcome.REJECTED
+    untouched = ~(struck[row["session"]] | struck[row["peer"]])
+
+    def count(found: Array, group: str) -> int:
+        chosen = {"all": found, "untouched": found & untouched, "faulted": found & ~untouched}[group]
+        return int(np.count_nonzero(chosen))
+
+    double = np.zeros(len(row), bool)
+    double[np.flatnonzero(inside)[extra]] = True
+    groups = {}
+    for group, chosen in (("untouched", ~apart), ("faulted", apart), ("all", np.ones(len(owed), bool))):
+        groups[group] = {
+            "owed": int(np.count_nonzero(chosen)),
+            "paid": int(np.count_nonzero(chosen & paid)),
+            "lost": int(np.count_nonzero(chosen & lost)),
+            "duplicated": count(double, group),
+            "reordered": count(reordered, group) if reordered is not None else None,
+            "leaked": count(leaked, group),
+            "refused_but_delivered": count(refused, group),
+        }
+    return {
+        **groups,
+        "deliveries": len(raw),
+        "messages_accepted": int(np.count_nonzero(accepted)),
+        "memberships": len(members.session),
+        "unknown": int(np.count_nonzero(~known & ~probed)),
+        "malformed_delivered": len(np.unique(raw_keys[probed & ~known])),
+        "missed_while_away": _missed(members, published, accepted),
+        "settle_s": SETTLE_NS / 1e9,
+        "lost_examples": _examples(rows, members, published, owed_member[lost], owed_message[lost]),
+    }
+
+
+def _owed(
+    members: Memberships, published: Array, accepted: Array, got: Deliveries, to_sender: bool
+) -> tuple[Array, Array]:
+    """All (membership, message) that are owed by either rule, room by room."""
+    low, high, groups = _spans(members, published, got)
+    found_member, found_message = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    by_room = np.argsort(members.room, kind="stable")
+    rooms, starts = np.unique(members.room[by_room], return_index=True)
+    for room, inmates in zip(rooms, np.split(by_room, starts[1:]), strict=True):
+        messages = np.flatnonzero((published["room"] == room) & accepted)
+        messages = messages[np.argsort(published["sent"][messages], kind="stable")]
+        sent = published["sent"][messages]
+        begin = np.searchsorted(sent, members.begin[inmates] - EARLY_NS)
+        count = np.maximum(0, np.searchsorted(sent, members.end[inmates], side="right") - begin)
+        member = np.repeat(inmates, count)
+        offset = np.arange(len(member)) - np.repeat(np.cumsum(count) - count, count)
+        message = messages[np.repeat(begin, count) + offset]
+        at = published["sent"][message]
+        causal = (at >= members.begin[member]) & (at + SETTLE_NS <= members.end[member])
+        group = member * groups + published["session"][message].astype(np.int64)
+        spot, spans = find(low[0], group)
+        seq = published["seq"][message]
+        gap = spans & (low[1][spot] < seq) & (seq < high[spot]) if len(high) else np.zeros(len(seq), bool)
+        owed = causal | gap
+        if not to_sender:
+            owed &= members.session[member] != published["session"][message]
+        found_member.append(member[owed])
+        found_message.append(message[owed])
+    return np.concatenate(found_member), np.concatenate(found_message)
+
+
+def _spans(members: Memberships, published: Array, got: Deliveries) -> tuple[tuple[Array, Array], Array, int]:
+    """For each (membership, sender) that was heard: the first and the last sequence number."""
+    groups = int(published["session"].max(initial=0)) + 1
+    inside = got.member >= 0
+    code = got.member[inside] * groups + published["session"][got.message[inside]].astype(np.int64)
+    seq = published["seq"][got.message[inside]]
+    order = np.argsort(code, kind="stable")
+    heard, starts = np.unique(code[order], return_index=True)
+    if not len(heard):
+        return (heard, np.empty(0, np.int64)), np.empty(0, np.int64), groups
+    lowest = np.minimum.reduceat(seq[order], starts)
+    highest = np.maximum.reduceat(seq[order], starts)
+    return (heard, lowest), highest, groups
+
+
+def _reordered(got: Deliveries, inside: Array, first: Array, published: Array) -> Array:
+    """Which deliveries came after a later message of the same sender; extra copies do not count."""
+    where = np.flatnonzero(inside)[np.sort(first)]
+    groups = int(published["session"].max(initial=0)) + 1
+    code = got.member[where] * groups + published["session"][got.message[where]].astype(np.int64)
+    order = np.argsort(code, kind="stable")
+    _, dense = np.unique(code[order], return_inverse=True)
+    lifted = (dense.astype(np.int64) << 40) + published["seq"][got.message[where]][order]
+    behind = np.zeros(len(got.row), bool)
+    behind[where[order]] = lifted < np.maximum.accumulate(lifted) if len(lifted) else False
+    return behind
+
+
+def _leaked(rows: Rows, members: Memberships, published: Array, got: Deliveries) -> Array:
+    """Which deliveries went to somebody who was not in the message's room, or had left it when it was sent."""
+    tried = rows.of(Kind.JOIN)
+    tried = tried[tried["outcome"] != Outcome.REJECTED]
+    room = published["room"][got.message]
+    allowed = np.sort(_places(tried["session"], tried["conn"], tried["room"]))
+    _, may = find(allowed, _places(got.row["session"], got.row["conn"], room))
+    named = got.row["room"]
+    elsewhere = (named != NO_ROOM) & (named != room)
+    left = np.where(got.member >= 0, members.left[got.member] if len(members.left) else FOREVER, FOREVER)
+    leaked: Array = ~may | elsewhere | (published["sent"][got.message] > left)
+    return leaked
+
+
+def _missed(members: Memberships, published: Array, accepted: Array) -> int:
+    """Messages to a room while one of its people was between two connections; apart from what was lost."""
+    missed = 0
+    sent = {
+        room: np.sort(published["sent"][(published["room"] == room) & accepted]) for room in np.unique(members.room)
+    }
+    last: dict[tuple[int, int], int] = {}
+    for n in np.argsort(members.begin, kind="stable"):
+        who = (int(members.session[n]), int(members.room[n]))
+        if who in last:
+            between = np.searchsorted(sent[who[1]], [last[who], members.begin[n]])
+            missed += max(0, int(between[1] - between[0]))
+        last[who] = int(members.end[n])
+    return missed
+
+
+def _examples(rows: Rows, members: Memberships, published: Array, member: Array, message: Array) -> list[Any]:
+    return [
+        {
+            "receiver": int(members.session[m]),
+            "sender": int(published["session"][p]),
+            "seq": int(published["seq"][p]),
+            "room": int(published["room"][p]),
+            "sent_s": round((int(published["sent"][p]) - rows.start_ns) / 1e9, 3),
+        }
+        for m, p in zip(member[:EXAMPLES], message[:EXAMPLES], strict=True)
+    ]

@@ -1,0 +1,160 @@
+"""Rejections: what should have been refused and was, was not, or was refused wrongly.
+
+It must not know why a payload was malformed, only that it was. Rules:
+    malformed  every probe must be rejected with a code the contract names, or by a close of the endpoint's
+    throttle   a burst may have accepted at most what a token bucket of the promised size lets through between the
+               first sending and the last answer, one more for rounding, less what else was accepted meanwhile
+    wrongly    an ordinary message that was throttled although even a bucket of half the promised size and four fifths
+               of its rate, applied to the times of sending, would have let it through; or rejected by any other code
+"""
+
+from typing import Any
+
+import numpy as np
+
+from harness.model import Damage, Fault, Flag, Kind, Outcome
+
+from .rows import Array, Rows, find, message_keys
+
+CLOSES_FOR_CAUSE = (1002, 1003, 1007, 1008, 1009)
+LENIENT_BURST, LENIENT_RATE = 0.5, 0.8
+
+
+def rejections(rows: Rows) -> dict[str, Any]:
+    """Malformed payloads, throttling, and what was refused wrongly."""
+    return {
+        "malformed": malformed(rows),
+        "throttle": throttle(rows),
+        "wrongly_rejected": wrongly_rejected(rows),
+        "unanswered": unanswered(rows),
+    }
+
+
+def malformed(rows: Rows) -> dict[str, Any] | None:
+    """How the malformed payloads fared, in all and by damage; None when none was sent."""
+    probes = rows.of(Kind.PROBE)
+    probes = probes[probes["sent"] > 0]
+    if not len(probes):
+        return None
+    delivered = rows.of(Kind.DELIVERY)
+    reached = np.unique(message_keys(delivered["peer"], delivered["seq"]))
+    _, fanned_out = find(reached, message_keys(probes["session"], probes["seq"]))
+    judged = _judged(probes, fanned_out, rows.contract)
+    by_damage = {
+        Damage(kind).label: {name: int(np.count_nonzero(found & (probes["peer"] == kind)))
+                             for name, found in judged.items()}
+        for kind in np.unique(probes["peer"])
+    }  # fmt: skip
+    return {**{name: int(np.count_nonzero(found)) for name, found in judged.items()}, "by_damage": by_damage}
+
+
+def _judged(probes: Array, fanned_out: Array, contract: dict[str, Any]) -> dict[str, Array]:
+    outcome, code = probes["outcome"], probes["code"]
+    accepted = (outcome == Outcome.OK) | fanned_out
+    refused = (outcome == Outcome.REJECTED) & ~fanned_out
+    closed = (outcome == Outcome.CLOSED) & (probes["arrived"] > 0) & ~fanned_out
+    throttled = refused & np.isin(code, contract["throttle_codes"])
+    expected = refused & np.isin(code, contract["malformed_codes"]) | closed & np.isin(code, CLOSES_FOR_CAUSE)
+    return {
+        "sent": np.ones(len(probes), bool),
+        "rejected_as_expected": expected,
+        "accepted": accepted,
+        "wrong_code": (refused | closed) & ~expected & ~throttled,
+        "throttled": throttled & ~expected,
+        "unanswered": (outcome == Outcome.EXPIRED) & ~fanned_out,
+        "cut_off": (outcome == Outcome.CLOSED) & (probes["arrived"] == 0) & ~fanned_out,
+    }
+
+
+def throttle(rows: Rows) -> dict[str, Any] | None:
+    """How the bursts fared; None when there was none. `over_limit` is absent without a promise."""
+    faults = rows.of(Kind.FAULT, Outcome.OK)
+    bursts = faults[faults["code"] == Fault.BURST]
+    if not len(bursts):
+        return None
+    published = rows.of(Kind.PUBLISH)
+    published = published[published["sent"] > 0]
+    loud = published[published["flags"] & Flag.BURST > 0]
+    codes = rows.contract["throttle_codes"]
+    rejected = loud["outcome"] == Outcome.REJECTED
+    promised = rows.contract["throttle_per_s"] is not None
+    exceeded, over = 0, 0
+    if promised:
+        for row in bursts:
+            sent, beyond = _beyond(row, loud, published, rows.contract)
+            exceeded += sent
+            over += beyond
+    return {
+        "bursts": len(bursts),
+        "sent": len(loud),
+        "accepted": int(np.count_nonzero(loud["outcome"] == Outcome.OK)),
+        "throttled": int(np.count_nonzero(rejected & np.isin(loud["code"], codes))),
+        "rejected_otherwise": int(np.count_nonzero(rejected & ~np.isin(loud["code"], codes))),
+        "closed": int(np.count_nonzero(loud["outcome"] == Outcome.CLOSED)),
+        "unanswered": int(np.count_nonzero(loud["outcome"] == Outcome.EXPIRED)),
+        "bursts_over_the_limit": exceeded if promised else None,
+        "accepted_over_limit": over if promised else None,
+    }
+
+
+def _beyond(burst: Any, loud: Array, published: Array, contract: dict[str, Any]) -> tuple[int, int]:
+    """Whether a burst had more to send than is allowed, and how many too many were accepted."""
+    own = loud[(loud["session"] == burst["session"]) & (loud["due"] == burst["due"])]
+    if not len(own):
+        return 0, 0
+    first = int(own["sent"].min())
+    last = max(int(own["arrived"].max()), int(own["sent"].max()))
+    window = published[
+        (published["session"] == burst["session"]) & (published["sent"] >= first) & (published["sent"] <= last)
+    ]
+    allowed = contract["throttle_burst"] + contract["throttle_per_s"] * (last - first) / 1e9 + 1
+    accepted = int(np.count_nonzero(window["outcome"] == Outcome.OK))
+    return int(len(own) > allowed), max(0, int(accepted - allowed))
+
+
+def wrongly_rejected(rows: Rows) -> dict[str, Any]:
+    """Valid messages and joins that were refused, by code; throttled ones only where no bucket could be empty."""
+    published = rows.of(Kind.PUBLISH)
+    refused = published[published["outcome"] == Outcome.REJECTED]
+    throttled = np.isin(refused["code"], rows.contract["throttle_codes"])
+    by_code: dict[str, int] = {}
+    joins = rows.of(Kind.JOIN, Outcome.REJECTED)
+    for code in (
+        *refused["code"][~throttled],
+        *joins["code"][~np.isin(joins["code"], rows.contract["throttle_codes"])],
+    ):
+        by_code[str(code)] = by_code.get(str(code), 0) + 1
+    unjudged = 0
+    if rows.contract["throttle_per_s"] is None:
+        unjudged = int(np.count_nonzero(throttled))
+    else:
+        for session in np.unique(refused["session"][throttled]):
+            for code in _needlessly(rows, int(session)):
+                by_code[str(code)] = by_code.get(str(code), 0) + 1
+    return {"count": sum(by_code.values()), "by_code": by_code, "throttled_unjudged": unjudged}
+
+
+def _needlessly(rows: Rows, session: int) -> list[int]:
+    """The codes of this session's throttled messages for which even a lenient bucket had a token."""
+    mine = rows.table[(rows.table["session"] == session) & (rows.table["sent"] > 0)]
+    asked = mine[np.isin(mine["kind"], (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PROBE, Kind.PING))]
+    asked = asked[np.argsort(asked["sent"], kind="stable")]
+    size = max(1.0, rows.contract["throttle_burst"] * LENIENT_BURST)
+    rate = rows.contract["throttle_per_s"] * LENIENT_RATE / 1e9
+    codes = rows.contract["throttle_codes"]
+    tokens, before, conn, found = size, 0, -1, []
+    for row in asked:
+        if int(row["conn"]) != conn:
+            tokens, conn = size, int(row["conn"])
+        tokens = min(size, tokens + (int(row["sent"]) - before) * rate)
+        before = int(row["sent"])
+        if tokens >= 1:
+            tokens -= 1
+            if row["kind"] == Kind.PUBLISH and row["outcome"] == Outcome.REJECTED and int(row["code"]) in codes:
+                found.append(int(row["code"]))
+    return found
+
+
+def unanswered(rows: Rows) -> int:
+    """Valid requests that nobody answered in time."""
+    return sum(len(rows.of(kind, Outcome.EXPIRED)) for kind in (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING))

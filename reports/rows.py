@@ -1,0 +1,100 @@
+"""A run's rows in memory: all shards as one array, picked by kind, with the groups that every figure is given for.
+
+It must not know what is computed from them. The subtle thing: rows of one session stand in one shard in the order in
+which they were read, and shards are joined whole, so "earlier in the array" means "earlier seen" for any one session.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import RunDirectoryError
+from harness.model import DTYPE, ROW_BYTES, Fault, Kind, Outcome
+from harness.rundir import RunDirectory
+
+Array = NDArray[Any]
+
+SEQ_BITS = 36
+"""Sessions and sequence numbers make one 64-bit key: 2^27 sessions, 2^36 messages each."""
+DROPS = [fault.value for fault in Fault if fault.is_drop]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Every row of a run, and its manifest."""
+
+    table: Array
+    manifest: dict[str, Any]
+
+    def of(self, kind: Kind, outcome: Outcome | None = None) -> Array:
+        """The rows of one kind, and of one outcome if given, in order."""
+        wanted = self.table["kind"] == kind
+        if outcome is not None:
+            wanted &= self.table["outcome"] == outcome
+        found: Array = self.table[wanted]
+        return found
+
+    @cached_property
+    def faulted(self) -> Array:
+        """For each session number: whether chaos ever struck it (then it counts as faulted for the whole run)."""
+        size = int(self.table["session"].max(initial=0)) + 1
+        size = max(size, int(self.manifest["plan"]["load"]["sessions"]))
+        struck = np.zeros(size, dtype=bool)
+        struck[self.of(Kind.FAULT, Outcome.OK)["session"]] = True
+        return struck
+
+    @cached_property
+    def last_ns(self) -> int:
+        """When anything was recorded last."""
+        if not len(self.table):
+            return int(self.manifest["start_ns"])
+        return max(int(self.table[name].max()) for name in ("sent", "arrived", "read"))
+
+    @property
+    def start_ns(self) -> int:
+        """When the run began: the first opening was due."""
+        return int(self.manifest["start_ns"])
+
+    @property
+    def contract(self) -> dict[str, Any]:
+        """What the endpoint promised, as the plan says."""
+        promised: dict[str, Any] = self.manifest["plan"]["contract"]
+        return promised
+
+
+def load(run: RunDirectory) -> Rows:
+    """Read the whole rows of all shards.
+
+    Raises:
+        RunDirectoryError: a shard cannot be read, or the manifest lacks what figures need.
+    """
+    for key in ("plan", "start_ns", "load_start_ns", "load_end_ns"):
+        if key not in run.manifest:
+            raise RunDirectoryError(f"{run.path} cannot be reported: its run.json has no {key}")
+    try:
+        parts = [
+            np.fromfile(shard.path, np.dtype(DTYPE), count=shard.rows, offset=ROW_BYTES)
+            for shard in run.shards
+            if shard.rows
+        ]
+    except OSError as error:
+        raise RunDirectoryError(f"{run.path} cannot be read: {error.strerror}") from error
+    table = np.concatenate(parts) if parts else np.empty(0, np.dtype(DTYPE))
+    return Rows(table, run.manifest)
+
+
+def message_keys(sessions: Array, seqs: Array) -> Array:
+    """One number for each (sender, sequence number)."""
+    keys: Array = (sessions.astype(np.int64) << SEQ_BITS) | seqs
+    return keys
+
+
+def find(sorted_keys: Array, wanted: Array) -> tuple[Array, Array]:
+    """Where each wanted key stands in a sorted array, and whether it is there at all."""
+    if not len(sorted_keys):
+        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), bool)
+    at = np.minimum(np.searchsorted(sorted_keys, wanted), len(sorted_keys) - 1)
+    return at, sorted_keys[at] == wanted

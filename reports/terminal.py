@@ -1,0 +1,139 @@
+"""The summary of a report for a terminal: what is wrong first, then how fast, then who was lost."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+SHOWN = (
+    ("response", "response", "due to answer"),
+    ("service", "service", "sent to answer"),
+    ("delivery", "delivery", "due to each receiver"),
+    ("transit", "transit", "sent to each receiver"),
+    ("open", "open", "due to upgraded"),
+    ("join", "join", ""),
+    ("ack", "ack", ""),
+    ("reject", "time to reject", "all"),
+    ("lag", "our lag", "all"),
+    ("read_lag", "our read lag", "all"),
+)
+OF_ALL = ("reject", "lag", "read_lag")
+
+
+def show(report: dict[str, Any], console: Console) -> None:
+    """Print the summary."""
+    run, fitness = report["run"], report["fitness"]
+    style = "bold green" if fitness["verdict"] == "fit" else "bold red"
+    console.print()
+    console.print(
+        f"[bold]{run['name']}[/] {run['status']}, {run['duration_s']:.0f} s, {run['sessions']} sessions "
+        f"({run['sessions_faulted']} faulted): [{style}]{fitness['verdict']}[/]",
+        highlight=False,
+    )
+    for reason in (*fitness["reasons"], *run["warnings"]):
+        console.print(f"  {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
+    for skipped in run["skipped"]:
+        text = f"  skipped {skipped['fault']}: {skipped['reason']}"
+        console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    _findings(report, console)
+    console.print(_figures(report))
+    _ledger(report, console)
+    _stale(report, console)
+    _rejections(report, console)
+    stamps = fitness["stamps"]
+    if stamps["exact"] is not None:
+        console.print(
+            f"arrival   {stamps['exact']:.1%} exact kernel stamps, {stamps['bounded']:.1%} upper bounds, "
+            f"{stamps['read']:.1%} our own reading",
+            highlight=False,
+        )
+
+
+def _findings(report: dict[str, Any], console: Console) -> None:
+    if not report["findings"]:
+        absent = [name for name, count in report["finding_counts"].items() if count is None]
+        unjudged = f" (not judged: {', '.join(absent)})" if absent else ""
+        console.print(f"findings  none{unjudged}", highlight=False, soft_wrap=True)
+    for finding in report["findings"]:
+        console.print(f"[bold red]{finding['name']:<22}[/] {finding['text']}", highlight=False, soft_wrap=True)
+
+
+def _figures(report: dict[str, Any]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("milliseconds", no_wrap=True)
+    for name in ("count", "p50", "p95", "p99", "p99.9", "max"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for key, name, _ in SHOWN:
+        found = report["figures"][key]["all" if key in OF_ALL else "untouched"]
+        if found["count"]:
+            cells = [milliseconds(found[part]) for part in ("p50", "p95", "p99", "p999", "max")]
+            table.add_row(name, str(found["count"]), *cells)
+    return table
+
+
+def _ledger(report: dict[str, Any], console: Console) -> None:
+    ledger = report["ledger"]
+    for group in ("untouched", "faulted"):
+        part = ledger[group]
+        if part["owed"] or part["duplicated"] or part["leaked"]:
+            reordered = part["reordered"] if part["reordered"] is not None else "-"
+            console.print(
+                f"ledger    {group}: {part['owed']} deliveries owed, {part['paid']} paid, {part['lost']} lost, "
+                f"{part['duplicated']} duplicated, {reordered} reordered, {part['leaked']} leaked",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+def _stale(report: dict[str, Any], console: Console) -> None:
+    stale = report["stale"]
+    if stale is None:
+        console.print("stale     not observed: the plan has no [observe] url", highlight=False)
+        return
+    if not stale["by_way"]:
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("dropped by", "count", "noticed", "p50 s", "p95 s", "max s", "overdue", "too early", "unseen"):
+        table.add_column(name, justify="left" if name == "dropped by" else "right", no_wrap=True)
+    for way, part in stale["by_way"].items():
+        after = part["noticed_at_most"]
+        table.add_row(
+            way, str(part["dropped"]), str(part["noticed"]), *(_s(after[name]) for name in ("p50", "p95", "max")),
+            str(part["overdue"] + part["unnoticed"]), str(part["too_early_to_tell"]), str(part["unseen"]),
+        )  # fmt: skip
+    console.print(table)
+
+
+def _rejections(report: dict[str, Any], console: Console) -> None:
+    malformed, throttle = report["rejections"]["malformed"], report["rejections"]["throttle"]
+    if malformed:
+        console.print(
+            f"malformed {malformed['sent']} sent, {malformed['rejected_as_expected']} rejected as expected, "
+            f"{malformed['accepted']} accepted, {malformed['wrong_code']} with a wrong code, "
+            f"{malformed['unanswered']} unanswered",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if throttle:
+        over = throttle["accepted_over_limit"]
+        console.print(
+            f"bursts    {throttle['sent']} sent in {throttle['bursts']}, {throttle['accepted']} accepted, "
+            f"{throttle['throttled']} throttled" + (f", {over} over the limit" if over is not None else ""),
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def milliseconds(value: float | None) -> str:
+    """A figure with as many digits as mean something; "-" when absent."""
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if value < 100 else f"{value:.0f}"
+
+
+def _s(value_ms: float | None) -> str:
+    return "-" if value_ms is None else f"{value_ms / 1000:.1f}"
+
+
+def _part(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"

@@ -1,0 +1,32 @@
+"""Write a report into its run directory: report.json and report.html, each there whole or not at all."""
+
+from pathlib import Path
+from typing import Any
+
+from harness.errors import RunFailed
+from harness.rundir import write_json
+
+from .build import build_report
+
+JSON = "report.json"
+HTML = "report.html"
+
+
+def write(path: Path) -> dict[str, Any]:
+    """Build the report of a run and write it beside its rows.
+
+    Raises:
+        RunDirectoryError: the directory is not a run that can be read.
+        RunFailed: it cannot be written there.
+    """
+    report = build_report(path)
+    try:
+        write_json(path / JSON, report)
+        from .html import render  # matplotlib takes half a second
+
+        draft = path / f".{HTML}"
+        draft.write_text(render(report), encoding="utf-8")
+        draft.replace(path / HTML)
+    except OSError as error:
+        raise RunFailed(f"cannot write the report into {path}: {error.strerror}") from error
+    return report

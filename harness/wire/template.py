@@ -1,13 +1,9 @@
 """A JSON protocol described entirely in the plan: templates for what we send, matches for what comes.
 
-It must not know any particular protocol. Templates are compiled once into literal bytes and holes; matches into
-paths. The subtle things: a value that is exactly `"{seq}"`, `"{session}"` or `"{timestamp}"` is sent as a number,
-everything else as text; and a null counts as absent, so that `{"error": null}` does not match `error = "*"`.
+It must not know any particular protocol. Paths are dotted, with numbers for list indexes (`data.0.id`). The subtle
+thing: a null counts as absent, so that `{"error": null}` does not match `error = "*"`.
 """
 
-import difflib
-import re
-from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -15,29 +11,15 @@ import msgspec
 from ..errors import PlanError
 from ..model import Signal, SignalKind
 from ..plan import JsonDialect, Match
-from .dialect import REASON_CHARS, Message, fitting_code, garbled
+from .dialect import REASON_CHARS, fitting_code, garbled
+from .placeholders import compile_intent
 
-PLACEHOLDERS = {
-    "id": "id",
-    "room": "room",
-    "text": "text",
-    "seq": "seq",
-    "sender": "sender",
-    "session": "session",
-    "key": "key",
-    "timestamp": "timestamp_ms",
-}
-"""What may stand in braces, and which field of a Message it takes."""
-
-NUMBERS = ("seq", "session", "timestamp")
 ANY = "*"
 
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 Path = tuple[str, ...]
-Render = Callable[[Message], bytes]
 
 
 class TemplateDialect:
@@ -52,10 +34,10 @@ class TemplateDialect:
         self.joins = described.join is not None
         self.leaves = described.leave is not None
         self.pings = described.ping is not None
-        self.join = _intent("join", described.join)
-        self.leave = _intent("leave", described.leave)
-        self.publish = _intent("publish", described.publish)
-        self.ping = _intent("ping", described.ping)
+        self.join = compile_intent("join", described.join)
+        self.leave = compile_intent("leave", described.leave)
+        self.publish = compile_intent("publish", described.publish)
+        self.ping = compile_intent("ping", described.ping)
         _check_ids(described)
         in_order = (
             ("error", SignalKind.ERROR, described.error),
@@ -182,102 +164,3 @@ def _reason(found: Any) -> str:
         return _encode(found)[:REASON_CHARS].decode(errors="replace")
     except RecursionError:
         return "nested too deep to quote"
-
-
-def _intent(name: str, template: Mapping[str, Any] | None) -> Render:
-    """Compile the template of one intent into a function from a message to a frame."""
-    if template is None:
-        return _absent(name)
-    parts: list[bytes | Render] = []
-    _compile(template, f"endpoint.json.{name}", parts)
-    literals, holes = _merge(parts)
-    if not holes:
-        return lambda message: literals[0]
-
-    def render(message: Message) -> bytes:
-        pieces = [literals[0]]
-        for hole, literal in zip(holes, literals[1:], strict=True):
-            pieces += (hole(message), literal)
-        return b"".join(pieces)
-
-    return render
-
-
-def _absent(name: str) -> Render:
-    def render(message: Message) -> bytes:
-        raise ValueError(f"the protocol has no {name}: the plan gives no endpoint.json.{name}")
-
-    return render
-
-
-def _merge(parts: list[bytes | Render]) -> tuple[list[bytes], list[Render]]:
-    """Join neighbouring literals: one more literal than there are holes."""
-    literals, holes = [b""], list[Render]()
-    for part in parts:
-        if isinstance(part, bytes):
-            literals[-1] += part
-        else:
-            holes.append(part)
-            literals.append(b"")
-    return literals, holes
-
-
-def _compile(node: Any, key: str, out: list[bytes | Render]) -> None:
-    """Append the JSON of `node` as literal bytes and holes; `key` is where it stands in the plan."""
-    if isinstance(node, Mapping):
-        out.append(b"{")
-        for number, (name, value) in enumerate(node.items()):
-            out.append(b"," if number else b"")
-            _compile_text(str(name), f"{key}.{name}", out)
-            out.append(b":")
-            _compile(value, f"{key}.{name}", out)
-        out.append(b"}")
-    elif isinstance(node, list | tuple):
-        out.append(b"[")
-        for number, value in enumerate(node):
-            out.append(b"," if number else b"")
-            _compile(value, f"{key}.{number}", out)
-        out.append(b"]")
-    elif isinstance(node, str):
-        alone = _PLACEHOLDER.fullmatch(node)
-        if alone and alone[1] in NUMBERS:
-            out.append(_digits(PLACEHOLDERS[alone[1]]))
-        else:
-            _compile_text(node, key, out)
-    else:
-        out.append(_encode(node))
-
-
-def _compile_text(text: str, key: str, out: list[bytes | Render]) -> None:
-    """Append a JSON string in which known placeholders are holes and every other brace stays."""
-    out.append(b'"')
-    at = 0
-    for found in _PLACEHOLDER.finditer(text):
-        name = found[1]
-        if name not in PLACEHOLDERS:
-            raise PlanError(f'{key}: unknown placeholder "{{{name}}}"; {_nearest(name)}')
-        out.append(_escaped(text[at : found.start()]))
-        field = PLACEHOLDERS[name]
-        out.append(_digits(field) if name in NUMBERS else _characters(field))
-        at = found.end()
-    out += (_escaped(text[at:]), b'"')
-
-
-def _nearest(name: str) -> str:
-    near = difflib.get_close_matches(name, PLACEHOLDERS, n=1, cutoff=0.5)
-    known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
-    return f'did you mean "{{{near[0]}}}"?' if near else f"known ones: {known}"
-
-
-def _escaped(text: str) -> bytes:
-    return _encode(text)[1:-1]
-
-
-def _characters(field: str) -> Render:
-    index = Message._fields.index(field)
-    return lambda message: _encode(message[index])[1:-1]
-
-
-def _digits(field: str) -> Render:
-    index = Message._fields.index(field)
-    return lambda message: _encode(message[index])

@@ -1,0 +1,137 @@
+"""Templates of frames: compiled once into literal bytes and holes, so that encoding is filling the holes.
+
+For the json dialect. It must not know what a frame is for. The subtle thing: a value that is exactly `"{seq}"`,
+`"{session}"` or `"{timestamp}"` becomes a number; every other placeholder is text, escaped, and keys always are text.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from ..errors import PlanError
+from .dialect import Message
+
+PLACEHOLDERS = {
+    "id": "id",
+    "room": "room",
+    "text": "text",
+    "seq": "seq",
+    "sender": "sender",
+    "session": "session",
+    "key": "key",
+    "timestamp": "timestamp_ms",
+}
+"""What may stand in braces, and which field of a Message it takes."""
+
+NUMBERS = ("seq", "session", "timestamp")
+
+Render = Callable[[Message], bytes]
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_encode = msgspec.json.Encoder().encode
+
+
+def compile_intent(name: str, template: Mapping[str, Any] | None) -> Render:
+    """A function from a message to the frame of the intent `name`; for an absent template, one that raises ValueError.
+
+    Raises:
+        PlanError: a placeholder that there is not; names the key and the nearest right one.
+    """
+    if template is None:
+        return _absent(name)
+    parts: list[bytes | Render] = []
+    _compile(template, f"endpoint.json.{name}", parts)
+    literals, holes = _merge(parts)
+    if not holes:
+        return lambda message: literals[0]
+
+    def render(message: Message) -> bytes:
+        pieces = [literals[0]]
+        for hole, literal in zip(holes, literals[1:], strict=True):
+            pieces += (hole(message), literal)
+        return b"".join(pieces)
+
+    return render
+
+
+def _absent(name: str) -> Render:
+    def render(message: Message) -> bytes:
+        raise ValueError(f"the protocol has no {name}: the plan gives no endpoint.json.{name}")
+
+    return render
+
+
+def _merge(parts: list[bytes | Render]) -> tuple[list[bytes], list[Render]]:
+    """Join neighbouring literals: one more literal than there are holes."""
+    literals, holes = [b""], list[Render]()
+    for part in parts:
+        if isinstance(part, bytes):
+            literals[-1] += part
+        else:
+            holes.append(part)
+            literals.append(b"")
+    return literals, holes
+
+
+def _compile(node: Any, key: str, out: list[bytes | Render]) -> None:
+    """Append the JSON of `node` as literal bytes and holes; `key` is where it stands in the plan."""
+    if isinstance(node, Mapping):
+        out.append(b"{")
+        for number, (name, value) in enumerate(node.items()):
+            out.append(b"," if number else b"")
+            _compile_text(str(name), f"{key}.{name}", out)
+            out.append(b":")
+            _compile(value, f"{key}.{name}", out)
+        out.append(b"}")
+    elif isinstance(node, list | tuple):
+        out.append(b"[")
+        for number, value in enumerate(node):
+            out.append(b"," if number else b"")
+            _compile(value, f"{key}.{number}", out)
+        out.append(b"]")
+    elif isinstance(node, str):
+        alone = _PLACEHOLDER.fullmatch(node)
+        if alone and alone[1] in NUMBERS:
+            out.append(_digits(PLACEHOLDERS[alone[1]]))
+        else:
+            _compile_text(node, key, out)
+    else:
+        out.append(_encode(node))
+
+
+def _compile_text(text: str, key: str, out: list[bytes | Render]) -> None:
+    """Append a JSON string in which known placeholders are holes and every other brace stays."""
+    out.append(b'"')
+    at = 0
+    for found in _PLACEHOLDER.finditer(text):
+        name = found[1]
+        if name not in PLACEHOLDERS:
+            raise PlanError(f'{key}: unknown placeholder "{{{name}}}"; {_nearest(name)}')
+        out.append(_escaped(text[at : found.start()]))
+        field = PLACEHOLDERS[name]
+        out.append(_digits(field) if name in NUMBERS else _characters(field))
+        at = found.end()
+    out += (_escaped(text[at:]), b'"')
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name, PLACEHOLDERS, n=1, cutoff=0.5)
+    known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
+    return f'did you mean "{{{near[0]}}}"?' if near else f"known ones: {known}"
+
+
+def _escaped(text: str) -> bytes:
+    return _encode(text)[1:-1]
+
+
+def _characters(field: str) -> Render:
+    index = Message._fields.index(field)
+    return lambda message: _encode(message[index])[1:-1]
+
+
+def _digits(field: str) -> Render:
+    index = Message._fields.index(field)
+    return lambda message: _encode(message[index])

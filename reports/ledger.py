@@ -165,7 +165,7 @@ def _owed(
     found_member, found_message = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     by_room = np.argsort(members.room, kind="stable")
     rooms, starts = np.unique(members.room[by_room], return_index=True)
-    for room, inmates in zip(rooms, np.split(by_room, starts[1:]), strict=True):
+    for room, inmates in zip(rooms, np.split(by_room, starts)[1:], strict=True):
         messages = np.flatnonzero((published["room"] == room) & accepted)
         messages = messages[np.argsort(published["sent"][messages], kind="stable")]
         sent = published["sent"][messages]

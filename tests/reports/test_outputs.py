@@ -1,0 +1,154 @@
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from harness.errors import UsageError
+from harness.model import Fault
+from reports.figures import percentiles
+from reports.gate import judge, load_budget, look_up
+from reports.gate import show as show_gate
+from reports.terminal import show
+from reports.write import write
+
+DOCS = Path(__file__).parents[2] / "docs"
+BUDGETS = Path(__file__).parents[2] / "budgets"
+
+
+@pytest.fixture
+def report(clean):
+    clean.fault(3, Fault.DROP_RESET, 8000).close(3, 8000, code=1006)
+    return clean.report()
+
+
+def budget(tmp_path, text):
+    path = tmp_path / "b.toml"
+    path.write_text(text)
+    return path
+
+
+def test_percentiles_are_order_statistics_and_absent_without_enough_samples():
+    import numpy as np
+
+    found = percentiles(np.arange(1, 101) * 1_000_000)
+    assert (found["p50"], found["p95"], found["p99"], found["p999"], found["max"]) == (50, 95, 99, None, 100)
+    assert percentiles(np.array([], np.int64)) == {
+        "count": 0, "p50": None, "p95": None, "p99": None, "p999": None, "max": None,
+    }  # fmt: skip
+
+
+def test_every_field_of_the_report_is_described(report):
+    text = (DOCS / "report.md").read_text()
+    for key, value in report.items():
+        assert f"`{key}`" in text, key
+        if isinstance(value, dict) and key not in ("manifest", "finding_counts", "outcomes"):
+            for inner in value:
+                assert f"`{inner}`" in text, f"{key}.{inner}"
+    for name in report["finding_counts"]:
+        assert f"`{name}`" in text, name
+
+
+class Addresses(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found += [value for name, value in attrs if name in ("src", "href", "xlink:href") and value]
+
+
+def test_the_page_is_whole_in_itself(clean):
+    report = clean.report()
+    assert report == json.loads(json.dumps(report))
+    write(clean.path)
+    page = (clean.path / "report.html").read_text()
+    addresses = Addresses()
+    addresses.feed(page)
+    assert [address for address in addresses.found if not address.startswith("#")] == []
+    assert "url(http" not in page
+    assert "<svg" in page
+
+
+def test_what_the_endpoint_said_is_escaped(clean):
+    clean.recorder.evidence(1, "error", 1, "<script>alert(1)</script>")
+    clean.report()
+    write(clean.path)
+    assert "<script>" not in (clean.path / "report.html").read_text()
+
+
+def test_the_summary_names_the_verdict_the_figures_and_the_ledger(report):
+    console = Console(width=100, record=True)
+    show(report, console)
+    text = console.export_text()
+    assert "fit" in text
+    assert re.search(r"response +\d+ ", text)
+    assert "lost" in text
+    assert max(map(len, text.splitlines())) <= 140
+
+
+def test_a_budget_is_judged_clause_by_clause(report, tmp_path):
+    path = budget(
+        tmp_path,
+        """
+        [[clause]]
+        figure = "figures.response.untouched.p50"
+        max = 100
+        [[clause]]
+        figure = "ledger.all.owed"
+        min = 1e9
+        [[clause]]
+        figure = "finding_counts.lost"
+        equals = 0
+        """,
+    )
+    judgement = judge(report, path)
+    assert [one.passed for one in judgement.clauses] == [True, False, True]
+    assert (judgement.verdict, judgement.exit_code) == ("fail", 1)
+    assert judgement.clauses[0].margin == 98
+    console = Console(width=120, record=True)
+    show_gate(judgement, console)
+    text = console.export_text()
+    assert "FAIL" in text
+    assert ">= 1e+09" in text
+
+
+def test_a_clause_on_an_absent_figure_fails(report, tmp_path):
+    path = budget(tmp_path, '[[clause]]\nfigure = "figures.reject.all.p50"\nmax = 1e9\n')
+    judgement = judge(report, path)
+    assert judgement.clauses[0].value is None
+    assert judgement.verdict == "fail"
+    assert look_up(report, "figures.no.such") is None
+
+
+def test_an_unfit_run_is_not_judged(make, tmp_path):
+    judgement = judge(make().report(), BUDGETS / "default.toml")
+    assert (judgement.verdict, judgement.exit_code) == ("unfit", 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = [", "is not TOML"),
+        ("clause = []", "at least one"),
+        ('[[clause]]\nfigure = "x"', "needs max, min or equals"),
+        ('[[clause]]\nfigure = "x"\nmaxx = 3', 'did you mean "max"'),
+        ('[[clause]]\nfigure = "x"\nmax = "three"', "max"),
+    ],
+)
+def test_a_wrong_budget_is_told_in_one_line(tmp_path, text, said):
+    with pytest.raises(UsageError, match=said) as caught:
+        load_budget(budget(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", sorted(BUDGETS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_shipped_budget_names_figures_that_exist(path, report):
+    for clause in load_budget(path).clause:
+        section, *rest = clause.figure.split(".")
+        found = report[section]
+        for name in rest:
+            assert name in found, clause.figure
+            found = found[name]

@@ -8,6 +8,7 @@ frame is passed over. The message's id stays readable wherever the damage allows
 import copy
 import json
 import random
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,8 +20,11 @@ Path = tuple[str, ...]
 Frame = dict[str, Any]
 
 ID_KEYS = ("requestId", "id", "ref", "mid", "messageId")
+OUR_ID = re.compile(r"[^-]+-\d+-\d+")
 DEPTH = 40
 OVER = 16
+LARGEST_FRAME_BYTES = 120_000
+"""A longer frame would be refused for its size (API Gateway: 128 KiB), not for what is in it."""
 
 
 class Malformer:
@@ -61,9 +65,14 @@ class Malformer:
         if self._schema is None or self._validator is None:
             return None
         frame = json.loads(valid)
+        if not isinstance(frame, dict):
+            return None
         for candidate in _BREAKS[kind](frame, self._schema, self._chance):
-            if not self._validator.is_valid(candidate):
-                return json.dumps(candidate, ensure_ascii=False, separators=(",", ":")).encode()
+            if self._validator.is_valid(candidate):
+                continue
+            data = json.dumps(candidate, ensure_ascii=False, separators=(",", ":")).encode()
+            if len(data) <= max(LARGEST_FRAME_BYTES, len(valid)):
+                return data
         return None
 
 
@@ -125,12 +134,12 @@ _RAW: dict[Damage, Callable[[bytes, random.Random], bytes | None]] = {
 
 
 def _leaves(frame: Frame, chance: random.Random) -> list[Path]:
-    """Every key of the frame but its id, in random order, nested ones first."""
+    """Every key of the frame but its id and what holds it, in random order, nested ones first."""
     found: list[Path] = []
 
     def walk(node: Frame, path: Path) -> None:
         for key, value in node.items():
-            if path or key not in ID_KEYS:
+            if not _holds_id(key, value):
                 found.append((*path, key))
             if isinstance(value, dict):
                 walk(value, (*path, key))
@@ -138,6 +147,15 @@ def _leaves(frame: Frame, chance: random.Random) -> list[Path]:
     walk(frame, ())
     chance.shuffle(found)
     return sorted(found, key=len, reverse=True)
+
+
+def _holds_id(key: str, value: Any) -> bool:
+    """Whether the value is, or has in it, what an answer is matched by: by a usual name, or written as our ids are."""
+    if isinstance(value, dict):
+        return any(_holds_id(inner, each) for inner, each in value.items())
+    if isinstance(value, list):
+        return any(_holds_id("", each) for each in value)
+    return key in ID_KEYS or (isinstance(value, str) and OUR_ID.fullmatch(value) is not None)
 
 
 def _put(frame: Frame, path: Path, value: Any) -> Frame:
@@ -172,8 +190,8 @@ def _wrong_type(frame: Frame, _schema: Any, chance: random.Random) -> Iterator[A
         yield _put(frame, path, chance.choice((7, True, ["x"])) if isinstance(value, str | dict) else "seven")
 
 
-def _extra(frame: Frame, _schema: Any, _chance: random.Random) -> Iterator[Any]:
-    for path in [(), *(path for path in _leaves(frame, _chance) if isinstance(_get(frame, path), dict))]:
+def _extra(frame: Frame, _schema: Any, chance: random.Random) -> Iterator[Any]:
+    for path in [(), *(path for path in _leaves(frame, chance) if isinstance(_get(frame, path), dict))]:
         yield _put(frame, (*path, "unexpected"), 1)
 
 

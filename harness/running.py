@@ -98,7 +98,7 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
         if embedded is not None:
             embedded.stop()
         raise
-    warnings = [f"skipped: {reason}" for reason in reasons.values()]
+    warnings = [f"skipped {fault.label}: {reason}" for fault, reason in reasons.items()]
     return Prepared(plan, path, nonce, start_ns, schema, frozenset(reasons), embedded, processes, warnings)
 
 

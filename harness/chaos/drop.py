@@ -64,7 +64,7 @@ def why_not(how: Fault) -> str:
             deafen(sock)
         except OSError as error:
             return (
-                f"half-open needs the permission to filter a socket ({os.strerror(error.errno or 0)}): "
+                f"needs the permission to filter a socket ({os.strerror(error.errno or 0)}): "
                 "run with CAP_NET_ADMIN, or use how = stall, which is the nearest"
             )
     return ""

@@ -100,8 +100,9 @@ def report(directory: Path) -> None:
               help="A TOML file, or the name of a shipped one.")  # fmt: skip
 def gate(directory: Path, budget: str) -> None:
     """Judge a run DIRECTORY by a budget: every clause with limit, value and margin."""
-    from reports.build import build_report
     from rich.console import Console
+
+    from reports.build import build_report
 
     sys.exit(_judge(build_report(directory), budget, Console()))
 

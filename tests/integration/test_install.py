@@ -27,7 +27,7 @@ def test_an_installed_squall_runs_a_shipped_plan_far_from_the_checkout(tmp_path)
     apart = {**os.environ, "PYTHONPATH": sysconfig.get_paths()["purelib"]}
     where = call(binaries / "python", "-c", "import harness; print(harness.__file__)", env=apart, cwd=tmp_path)
     assert Path(where.strip()).is_relative_to(tmp_path)
-    flags = "--sessions 30 --rooms 6 --rate 4 --duration 2 --set load.ramp_s=0.5 --set chaos=[]".split()
+    flags = ["--sessions", "30", "--rooms", "6", "--rate", "4", "--duration", "2", "--set", "chaos=[]"]
     run = call(binaries / "squall", "run", "demo", *flags, "--budget", "default", env=apart, cwd=tmp_path)
     report = json.loads((tmp_path / run.strip() / "report.json").read_text())
     assert report["fitness"]["verdict"] == "fit"

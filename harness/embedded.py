@@ -84,7 +84,7 @@ class Embedded:
         """
         stdout = self._child.stdout
         line = b""
-        with gevent.Timeout(START_S, False):  # type: ignore[arg-type]  # False: leave the block silently
+        with gevent.Timeout(START_S, False):  # False: leave the block silently
             line = stdout.readline() if stdout is not None else b""
         self.url = line.decode().strip()
         if not self.url.startswith("ws"):

@@ -1,0 +1,23 @@
+"""The plan: the frozen, validated description of a run, read from TOML, overridden from the command line, digested.
+
+One module a table of the file; `whole` joins them, `reading` reads them, `masking` says what may be written down. Pure
+but for reading the file that it is told to read; it must not know how anything is carried out. The subtle thing:
+secrets never stand in a plan, only the names of the environment variables that hold them (`${NAME}` in a url or header
+is expanded when a connection is made, never here), so a resolved plan can be written into the run directory as it is,
+but for header values and url queries that look like credentials, which are masked.
+"""
+
+from .chaos import Act, Burst, Drop, FaultPlan, Malformed
+from .contract import Contract
+from .endpoint import EMBEDDED, Auth, Endpoint, JsonDialect, Match
+from .load import Load
+from .masking import MASK, mask_header, mask_url, mask_value
+from .observe import Observe
+from .reading import build_plan, load_plan, parse_override
+from .whole import Plan, is_loopback
+
+__all__ = [
+    "EMBEDDED", "MASK", "Act", "Auth", "Burst", "Contract", "Drop", "Endpoint", "FaultPlan", "JsonDialect", "Load",
+    "Malformed", "Match", "Observe", "Plan", "build_plan", "is_loopback", "load_plan", "mask_header", "mask_url",
+    "mask_value", "parse_override",
+]  # fmt: skip

@@ -1,0 +1,34 @@
+"""`[load]`: how many sessions do what, how often, for how long."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from ..errors import PlanError
+from .section import Count, NotNegative, Positive, Section
+
+
+class Load(Section, frozen=True, kw_only=True):
+    """How many sessions do what, how often, for how long.
+
+    Sessions open evenly over `ramp_s`; messages are due from half a second later on, for `duration_s`; then nothing
+    more is sent and everybody listens for `settle_s` before leaving.
+    """
+
+    scenario: str = "chat"
+    sessions: Count = 50
+    rooms: Count = 5
+    rate_per_s: NotNegative = 1.0
+    ramp_s: NotNegative = 2.0
+    duration_s: Positive = 20.0
+    settle_s: NotNegative = 3.0
+    payload_bytes: Annotated[int, Meta(ge=1, le=100_000)] = 100
+    room_name: str = "room-{room}"
+    backoff_first_s: Positive = 0.5
+    backoff_cap_s: Positive = 10.0
+
+    def __post_init__(self) -> None:
+        if "{room}" not in self.room_name and self.rooms > 1:
+            raise PlanError(
+                f'load.room_name: "{self.room_name}" names one room for all {self.rooms}; put {{room}} in it'
+            )

@@ -1,0 +1,19 @@
+"""`[observe]`: whom the endpoint believes to be connected, and where to ask."""
+
+from .endpoint import Auth
+from .section import Positive, Section
+
+
+class Observe(Section, frozen=True, kw_only=True):
+    """Where to ask what the endpoint believes about its connections (an empty `url`: do not ask).
+
+    `url` is absolute (http://...) or a path on the endpoint's own origin. `list_path` leads to the list in the
+    answer, `key_path` from an item of it to the connection's key.
+    """
+
+    url: str = ""
+    every_s: Positive = 1.0
+    list_path: str = "connections"
+    key_path: str = "clientId"
+    headers: dict[str, str] = {}
+    auth: Auth = Auth()

@@ -1,0 +1,152 @@
+"""Reading a plan: TOML, overrides from the command line, and errors that name the key and the nearest right one.
+
+It must not know what any key is for. The subtle thing: the table that a wrong key stands in is found by walking the
+structs' own annotations, so that a new key or section is suggested without being listed twice.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from ..errors import PlanError
+from .whole import Plan
+
+
+def load_plan(path: Path | None, overrides: Iterable[tuple[str, Any]] = ()) -> Plan:
+    """Read a plan file (None: all defaults) and lay `overrides` (dotted key, value) over it.
+
+    Raises:
+        PlanError: the file cannot be read or is not TOML, a key is unknown (with the nearest right one), or a
+            value is of the wrong type or out of range.
+    """
+    data: dict[str, Any] = {}
+    if path is not None:
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise PlanError(f"cannot read the plan {path}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise PlanError(f"{path} is not TOML: {error}") from error
+    for key, value in overrides:
+        _set(data, key, value)
+    try:
+        return build_plan(data)
+    except PlanError as error:
+        raise PlanError(f"{path}: {error}" if path else str(error)) from None
+
+
+def build_plan(data: Mapping[str, Any]) -> Plan:
+    """Make a plan from plain data.
+
+    Raises:
+        PlanError: as `load_plan`, without the file's name.
+    """
+    try:
+        return msgspec.convert(data, Plan)
+    except msgspec.ValidationError as error:
+        if isinstance(error.__cause__, PlanError):
+            raise error.__cause__ from None
+        raise PlanError(_explain(str(error), data)) from None
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Read `load.sessions=200` as ("load.sessions", 200); the value is TOML, or else plain text.
+
+    Raises:
+        PlanError: there is no `=`.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise PlanError(f'--set "{text}": write KEY=VALUE, for example load.sessions=200')
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, value
+
+
+def _set(data: dict[str, Any], key: str, value: Any) -> None:
+    *tables, last = key.split(".")
+    at: Any = data
+    for name in [*tables, last][:-1]:
+        at = _item(at, name, key)
+    if isinstance(at, list):
+        at[_index(at, last, key)] = value
+    else:
+        at[last] = value
+
+
+def _item(at: Any, name: str, key: str) -> Any:
+    if isinstance(at, list):
+        return at[_index(at, name, key)]
+    if not isinstance(at, dict) or not isinstance(at.setdefault(name, {}), dict | list):
+        raise PlanError(f'--set {key}: "{name}" is a value, not a table')
+    return at[name]
+
+
+def _index(items: list[Any], name: str, key: str) -> int:
+    if not name.isdecimal() or int(name) >= len(items):
+        raise PlanError(f'--set {key}: the list has items 0 to {len(items) - 1}, not "{name}"')
+    return int(name)
+
+
+def _explain(message: str, data: Mapping[str, Any]) -> str:
+    """Turn msgspec's message into one line that names the key, its value and the nearest right key."""
+    text, _, path = message.partition(" - at `$")
+    where = path.rstrip("`").lstrip(".")
+    unknown = re.search(r"unknown field `([^`]*)`", text)
+    if unknown is None:
+        value = _value_at(data, where)
+        shown = f" (it is {value!r})" if value is not None and not isinstance(value, dict | list) else ""
+        return f"{where or 'plan'}: {text[:1].lower()}{text[1:]}{shown}"
+    name = unknown[1]
+    known = _fields_at(where, data)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f'did you mean "{near[0]}"?' if near else f"known keys: {', '.join(sorted(known))}"
+    return f'unknown key "{f"{where}.{name}" if where else name}"; {hint}'
+
+
+def _steps(where: str) -> list[str]:
+    """`chaos[2].how` as the steps that lead there."""
+    return re.findall(r"[^.\[\]]+", where)
+
+
+def _value_at(data: Any, where: str) -> Any:
+    for name in _steps(where):
+        data = _below(data, name)
+    return data
+
+
+def _below(data: Any, name: str) -> Any:
+    """One step down plain data; None where there is nothing."""
+    try:
+        return data[int(name)] if isinstance(data, list) else data[name]
+    except (KeyError, IndexError, ValueError, TypeError):
+        return None
+
+
+def _fields_at(where: str, data: Any) -> list[str]:
+    """The keys that the table at `where` may have."""
+    kind: Any = inspect.type_info(Plan)
+    for name in _steps(where):
+        data = _below(data, name)
+        if isinstance(kind, inspect.StructType):
+            kind = next((each.type for each in kind.fields if each.encode_name == name), None)
+        else:
+            kind = getattr(kind, "item_type", None) or getattr(kind, "value_type", None)
+        kind = _choice(kind, data)
+    if not isinstance(kind, inspect.StructType):
+        return []
+    return [*filter(None, [kind.tag_field]), *(each.encode_name for each in kind.fields)]
+
+
+def _choice(kind: Any, data: Any) -> Any:
+    """Of several kinds of table (or none at all) the one whose tag the data bears, or else the first."""
+    tables = [each for each in getattr(kind, "types", [kind]) if isinstance(each, inspect.StructType)]
+    named = [each for each in tables if each.tag_field and _below(data, each.tag_field) == each.tag]
+    return (named or tables or [kind])[0]

@@ -1,0 +1,80 @@
+"""The whole plan: its sections, its time line, its digest, and what must hold between sections."""
+
+import hashlib
+from ipaddress import ip_address
+from typing import Any
+
+import msgspec
+
+from ..errors import PlanError
+from .chaos import FaultPlan
+from .contract import Contract
+from .endpoint import Endpoint
+from .load import Load
+from .masking import mask_header, mask_url
+from .observe import Observe
+from .section import Section
+
+JOIN_GRACE_S = 0.5
+
+
+class Plan(Section, frozen=True, kw_only=True):
+    """Everything a run is made from. Two plans that are equal have the same digest."""
+
+    name: str = "run"
+    seed: int = 1
+    allow_hosts: tuple[str, ...] = ()
+    endpoint: Endpoint = Endpoint()
+    contract: Contract = Contract()
+    load: Load = Load()
+    chaos: tuple[FaultPlan, ...] = ()
+    observe: Observe = Observe()
+
+    def __post_init__(self) -> None:
+        end_s = self.load_end_s
+        for number, fault in enumerate(self.chaos):
+            if not fault.times_s(end_s):
+                raise PlanError(f"chaos[{number}]: never happens: the run's load ends {end_s:g} s after its start")
+        host = self.endpoint.host
+        if self.chaos and not is_loopback(host) and host not in self.allow_hosts:
+            raise PlanError(
+                f'chaos on "{host}" is not allowed: it is not loopback; if it is yours to break, '
+                f'write allow_hosts = ["{host}"] in the plan'
+            )
+
+    @property
+    def load_start_s(self) -> float:
+        """When the first message is due, in seconds since the run began: the last to open has time to join."""
+        return self.load.ramp_s + JOIN_GRACE_S
+
+    @property
+    def load_end_s(self) -> float:
+        """When the last message is due at the latest, in seconds since the run began."""
+        return self.load_start_s + self.load.duration_s
+
+    @property
+    def run_s(self) -> float:
+        """How long the run takes when nothing goes wrong, in seconds."""
+        return self.load_end_s + self.load.settle_s
+
+    def digest(self) -> str:
+        """SHA-256 over the canonical, masked form: the same for the same plan on any machine."""
+        return hashlib.sha256(msgspec.json.encode(self.masked(), order="deterministic")).hexdigest()
+
+    def masked(self) -> dict[str, Any]:
+        """The plan as plain data with what looks like a credential masked: fit for a file."""
+        data: dict[str, Any] = msgspec.to_builtins(self)
+        data["endpoint"]["url"] = mask_url(self.endpoint.url)
+        for section in ("endpoint", "observe"):
+            headers = data[section]["headers"]
+            data[section]["headers"] = {name: mask_header(name, value) for name, value in headers.items()}
+        data["observe"]["url"] = mask_url(self.observe.url)
+        return data
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine for certain: an address of the loopback net, or `localhost` itself."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

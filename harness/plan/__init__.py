@@ -7,9 +7,10 @@ is expanded when a connection is made, never here), so a resolved plan can be wr
 but for header values and url queries that look like credentials, which are masked.
 """
 
+from .auth import Auth
 from .chaos import Act, Burst, Drop, FaultPlan, Malformed
 from .contract import Contract
-from .endpoint import EMBEDDED, Auth, Endpoint, JsonDialect, Match
+from .endpoint import EMBEDDED, Endpoint, JsonDialect, Match
 from .load import Load
 from .masking import MASK, mask_header, mask_url, mask_value
 from .observe import Observe

@@ -1,29 +1,17 @@
 """`[endpoint]`: the system under test: where it is, what it speaks, how to get in.
 
-It must not know how a connection is made. The subtle thing: secrets never stand here, only the names of the
-environment variables that hold them.
+It must not know how a connection is made.
 """
 
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from ..errors import PlanError
+from .auth import Auth
 from .masking import mask_url
 from .section import Count, Positive, Section
 
 EMBEDDED = "embedded"
-
-
-class Auth(Section, frozen=True, kw_only=True):
-    """How a connection proves who it is. Secrets are read from the named environment variable when connecting."""
-
-    kind: Literal["none", "token", "jwt"] = "none"
-    token_env: str = "SQUALL_TOKEN"
-    secret_env: str = "SQUALL_JWT_SECRET"
-    algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
-    claims: dict[str, Any] = {}
-    ttl_s: Positive = 3600.0
-    via: Literal["header", "query", "subprotocol"] = "header"
 
 
 class Match(Section, frozen=True, kw_only=True):

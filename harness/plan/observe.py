@@ -1,6 +1,6 @@
 """`[observe]`: whom the endpoint believes to be connected, and where to ask."""
 
-from .endpoint import Auth
+from .auth import Auth
 from .section import Positive, Section
 
 

@@ -22,7 +22,10 @@ GIVE_UP_S = 2.0
 
 
 class Connection:
-    """An open connection. Times are monotonic seconds, but for `connected_ms` (wall clock, ms)."""
+    """An open connection. Times are monotonic seconds, but for `connected_ms` (wall clock, ms).
+
+    `why` is why the endpoint ended it, in one of few fixed phrases; empty while it did not.
+    """
 
     __slots__ = (
         "active_s",
@@ -38,6 +41,7 @@ class Connection:
         "ponged_s",
         "rooms",
         "transport",
+        "why",
     )
 
     def __init__(
@@ -54,6 +58,7 @@ class Connection:
         self.connected_s = self.active_s = self.ponged_s = time.monotonic()
         self.connected_ms = time.time_ns() // 1_000_000
         self.gone = False
+        self.why = ""
 
     def write(self, frame: bytes) -> None:
         """Hand a whole WebSocket frame to the transport; a connection that is over takes nothing."""
@@ -71,11 +76,13 @@ class Connection:
             return
         self.transport.write(close_frame(code, reason))
         self.gone = True
+        self.why = reason
         asyncio.get_running_loop().call_later(GIVE_UP_S, self.transport.abort)
 
     def cut(self) -> None:
         """End it now, with no close frame: the client does not answer anyway."""
         self.gone = True
+        self.why = "no pong"
         self.transport.abort()
 
     def listed(self) -> dict[str, Any]:

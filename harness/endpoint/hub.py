@@ -11,6 +11,7 @@ from typing import Any
 
 from . import envelope
 from .connection import Connection
+from .counters import Counters
 from .envelope import Request
 from .parts import Parts
 from .quiet import AtMost
@@ -27,6 +28,7 @@ class Hub:
     def __init__(self, parts: Parts, store: Store) -> None:
         self.parts = parts
         self.store = store
+        self.counters = Counters()
         self.connections: dict[str, Connection] = {}
         self._rooms: dict[tuple[str, str], dict[Connection, None]] = {}
         self._refusals = AtMost(self.log, per_s=20)
@@ -40,6 +42,7 @@ class Hub:
     def enter(self, connection: Connection) -> None:
         """A connection is open."""
         self.connections[connection.id] = connection
+        self.counters.connects += 1
         self._stored(connection)
 
     def end(self, connection: Connection, *, clean: bool) -> None:
@@ -75,13 +78,16 @@ class Hub:
         """Handle one text message of a client, whatever it is."""
         now_s = time.monotonic()
         connection.active_s = now_s
+        self.counters.messages += 1
         if not connection.bucket.take(now_s):
+            self.counters.throttled["connection"] += 1
             self.parts.throttled(connection, payload)
             return
         try:
             request = self.parts.read(payload)
             self._actions[request.action](connection, request)
         except Refused as refused:
+            self.counters.rejected[refused.code] += 1
             self._refusals.info("connection %s: %d %s %s", connection.id, refused.code, refused.message, refused.detail)
             self.parts.reply(connection, envelope.error(refused))
 
@@ -108,9 +114,15 @@ class Hub:
         parts = self.parts
         parts.reply(connection, envelope.ack(request))
         frame = parts.encode(envelope.message(request, connection.identity.user))
-        deliver = parts.deliver
-        for member in tuple(parts.recipients(self, connection, request.room)):
+        accepted_s = time.monotonic()
+        deliver, recipients = parts.deliver, tuple(parts.recipients(self, connection, request.room))
+        for member in recipients:
             deliver(member, frame)
+        counters = self.counters
+        counters.accepted += 1
+        counters.fan_out += len(recipients)
+        counters.accept.add(accepted_s - connection.active_s)
+        counters.deliver.add(time.monotonic() - accepted_s)
 
     def _ping(self, connection: Connection, request: Request) -> None:
         self.parts.reply(connection, envelope.pong(request))

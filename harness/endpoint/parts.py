@@ -99,6 +99,7 @@ def give_up(hub: "Hub", connection: Connection) -> None:
     """Cut a silent client and take it off the table."""
     hub.log.info("connection %s does not answer pings: cut", connection.id)
     connection.cut()
+    hub.counters.stale_cleaned += 1
     hub.end(connection, clean=False)
 
 

@@ -8,11 +8,19 @@ class Refused(Exception):
     """Something that a client asked for is not done.
 
     `code` is an HTTP status, `message` is all that the client learns, `detail` goes to the log only.
-    `request_id` and `room` are None where the frame did not let them be read.
+    `request_id` and `room` are None where the frame did not let them be read. `retry_s` is after how many seconds it
+    is worth asking again; only 429 and 503 tell it.
     """
 
     def __init__(
-        self, code: int, message: str, *, detail: str = "", request_id: str | None = None, room: str | None = None
+        self,
+        code: int,
+        message: str,
+        *,
+        detail: str = "",
+        request_id: str | None = None,
+        room: str | None = None,
+        retry_s: float = 1.0,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -20,3 +28,4 @@ class Refused(Exception):
         self.detail = detail
         self.request_id = request_id
         self.room = room
+        self.retry_s = retry_s

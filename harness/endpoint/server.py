@@ -1,4 +1,4 @@
-"""The aiohttp application: the upgrade, the reading of frames, the REST routes beside them.
+"""The aiohttp application: the upgrade, the reading of frames; the REST routes beside them are other modules'.
 
 It must not know what an action means. The subtle thing: aiohttp hands text over as bytes and up to four times the
 promised size, so that too big (1009) and bad UTF-8 (1007) are answered by a close handshake that the client can
@@ -11,21 +11,24 @@ import logging
 import time
 from collections.abc import AsyncIterator
 
-import msgspec
 from aiohttp import WSMsgType, hdrs, web
 
 from .connection import GIVE_UP_S, Connection
 from .envelope import PONG, wire
+from .gate import Gate
+from .health import Health
+from .http import BEARER, refusing, token_of
 from .hub import Hub
 from .lifetime import Lifetime
 from .liveness import Liveness
+from .management import Management
+from .metrics import Metrics
 from .refusal import Refused
 from .settings import MAX_MESSAGE_BYTES, Settings
-from .tokens import ADMIN, MEMBER, require
+from .tokens import MEMBER, require
 
 log = logging.getLogger("squall.endpoint")
 
-BEARER = "bearer"
 MAX_CLIENT_CHARS = 128
 
 
@@ -44,10 +47,11 @@ class Server:
 
     def application(self) -> web.Application:
         """The routes, with the sweeping task that lives as long as they do."""
-        application = web.Application()
-        application.router.add_get("/ws", self.websocket)
-        application.router.add_get("/connections", self.connections)
-        application.router.add_get("/health", self.health)
+        application = web.Application(middlewares=[refusing], client_max_size=MAX_MESSAGE_BYTES)
+        application.router.add_get("/ws", self.websocket, allow_head=False)
+        gate = Gate(self._hub)
+        for routes in (Management(self._hub, gate), Metrics(self._hub), Health(self._failure)):
+            routes.add_routes(application.router)
         application.cleanup_ctx.append(self._living)
         application.on_shutdown.append(self._say_goodbye)
         return application
@@ -55,7 +59,7 @@ class Server:
     async def websocket(self, request: web.Request) -> web.StreamResponse:
         """`GET /ws`: refuse before the upgrade, or talk until either side ends it."""
         if request.headers.get(hdrs.UPGRADE, "").lower() != "websocket":
-            return refusal(Refused(426, "this is a WebSocket: upgrade"))
+            raise Refused(426, "this is a WebSocket: upgrade")
         parts, hub = self._hub.parts, self._hub
         try:
             identity = require(parts.identify(token_of(request)), MEMBER)
@@ -63,7 +67,8 @@ class Server:
             if len(client) > MAX_CLIENT_CHARS:
                 raise Refused(400, f"client is longer than {MAX_CLIENT_CHARS} characters")
         except Refused as refused:
-            return refusal(refused)
+            hub.counters.refused[refused.code] += 1
+            raise
         socket = web.WebSocketResponse(
             timeout=GIVE_UP_S,
             autoclose=False,
@@ -90,6 +95,7 @@ class Server:
         finally:
             del self._sockets[connection]
             hub.end(connection, clean=clean)
+            hub.counters.disconnects[connection.why or ("closed by the client" if clean else "lost")] += 1
         return socket
 
     async def _converse(self, socket: "web.WebSocketResponse[bool]", connection: Connection) -> bool:
@@ -119,22 +125,14 @@ class Server:
     async def _close(self, socket: "web.WebSocketResponse[bool]", connection: Connection, code: int) -> bool:
         """End a conversation that broke a rule; off the table first, because the handshake takes a while."""
         log.info("connection %s is closed with %d", connection.id, code)
+        connection.why = f"broke a rule ({code})"
         self._hub.end(connection, clean=True)
         await socket.close(code=self._hub.parts.close_code(code))
         return True
 
-    async def connections(self, request: web.Request) -> web.Response:
-        """`GET /connections`: what the endpoint believes about its connections now; for admins."""
-        try:
-            require(self._hub.parts.identify(token_of(request)), ADMIN)
-        except Refused as refused:
-            return refusal(refused)
-        return answer({"connections": self._hub.listed()})
-
-    async def health(self, _request: web.Request) -> web.Response:
-        """`GET /health`: ok, or degraded with the store's failure."""
-        failure = self._hub.store.failure
-        return answer({"status": "degraded", "store": failure} if failure else {"status": "ok"})
+    def _failure(self) -> str:
+        """What does not work now; "" for nothing."""
+        return self._hub.store.failure
 
     async def _living(self, _application: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(self._sweep())
@@ -158,6 +156,8 @@ class Server:
     async def _say_goodbye(self, _application: web.Application) -> None:
         """Close every client with 1001, all at once."""
         code = self._hub.parts.close_code(1001)
+        for connection in self._sockets:
+            connection.why = "the endpoint stops"
         closing = [socket.close(code=code, message=b"going away") for socket in self._sockets.values()]
         await asyncio.gather(*closing, return_exceptions=True)
 
@@ -171,26 +171,3 @@ def misfit(payload: bytes) -> int:
     except UnicodeDecodeError:
         return 1007
     return 0
-
-
-def token_of(request: web.Request) -> str | None:
-    """The token from `Authorization: Bearer`, `?token=` or the subprotocols `bearer, <jwt>`; None for none."""
-    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    if scheme.lower() == BEARER and token:
-        return token.strip()
-    if "token" in request.query:
-        return request.query["token"]
-    offered = [name.strip() for name in request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(",")]
-    return offered[1] if len(offered) > 1 and offered[0] == BEARER else None
-
-
-def answer(body: object, status: int = 200) -> web.Response:
-    """A JSON answer."""
-    return web.Response(body=msgspec.json.encode(body), status=status, content_type="application/json")
-
-
-def refusal(refused: Refused) -> web.Response:
-    """A refusal as an HTTP answer; its detail stays here."""
-    if refused.detail:
-        log.info("refused with %d: %s (%s)", refused.code, refused.message, refused.detail)
-    return answer({"message": refused.message, "code": refused.code}, refused.code)

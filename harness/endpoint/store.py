@@ -1,7 +1,7 @@
 """The connection table in SQLite, written by a thread in batches, off the hot path.
 
 It must not know sockets. The subtle thing: what the endpoint answers about its connections comes from memory; the
-table is what survives the process, so it may lag, and a write that fails is said in the log and in /health.
+table is what survives the process, so it may lag, and a write that fails is said in the log and by /ready.
 """
 
 import logging

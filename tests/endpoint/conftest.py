@@ -14,6 +14,7 @@ from typing import Any
 
 import jwt
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from websockets.sync.client import ClientConnection, connect
 
 SECRET = "a secret of the tests, longer than 32 bytes"
@@ -95,6 +96,16 @@ class Endpoint:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.loads(error.read())
+
+    def metrics(self) -> dict[str, float]:
+        """`/metrics` as Prometheus reads it: `name{label="value"}` to its number."""
+        with urllib.request.urlopen(self.http + "/metrics", timeout=10) as answer:
+            families = list(text_string_to_metric_families(answer.read().decode()))
+        return {
+            "".join([sample.name, *(f'{{{key}="{value}"}}' for key, value in sample.labels.items())]): sample.value
+            for family in families
+            for sample in family.samples
+        }
 
     def admin(self) -> str:
         return self.token("root", roles=["admin"])

@@ -1,0 +1,121 @@
+"""HTTP as every route of the endpoint speaks it: the token, the body, the numbers of a query, answers and refusals.
+
+It must not know what a route does. The subtle thing: a body is read by the parser that reads WebSocket frames, so
+nothing that is malformed on one side can come in by the other.
+"""
+
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+from aiohttp import hdrs, web
+
+from . import envelope
+from .refusal import Refused
+
+log = logging.getLogger("squall.endpoint")
+
+BEARER = "bearer"
+MAX_INTEGER = (1 << 53) - 1
+"""The greatest integer that every JSON parser keeps exact."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def refusing(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every refusal, ours and aiohttp's own (404, 405, 413), into one JSON answer."""
+    try:
+        return await handler(request)
+    except Refused as refused:
+        return refusal(refused)
+    except web.HTTPError as error:
+        told = refusal(Refused(error.status, error.reason.lower()))
+        if hdrs.ALLOW in error.headers:
+            told.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
+        return told
+
+
+def token_of(request: web.Request) -> str | None:
+    """The token from `Authorization: Bearer`, `?token=` or the subprotocols `bearer, <jwt>`; None for none."""
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    if scheme.lower() == BEARER and token:
+        return token.strip()
+    if "token" in request.query:
+        return request.query["token"]
+    offered = [name.strip() for name in request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(",")]
+    return offered[1] if len(offered) > 1 and offered[0] == BEARER else None
+
+
+async def read_body(request: web.Request, schema: jsonschema_rs.Validator) -> dict[str, Any]:
+    """A JSON body that fits its schema.
+
+    Raises:
+        Refused: 415 when it is not declared to be JSON; 400 when it is malformed, with its id where that can be read.
+        web.HTTPRequestEntityTooLarge: it is bigger than a message may be.
+    """
+    if request.content_type != "application/json":
+        raise Refused(415, "send application/json", detail=f"content type {request.content_type!r:.80}")
+    body = envelope.parse(await request.read())
+    if not isinstance(body, dict):
+        raise Refused(400, "the body is not an object")
+    if not schema.is_valid(body):
+        detail = next((f"{error.message:.200}" for error in schema.iter_errors(body)), "")
+        raise Refused(400, "invalid body", detail=detail, request_id=envelope.text_at(body, "requestId"))
+    return body
+
+
+def whole(request: web.Request, name: str, default: int, least: int = 0, most: int = MAX_INTEGER) -> int:
+    """A whole number of the query, or `default` without one.
+
+    Raises:
+        Refused: 400.
+    """
+    return whole_number(name, request.query[name], least, most) if name in request.query else default
+
+
+def whole_number(name: str, text: str, least: int, most: int = MAX_INTEGER) -> int:
+    """Plain decimal digits as a number.
+
+    Raises:
+        Refused: 400; `int` alone would also take " 1_0 ".
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= 16 and least <= int(text) <= most):
+        raise Refused(400, f"{name} is not a whole number from {least} to {most}")
+    return int(text)
+
+
+def seconds(request: web.Request, name: str, most_s: float) -> float:
+    """A duration of the query in seconds, from 0 to `most_s`; 0 without one.
+
+    Raises:
+        Refused: 400.
+    """
+    try:
+        value = float(request.query.get(name, "0"))
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= most_s:
+        raise Refused(400, f"{name} is not a number from 0 to {most_s:g}")
+    return value
+
+
+def answer(body: object, status: int = 200) -> web.Response:
+    """A JSON answer."""
+    return web.Response(body=msgspec.json.encode(body), status=status, content_type="application/json")
+
+
+def refusal(refused: Refused) -> web.Response:
+    """A refusal as an HTTP answer; its detail stays here."""
+    if refused.detail:
+        log.info("refused with %d: %s (%s)", refused.code, refused.message, refused.detail)
+    body: dict[str, object] = {"message": refused.message, "code": refused.code}
+    if refused.request_id is not None:
+        body["requestId"] = refused.request_id
+    told = answer(body, refused.code)
+    if refused.code in (429, 503):
+        told.headers[hdrs.RETRY_AFTER] = str(max(1, math.ceil(refused.retry_s)))
+    return told

@@ -1,0 +1,86 @@
+"""The management API of a gateway over HTTP: `/@connections/{connectionId}` and the operator's list.
+
+It must not know rooms or frames: what is pushed goes out as it came. The subtle thing: 200 says that the bytes were
+handed to the connection, not that the client read them; only a connection that is known to be dead answers 410.
+"""
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from . import push as one
+from .gate import Gate
+from .http import answer
+from .hub import Hub
+from .push import Pushed
+from .refusal import Refused
+
+
+class Management:
+    """Everything that an operator does with connections."""
+
+    def __init__(self, hub: Hub, gate: Gate) -> None:
+        self._hub = hub
+        self._gate = gate
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Add the routes."""
+        router.add_get("/connections", self.listing, allow_head=False)
+        path = "/@connections/{connectionId}"
+        router.add_post(path, self.push)
+        router.add_get(path, self.describe, allow_head=False)
+        router.add_delete(path, self.disconnect)
+
+    async def listing(self, request: web.Request) -> web.Response:
+        """`GET /connections`: what the endpoint believes about its connections now."""
+        self._gate.operator(request)
+        return answer({"connections": self._hub.listed()})
+
+    async def push(self, request: web.Request) -> web.Response:
+        """`POST`: the body to one client as one text message."""
+        self._gate.operator(request)
+        body = await request.read()
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            raise Refused(400, "a message is UTF-8 text") from None
+        pushed = one.push(self._hub, request.match_info["connectionId"], body)
+        self._hub.counters.pushed[pushed.value] += 1
+        if pushed is Pushed.GONE:
+            raise gone()
+        if pushed is Pushed.FULL:
+            raise Refused(429, "the client does not read: its buffer is full")
+        return web.Response()
+
+    async def describe(self, request: web.Request) -> web.Response:
+        """`GET`: since when, last active, from where."""
+        self._gate.operator(request)
+        found = one.describe(self._hub, request.match_info["connectionId"])
+        if found is None:
+            raise gone()
+        identity = {"sourceIp": found.address, "userAgent": found.agent}
+        return answer(
+            {"connectedAt": iso(found.connected_ms), "lastActiveAt": iso(found.active_ms), "identity": identity}
+        )
+
+    async def disconnect(self, request: web.Request) -> web.Response:
+        """`DELETE`: close it."""
+        self._gate.operator(request)
+        if not one.disconnect(self._hub, request.match_info["connectionId"]):
+            raise gone()
+        return web.Response(status=204)
+
+
+def gone() -> Refused:
+    """The refusal for a connection that is not there."""
+    return Refused(410, "gone")
+
+
+def iso(ms: int) -> str:
+    """A time in ms since 1970 as ISO 8601 in UTC.
+
+    >>> iso(1_000)
+    '1970-01-01T00:00:01.000Z'
+    """
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,76 @@
+"""`GET /metrics`: the counters in the text format of Prometheus.
+
+It must not know when anything is counted. The subtle thing: a collector of our own reads the plain counters when it is
+scraped, so the library's locks and labels never touch the way of a message.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from .counters import BOUNDS_S, Counters, Latency
+from .hub import Hub
+
+
+class Metrics(Collector):
+    """All figures of one process."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Add the one route."""
+        router.add_get("/metrics", self.scrape, allow_head=False)
+
+    async def scrape(self, _request: web.Request) -> web.Response:
+        """`GET /metrics`."""
+        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    def collect(self) -> Iterable[Metric]:
+        """Everything, read now."""
+        yield from counted(self._hub.counters)
+        yield GaugeMetricFamily("squall_connections", "Connections on the table.", len(self._hub.connections))
+        yield GaugeMetricFamily("squall_rooms", "Rooms with a member.", len(self._hub.rooms()))
+
+
+def counted(counters: Counters) -> Iterable[Metric]:
+    """The counters and histograms as metric families."""
+    for name, text, value in (
+        ("connects", "WebSocket connections opened.", counters.connects),
+        ("messages", "Text messages read from clients.", counters.messages),
+        ("accepted", "Messages that got their place in a room.", counters.accepted),
+        ("deliveries", "Copies of messages handed to a recipient (fan-out).", counters.fan_out),
+        ("delivery_failures", "Copies that could not be handed over.", counters.delivery_failures),
+        ("stale_cleaned", "Connections removed without a sign of life.", counters.stale_cleaned),
+    ):
+        yield CounterMetricFamily(f"squall_{name}", text, value)
+    yield labelled("handshakes_refused", "Upgrades refused.", "status", counters.refused)
+    yield labelled("disconnects", "Connections that ended.", "reason", counters.disconnects)
+    yield labelled("throttled", "Messages and calls over a bucket.", "bucket", counters.throttled)
+    yield labelled("rejected", "Error frames but those of the throttle.", "code", counters.rejected)
+    yield labelled("pushes", "Pushes to one connection.", "result", counters.pushed)
+    yield histogram("accept_seconds", "From reading a message to its place in the room.", counters.accept)
+    yield histogram("deliver_seconds", "From its place in the room to the last copy handed over.", counters.deliver)
+
+
+def labelled(name: str, text: str, label: str, values: Mapping[str, int] | Mapping[int, int]) -> Metric:
+    """A counter with one label, a sample for each value that was counted."""
+    family = CounterMetricFamily(f"squall_{name}", text, labels=[label])
+    for value, count in sorted((str(value), count) for value, count in values.items()):
+        family.add_metric([value], count)
+    return family
+
+
+def histogram(name: str, text: str, latency: Latency) -> Metric:
+    """A histogram; Prometheus wants the buckets summed up."""
+    total, buckets = 0, []
+    for bound, count in zip((*(repr(bound) for bound in BOUNDS_S), "+Inf"), latency.counts, strict=True):
+        total += count
+        buckets.append((bound, total))
+    return HistogramMetricFamily(f"squall_{name}", text, buckets=buckets, sum_value=latency.sum_s)

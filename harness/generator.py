@@ -22,9 +22,11 @@ from .clock import MILLISECOND, SECOND, Clock
 from .errors import RunFailed, SquallError
 from .model import Fault, Gauge, Kind
 from .observe.listing import Observer
-from .pacing import Constant
+from .pacing import Pace, Pacer
 from .plan import Plan
 from .recorder import Recorder
+from .replay import replayed
+from .rooms import Rooms
 from .session import Context, Courtesy, Session
 from .tally import Snapshot, Tally
 from .transport.sockets import Sockets, allow_descriptors, resolve
@@ -69,6 +71,8 @@ class Generator:
         self.clock.failure = self.fail
         self.recorder = Recorder(path, rank)
         self.text = filler(plan.seed, plan.load.payload_bytes)
+        self._pacer = Pacer(plan.load, plan.seed, self.load_start_ns, self.load_end_ns, replayed(path))
+        self._rooms = Rooms(plan.load, plan.seed)
         self.chance = random.Random(f"{plan.seed}-backoff-{rank}")
         """Shared by all users for their jitter: one generator each would cost 2.5 KiB a session."""
         self.sessions: dict[int, Session] = {}
@@ -79,7 +83,7 @@ class Generator:
         self.interrupted = False
         self.context = Context(
             plan, nonce, self.clock, Sockets(self.clock, self.fail), self.recorder, make_dialect(plan.endpoint),
-            access, addresses, Tally(plan.load.rooms, plan.contract.delivers_to_sender), courtesy,
+            access, addresses, Tally(plan.load.room_count, plan.contract.delivers_to_sender), courtesy,
         )  # fmt: skip
         self._conductor = Conductor(self.context, self.sessions, self.text, schema, skipped)
         self._observer = observer
@@ -105,10 +109,13 @@ class Generator:
         load = self.plan.load
         return pacing.open_due_ns(self.start_ns, load.ramp_s, session.number, load.sessions)
 
-    def pace(self, session: Session) -> Constant:
+    def pace(self, session: Session) -> Pace:
         """When this session's messages are due."""
-        load = self.plan.load
-        return pacing.spread(load.rate_per_s, self.load_start_ns, self.load_end_ns, session.number, load.sessions)
+        return self._pacer.of(session.number)
+
+    def rooms(self, session: Session) -> tuple[int, ...]:
+        """The rooms that the plan puts this session into; none when there are no rooms."""
+        return self._rooms.of(session.number)
 
     @property
     def is_loading(self) -> bool:

@@ -32,6 +32,8 @@ from .errors import PlanError, RunFailed, UsageError
 from .model import Damage, Fault, Outcome
 from .observe.listing import Observer
 from .plan import Plan, is_loopback, mask_header, mask_url
+from .plan.shape import Replay
+from .replay import keep, read_times
 from .shipped import find_shipped
 from .transport.sockets import Sockets, explain, kernel_stamps, resolve
 from .transport.websocket import Arrival, Ending, Refusal, WebSocket
@@ -78,10 +80,11 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
 
     Raises:
         RunFailed: the endpoint or its connection list cannot be used, or the directory cannot be made.
-        UsageError: an environment variable or a schema that the plan names is missing.
+        UsageError: an environment variable, a schema or a replay that the plan names is missing or wrong.
     """
     load_scenario(plan.load.scenario)
     schema = _schema(plan, beside)
+    times = read_times(plan.load.shape, beside) if isinstance(plan.load.shape, Replay) else None
     embedded = Embedded(plan.endpoint.serve) if plan.endpoint.is_embedded else None
     try:
         served = plan.endpoint.serve
@@ -94,6 +97,8 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
         start_ns = Clock.now() + HEADWAY_NS + SPAWN_NS * (plan.load.sessions // processes)
         manifest = _manifest(plan, nonce, start_ns, processes, embedded is not None, reasons, served)
         path = rundir.create(out, _safe(plan.name), manifest)
+        if times is not None:
+            keep(times, path)
     except BaseException:
         if embedded is not None:
             embedded.stop()
@@ -103,11 +108,12 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
 
 
 def load_scenario(name: str) -> type[RealtimeUser]:
-    """The user class of a scenario: one of ours by name, or a Python file by path.
+    """The user class of a scenario: one of ours by name (`reconnect-storm` is in reconnect_storm.py), or a Python file.
 
     Raises:
         PlanError: there is none, or the file does not hold exactly one RealtimeUser.
     """
+    module_name = f"scenarios.{name.replace('-', '_')}"
     try:
         if name.endswith(".py"):
             spec = importlib.util.spec_from_file_location(Path(name).stem, name)
@@ -116,12 +122,12 @@ def load_scenario(name: str) -> type[RealtimeUser]:
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
         else:
-            module = importlib.import_module(f"scenarios.{name}")
+            module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        if error.name != f"scenarios.{name}":
+        if error.name != module_name:
             raise PlanError(f'load.scenario: "{name}" needs the module "{error.name}", which is missing') from None
         here = Path(str(importlib.import_module("scenarios").__file__)).parent
-        known = ", ".join(sorted(file.stem for file in here.glob("*.py") if file.stem != "__init__"))
+        known = ", ".join(sorted(file.stem.replace("_", "-") for file in here.glob("*.py") if file.stem != "__init__"))
         raise PlanError(f'load.scenario: there is no "{name}"; there are: {known}; or give a .py file') from None
     except SyntaxError as error:
         raise PlanError(f'load.scenario: "{name}" is not Python: {error.msg} (line {error.lineno})') from None
@@ -242,6 +248,7 @@ def _manifest(
         },
         "versions": {name: importlib.metadata.version(name) for name in VERSIONS},
         "stamps": "kernel" if kernel_stamps() else "read",
+        "loop": "closed" if plan.load.shape.is_closed else "open",
         "skipped": [{"fault": fault.label, "reason": reason} for fault, reason in reasons.items()],
         "damages": {damage.value: damage.label for damage in Damage},
         "command": [Path(sys.argv[0]).name, *_masked_arguments(sys.argv[1:])],

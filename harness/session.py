@@ -47,7 +47,7 @@ class Context:
 
     def __post_init__(self) -> None:
         load = self.plan.load
-        self.room_names = [load.room_name.replace("{room}", str(room)) for room in range(load.rooms)]
+        self.room_names = [load.room_name.replace("{room}", str(room)) for room in range(load.room_count)]
         self.room_numbers = {name: number for number, name in enumerate(self.room_names)}
         self.answer_timeout_ns = round(self.plan.endpoint.answer_timeout_s * 1e9)
         self.open_timeout_ns = round(self.plan.endpoint.open_timeout_s * 1e9)
@@ -87,6 +87,11 @@ class Session:
     def rooms(self) -> frozenset[int]:
         """The rooms it is a member of."""
         return frozenset(self._rooms)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is a member of any room, or there are no rooms to be in."""
+        return bool(self._rooms) or not self._context.room_names
 
     # -- intents ------------------------------------------------------------------------------------------------
 

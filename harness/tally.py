@@ -8,6 +8,8 @@ members of its room in this process that have not had it, and only when nobody j
 from collections import deque
 from typing import NamedTuple
 
+from .model import NO_ROOM
+
 SETTLE_NS = 2_000_000_000
 SAMPLES = 4_096
 
@@ -61,12 +63,14 @@ class Tally:
         self._epochs[room] += 1
 
     def published(self, session: int, seq: int, room: int, due: int, sent: int) -> None:
-        """A message left for `room`, whose members should now get it."""
+        """A message left for `room`, whose members should now get it (NO_ROOM: nobody is owed it)."""
         self.sent += 1
-        owed = self._members[room] - (0 if self._to_sender else 1)
-        self._owed[session, seq] = [owed, room, self._epochs[room], sent, 0]
         if len(self._lags) < SAMPLES:
             self._lags.append(sent - due)
+        if room == NO_ROOM:
+            return
+        owed = self._members[room] - (0 if self._to_sender else 1)
+        self._owed[session, seq] = [owed, room, self._epochs[room], sent, 0]
 
     def delivered(self, sender: int, seq: int) -> None:
         """A member got it."""

@@ -27,7 +27,7 @@ from locust.exception import StopUser
 from .clock import SECOND
 from .errors import SquallError
 from .generator import Generator
-from .model import Outcome
+from .model import NO_ROOM, Outcome
 from .receipts import Done
 
 _GENERATORS: "weakref.WeakKeyDictionary[Any, Generator]" = weakref.WeakKeyDictionary()
@@ -56,7 +56,7 @@ class Asks(Protocol):
 
 
 class RealtimeUser(User):
-    """One client. `room` is the number of its room; `text` a payload of the plan's size."""
+    """One client. `rooms` are its rooms by number, `room` the first or NO_ROOM; `text` a payload of the plan's size."""
 
     abstract = True
 
@@ -75,7 +75,8 @@ class RealtimeUser(User):
         self.session = session
         self.session.on_change = self._wake
         self._pace = generator.pace(session)
-        self.room = session.number % generator.plan.load.rooms
+        self.rooms = generator.rooms(session)
+        self.room = self.rooms[0] if self.rooms else NO_ROOM
         self.text = generator.text
 
     # -- for scenarios ------------------------------------------------------------------------------------------

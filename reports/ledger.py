@@ -223,6 +223,7 @@ def _leaked(rows: Rows, members: Memberships, published: Array, got: Deliveries)
     room = published["room"][got.message]
     allowed = np.sort(_places(tried["session"], tried["conn"], tried["room"]))
     _, may = find(allowed, _places(got.row["session"], got.row["conn"], room))
+    may |= (room == NO_ROOM) & (got.row["session"] == got.row["peer"])  # an echo, where there are no rooms
     named = got.row["room"]
     elsewhere = (named != NO_ROOM) & (named != room)
     left = np.where(got.member >= 0, members.left[got.member] if len(members.left) else FOREVER, FOREVER)

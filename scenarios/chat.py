@@ -1,7 +1,8 @@
-"""Chat: every session joins one room and publishes into it at the plan's rate; whoever is dropped comes back.
+"""Chat: every session joins its rooms and publishes into them at the plan's rate; whoever is dropped comes back.
 
-The plain case of an application with rooms, and what `plans/demo.toml` runs. Session n is in room n modulo the
-number of rooms, so rooms are of equal size.
+The plain case of an application with rooms, and what `plans/demo.toml` runs. By default session n is in room n modulo
+the number of rooms, so rooms are of equal size; `load.room_sizes` makes them otherwise. Who is in several rooms speaks
+in each in turn.
 """
 
 from locust import task
@@ -13,8 +14,9 @@ class ChatUser(RealtimeUser):
     """Somebody in a room."""
 
     def on_connect(self) -> None:
-        """Enter the room, at the first connection and after every return."""
-        self.join(self.room)
+        """Enter the rooms, at the first connection and after every return."""
+        for room in self.rooms:
+            self.join(room)
 
     @task
     def say(self) -> None:

@@ -30,6 +30,20 @@ ROOT = Path(__file__).parent.parent
         ({"chaos": [{"fault": "burst", "at_s": 999.0, "count": 1}]}, "never happens"),
         ({"load": {"room_name": "one", "rooms": 2}}, "names one room"),
         ({"contract": {"throttle_per_s": 3.0}}, "go together"),
+        ({"load": {"shape": {"shape": "sin"}}}, "load.shape.shape"),
+        ({"load": {"shape": {"shape": "ramp"}}}, "to_per_s"),
+        ({"load": {"shape": {"shape": "ramp", "to_per_s": 1.0}}}, "is flat"),
+        ({"load": {"shape": {"shape": "ramp", "to_per_s": 9.0, "over_s": 21.0}}}, "longer than load.duration_s, 20"),
+        ({"load": {"shape": {"shape": "steps", "then_per_s": []}}}, "at least one more rate"),
+        ({"load": {"shape": {"shape": "steps", "then_per_s": [2.0, 3.0], "step_s": 10.0}}}, "begin after 20 s"),
+        ({"load": {"shape": {"shape": "steps", "then_per_s": [-2.0]}}}, r"then_per_s\[0\]"),
+        ({"load": {"shape": {"shape": "spike", "peak_per_s": 9.0, "after_s": 20.0, "hold_s": 1.0}}}, "begins after 20"),
+        ({"load": {"shape": {"shape": "spike", "peak_per_s": 9.0, "after_s": 2.0, "hold_s": 0.0}}}, "needs hold_s"),
+        ({"load": {"shape": {"shape": "spike", "peak_per_s": 1.0, "after_s": 2.0, "hold_s": 1.0}}}, "peak_per_s: 1"),
+        ({"load": {"shape": {"shape": "sine", "amplitude_per_s": 1.5, "period_s": 9.0}}}, "would fall below 0"),
+        ({"load": {"shape": {"shape": "sine", "amplitud_per_s": 1.5, "period_s": 9.0}}}, '"amplitude_per_s"'),
+        ({"load": {"shape": {"shape": "think", "think_time_s": 0.0}}}, "load.shape.think_time_s"),
+        ({"load": {"room_sizes": {"sizes": "none"}}}, 'use "own"'),
     ],
 )
 def test_a_wrong_plan_is_refused_in_one_line_that_names_what_is_wrong(data, said):
@@ -54,6 +68,16 @@ def test_a_host_that_only_looks_like_loopback_is_foreign():
         build_plan({"endpoint": {"url": "ws://localhost.example.com/x"}, "chaos": [fault]})
     with pytest.raises(PlanError, match="is not allowed"):
         build_plan({"endpoint": {"url": "ws://127.0.0.1.example.com/x"}, "chaos": [fault]})
+
+
+def test_a_protocol_without_rooms_may_have_none():
+    json = {"publish": {"body": "{text}", "ref": "{id}"}, "delivery": {"match": {"ref": "*"}}, "acks": "delivery"}
+    endpoint = {"url": "ws://127.0.0.1:1/x", "dialect": "json", "json": json}
+    plan = build_plan({"endpoint": endpoint, "load": {"room_sizes": {"sizes": "none"}}})
+    assert plan.load.room_count == 0
+    json["publish"]["to"] = "{room}"
+    with pytest.raises(PlanError, match="protocol without rooms"):
+        build_plan({"endpoint": endpoint, "load": {"room_sizes": {"sizes": "none"}}})
 
 
 def test_overrides_lie_over_the_file(tmp_path):

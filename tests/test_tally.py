@@ -1,3 +1,4 @@
+from harness.model import NO_ROOM
 from harness.tally import SETTLE_NS, Tally
 
 
@@ -41,3 +42,12 @@ def test_a_snapshot_holds_what_came_since_the_last():
     assert (first.sent, first.answered, first.response_p50, first.lag_p99) == (1, 1, 500, 10)
     second = tally.snapshot(30)
     assert (second.sent, second.response_p50, second.lag_p99) == (0, None, None)
+
+
+def test_a_message_to_no_room_counts_as_sent_and_is_owed_to_nobody():
+    tally = Tally(rooms=0, delivers_to_sender=True)
+    tally.published(1, 1, NO_ROOM, due=0, sent=10)
+    tally.accepted(1, 1, 5)
+    tally.delivered(1, 1)
+    found = tally.snapshot(SETTLE_NS * 2)
+    assert (found.sent, found.answered, found.lost) == (1, 1, 0)

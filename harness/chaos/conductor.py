@@ -88,7 +88,7 @@ class Conductor:
         if session is None:
             return
         connection = session.take_socket()
-        ready = connection is not None and bool(session.rooms) and not self._over
+        ready = connection is not None and session.is_settled and not self._over
         conn, room = max(0, session.conn), min(session.rooms, default=NO_ROOM)
         self._row(Kind.FAULT, Outcome.OK if ready else Outcome.ABANDONED, stroke, conn, room)
         if not ready or connection is None:
@@ -127,10 +127,10 @@ class Conductor:
         def send() -> None:
             if stroke not in self._open:
                 return
-            if not session.is_open or not session.rooms:
+            if not session.is_open or not session.is_settled:
                 clock.after(RETRY_NS, send)
                 return
-            room = min(session.rooms)
+            room = min(session.rooms, default=NO_ROOM)
             message = session.next_message(room, self._text)
             damage, data = self._malformer.damage(self._context.dialect.publish(message))
             session.probe(data, message.seq, damage, room, answered)

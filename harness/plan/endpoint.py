@@ -6,6 +6,8 @@ It must not know how a connection is made.
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import msgspec
+
 from ..errors import PlanError
 from .auth import Auth
 from .masking import mask_url
@@ -90,6 +92,11 @@ class Endpoint(Section, frozen=True, kw_only=True):
     def is_embedded(self) -> bool:
         """Whether the run starts the reference endpoint itself."""
         return self.url == EMBEDDED
+
+    @property
+    def needs_room(self) -> bool:
+        """Whether a message of this dialect says which room it is for."""
+        return self.json is None or "{room}" in str(msgspec.to_builtins(self.json.publish))
 
     @property
     def host(self) -> str:

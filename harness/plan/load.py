@@ -5,20 +5,25 @@ from typing import Annotated
 from msgspec import Meta
 
 from ..errors import PlanError
+from .room_sizes import Equal, RoomSizesPlan
 from .section import Count, NotNegative, Positive, Section
+from .shape import Constant, ShapePlan
 
 
 class Load(Section, frozen=True, kw_only=True):
     """How many sessions do what, how often, for how long.
 
     Sessions open evenly over `ramp_s`; messages are due from half a second later on, for `duration_s`; then nothing
-    more is sent and everybody listens for `settle_s` before leaving.
+    more is sent and everybody listens for `settle_s` before leaving. `rate_per_s` is of each session, and the rate at
+    the beginning if the `shape` changes it.
     """
 
     scenario: str = "chat"
     sessions: Count = 50
     rooms: Count = 5
+    room_sizes: RoomSizesPlan = Equal()
     rate_per_s: NotNegative = 1.0
+    shape: ShapePlan = Constant()
     ramp_s: NotNegative = 2.0
     duration_s: Positive = 20.0
     settle_s: NotNegative = 3.0
@@ -28,7 +33,14 @@ class Load(Section, frozen=True, kw_only=True):
     backoff_cap_s: Positive = 10.0
 
     def __post_init__(self) -> None:
-        if "{room}" not in self.room_name and self.rooms > 1:
+        if "{room}" not in self.room_name and self.room_count > 1:
             raise PlanError(
-                f'load.room_name: "{self.room_name}" names one room for all {self.rooms}; put {{room}} in it'
+                f'load.room_name: "{self.room_name}" names one room for all {self.room_count}; put {{room}} in it'
             )
+        self.shape.check(self.rate_per_s, self.duration_s)
+        self.room_sizes.check(self.rooms, self.sessions)
+
+    @property
+    def room_count(self) -> int:
+        """How many rooms there are, by `rooms` and `room_sizes`."""
+        return self.room_sizes.count(self.rooms, self.sessions)

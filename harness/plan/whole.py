@@ -35,6 +35,11 @@ class Plan(Section, frozen=True, kw_only=True):
         for number, fault in enumerate(self.chaos):
             if not fault.times_s(end_s):
                 raise PlanError(f"chaos[{number}]: never happens: the run's load ends {end_s:g} s after its start")
+        if not self.load.room_count and self.endpoint.needs_room:
+            raise PlanError(
+                'load.room_sizes: "none" is for a protocol without rooms, and this endpoint\'s messages name one; '
+                'use "own" for a room each'
+            )
         host = self.endpoint.host
         if self.chaos and not is_loopback(host) and host not in self.allow_hosts:
             raise PlanError(

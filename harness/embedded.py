@@ -18,15 +18,15 @@ import gevent
 import msgspec
 
 from .errors import USAGE, RunFailed, UsageError
-from .plan import Auth, Contract, Observe, Plan
+from .plan import Contract, JwtAuth, NoAuth, Observe, Plan
 from .shipped import find_shipped
 
 SECRET = "SQUALL_JWT_SECRET"
 START_S = 20.0
 STOP_S = 5.0
 LOG_BYTES = 64 * 1024
-USER = Auth(kind="jwt", claims={"sub": "user-{session}", "tenant": "squall", "roles": ["member"]})
-ADMIN = Auth(kind="jwt", claims={"sub": "observer", "tenant": "squall", "roles": ["admin"]})
+USER = JwtAuth(claims={"sub": "user-{session}", "tenant": "squall", "roles": ["member"]})
+ADMIN = JwtAuth(claims={"sub": "observer", "tenant": "squall", "roles": ["admin"]})
 
 
 def complete(plan: Plan, url: str) -> Plan:
@@ -35,7 +35,7 @@ def complete(plan: Plan, url: str) -> Plan:
         plan.endpoint,
         url=f"{url}?client={{key}}",
         serve={},
-        auth=plan.endpoint.auth if plan.endpoint.auth != Auth() else USER,
+        auth=plan.endpoint.auth if plan.endpoint.auth != NoAuth() else USER,
     )
     contract = plan.contract if plan.contract != Contract() else promises("reference")
     observe = plan.observe if plan.observe.url else Observe(url="/connections", auth=ADMIN)

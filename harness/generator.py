@@ -16,11 +16,11 @@ import gevent
 from gevent.event import Event
 
 from . import pacing
-from .access import Access
+from .access import Access, Fields
 from .chaos.conductor import Conductor, strokes
 from .clock import MILLISECOND, SECOND, Clock
 from .errors import RunFailed, SquallError
-from .model import Fault, Gauge, Kind
+from .model import Fault, Gauge, Kind, Outcome
 from .observe.listing import Observer
 from .pacing import Pace, Pacer
 from .plan import Plan
@@ -57,8 +57,10 @@ class Generator:
         courtesy: Courtesy | None = None,
     ) -> None:  # fmt: skip
         allow_descriptors(plan.load.sessions // processes + SPARE_DESCRIPTORS)
-        access = Access(plan.endpoint, nonce)
-        observer = Observer(plan.observe, plan.endpoint, nonce) if plan.observe.url and rank == 0 else None
+        access = Access(plan.endpoint, nonce, plan.load.sessions, witness=self._logged_in, failure=self.fail)
+        observer = (
+            Observer(plan.observe, plan.endpoint, nonce, access.hiding) if plan.observe.url and rank == 0 else None
+        )
         addresses = resolve(plan.endpoint.host, access.port)
         self.plan = plan
         self.path = path
@@ -69,7 +71,7 @@ class Generator:
         self.load_end_ns = start_ns + round(plan.load_end_s * SECOND)
         self.clock = Clock()
         self.clock.failure = self.fail
-        self.recorder = Recorder(path, rank)
+        self.recorder = Recorder(path, rank, access.conceal)
         self.text = filler(plan.seed, plan.load.payload_bytes)
         self._pacer = Pacer(plan.load, plan.seed, self.load_start_ns, self.load_end_ns, replayed(path))
         self._rooms = Rooms(plan.load, plan.seed)
@@ -187,11 +189,18 @@ class Generator:
                 if socket is not None:
                     socket.reset()
                 session.expire(1 << 62)
+            self.context.access.close()
         except RunFailed as error:
             self.failure = self.failure or error
         finally:
             self.clock.close()
             self.recorder.close()
+
+    def _logged_in(self, whose: Fields, outcome: Outcome, code: int, due: int, began: int, ended: int) -> None:
+        self.recorder.row(
+            Kind.LOGIN, outcome, code=code, session=whose.session, conn=whose.conn, due=due, sent=began,
+            arrived=ended, read=ended,
+        )  # fmt: skip
 
     # -- once in a while ----------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ class Kind(IntEnum):
     SAMPLE = 13
     STRAY = 14
     PING = 15
+    LOGIN = 19
 
 
 class Outcome(IntEnum):

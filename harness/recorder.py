@@ -6,6 +6,7 @@ A disk that is full is remembered and raised at the next flush, with what was wr
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,14 @@ EVIDENCE_TEXT = 2000
 
 
 class Recorder:
-    """One process's shard, open for appending.
+    """One process's shard, open for appending; `conceal` takes out of a text what must not be written down.
 
     Raises:
         RunFailed: the shard cannot be created.
     """
 
-    def __init__(self, path: Path, worker: int = 0) -> None:
+    def __init__(self, path: Path, worker: int = 0, conceal: Callable[[str], str] = str) -> None:
+        self._conceal = conceal
         self.rows_path, self.evidence_path = shard_paths(path, worker)
         self._buffer = bytearray(BUFFERED_ROWS * ROW_BYTES)
         self._used = 0
@@ -70,14 +72,21 @@ class Recorder:
         self._used += ROW_BYTES
 
     def evidence(self, at_ns: int, kind: str, code: int, text: str, **more: Any) -> None:
-        """Keep what does not fit a row, once per (kind, code, text) and at most 200 in all."""
-        text = text[:EVIDENCE_TEXT]
-        key = (kind, code, text)
-        if key in self._seen or len(self._seen) >= EVIDENCE_LINES:
+        """Keep what does not fit a row, once per (kind, code, text) and at most 200 in all; secrets are taken out."""
+        if len(self._seen) >= EVIDENCE_LINES:
             return
-        line = {"at_ns": at_ns, "kind": kind, "code": code, "text": text, **more}
+        text = self._conceal(text)[:EVIDENCE_TEXT]
+        key = (kind, code, text)
+        if key in self._seen:
+            return
+        line = {"at_ns": at_ns, "kind": kind, "code": code, "text": text, **self._without_secrets(more)}
         self._seen[key] = line
         self._unwritten_evidence.append(line)
+
+    def _without_secrets(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: self._without_secrets(inside) for name, inside in value.items()}
+        return self._conceal(value) if isinstance(value, str) else value
 
     def flush(self) -> None:
         """Hand everything appended so far to the kernel.

@@ -146,7 +146,7 @@ def preflight(plan: Plan, nonce: str) -> None:
     Raises:
         RunFailed: one of them does not work; with what the endpoint answered.
     """
-    access = Access(plan.endpoint, f"{nonce}x")  # not a connection of the run
+    access = Access(plan.endpoint, f"{nonce}x", plan.load.sessions)  # not a connection of the run
     shown = mask_url(plan.endpoint.url)
     addresses = resolve(plan.endpoint.host, access.port)
     scout = _Scout()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol as Interface
 
-from .access import Access
+from .access import Access, Denied, Entry
 from .clock import Clock
 from .model import NO_PEER, NO_ROOM, Closer, Damage, Flag, Kind, Outcome, Signal, SignalKind
 from .plan import Plan, mask_header
@@ -96,12 +96,19 @@ class Session:
     # -- intents ------------------------------------------------------------------------------------------------
 
     def open(self, due: int, done: Done) -> None:
-        """Connect and upgrade; `done` hears the outcome within the plan's open timeout."""
-        context = self._context
+        """Connect and upgrade, after a login if there must be one; `done` hears the outcome in bounded time."""
         self.conn += 1
         self._due = due
         self._done_opening = done
-        entry = context.access.entry(self.number, self.conn)
+        self._context.access.admit(self.number, self.conn, self._admitted)
+
+    def _admitted(self, entry: Entry | Denied) -> None:
+        context = self._context
+        if isinstance(entry, Denied):
+            now = context.clock.now()
+            why = Refusal(entry.outcome, entry.code, entry.text, body=entry.body)
+            self.refused(why, 0, Arrival(now, now, 0))
+            return
         self._socket = WebSocket(context.sockets, self)
         address = context.addresses[self.number % len(context.addresses)]
         self._socket.connect(
@@ -191,11 +198,11 @@ class Session:
         self._socket = None
         self._row(Kind.OPEN, why.outcome, when.flags, NO_ROOM, sent, when, due=self._due, code=why.code)
         if why.outcome is not Outcome.ABANDONED:
-            body = self._context.access.conceal(why.body)
             headers = {name: mask_header(name, value) for name, value in why.headers}
             self._context.recorder.evidence(
-                when.read, "refused", why.code, why.text, status=why.status, headers=headers, body=body
+                when.read, "refused", why.code, why.text, status=why.status, headers=headers, body=why.body
             )
+            self._context.access.refused(self.number, self.conn, why.status)
         self._opened_or_not(why.outcome, why.code, when.read - sent)
 
     def _opened_or_not(self, outcome: Outcome, code: int, took: int) -> None:

@@ -15,7 +15,10 @@ ROOT = Path(__file__).parent.parent
     [
         ({"lod": {}}, 'unknown key "lod"; did you mean "load"'),
         ({"load": {"sesions": 3}}, 'unknown key "load.sesions"; did you mean "sessions"'),
-        ({"endpoint": {"auth": {"kid": 1}}}, 'unknown key "endpoint.auth.kid"; did you mean "kind"'),
+        (
+            {"endpoint": {"auth": {"kind": "jwt", "claim": {}}}},
+            'unknown key "endpoint.auth.claim"; did you mean "claims"',
+        ),
         ({"load": {"rate_per_s": -1.0}}, "load.rate_per_s"),
         ({"load": {"sessions": 0}}, "load.sessions"),
         ({"load": {"sessions": "many"}}, "load.sessions"),

@@ -13,7 +13,8 @@ import gevent
 import msgspec
 import requests
 
-from ..access import credential, expand, secret
+from ..access import Denied, Fields, Hiding, expand, make_provider, place
+from ..access.provider import Setting, wait_for
 from ..clock import SECOND, Clock
 from ..errors import RunFailed
 from ..model import Kind, Outcome
@@ -21,7 +22,8 @@ from ..plan import Endpoint, Observe
 from ..recorder import Recorder
 
 TIMEOUT_S = 5.0
-NO_FIELDS = {"session": "observer", "conn": "0", "key": "observer"}
+NOBODY = Fields(0, 0, "observer")
+"""The observer is no session; a token a session means the first one's."""
 
 
 class Observer:
@@ -31,12 +33,15 @@ class Observer:
         UsageError: an environment variable that the plan names is not set.
     """
 
-    def __init__(self, observe: Observe, endpoint: Endpoint, nonce: str) -> None:
+    def __init__(self, observe: Observe, endpoint: Endpoint, nonce: str, hiding: Hiding | None = None) -> None:
+        self._hiding = hiding = hiding or Hiding()
         self._observe = observe
         self._nonce = nonce
-        self.url = list_url(expand(observe.url, "observe.url"), expand(endpoint.url, "endpoint.url"))
-        self._secret = secret(observe.auth, "observe.auth")
-        self._headers = {name: expand(value, f"observe.headers.{name}") for name, value in observe.headers.items()}
+        self.url = list_url(expand(observe.url, "observe.url", hiding), expand(endpoint.url, "endpoint.url", hiding))
+        self._provider = make_provider(observe.auth, Setting("observe.auth", endpoint, hiding, 1, None, None))
+        self._headers = {
+            name: expand(value, f"observe.headers.{name}", hiding) for name, value in observe.headers.items()
+        }
         self._http = requests.Session()
         self._http.trust_env = False
         self._list_path = [name for name in observe.list_path.split(".") if name]
@@ -53,12 +58,16 @@ class Observer:
         """
         try:
             answer = self._get()
+            if isinstance(answer, Denied):
+                raise RunFailed(f"observe.auth: {answer.text}{f': {answer.body}' if answer.body else ''}")
             if answer.status_code != 200:
-                body = answer.text[:200].replace("\n", " ")
+                body = self._hiding.conceal(answer.text[:200].replace("\n", " "))
                 raise RunFailed(f"observe.url: {self._shown} answered HTTP {answer.status_code}: {body}")
             self._keys(answer.content)
         except requests.RequestException as error:
-            raise RunFailed(f"observe.url: {self._shown} cannot be reached: {_short(error)}") from None
+            raise RunFailed(
+                f"observe.url: {self._shown} cannot be reached: {self._hiding.conceal(_short(error))}"
+            ) from None
         except ValueError as error:
             raise RunFailed(f"observe.url: {self._shown}: {error}") from None
 
@@ -75,6 +84,7 @@ class Observer:
         except BaseException as error:  # noqa: BLE001
             failure(error)
         finally:
+            self._provider.close()
             self._http.close()
 
     def poll(self, clock: Clock, recorder: Recorder) -> None:
@@ -83,8 +93,13 @@ class Observer:
         outcome, code, keys = Outcome.CLOSED, 0, None
         try:
             answer = self._get()
-            outcome, code = Outcome.REJECTED, answer.status_code
-            if answer.status_code == 200:
+            if isinstance(answer, Denied):
+                outcome, code = answer.outcome, answer.code
+                recorder.evidence(clock.now(), "note", 0, f"the connection list could not be had: {answer.text}")
+            elif answer.status_code != 200:
+                outcome, code = Outcome.REJECTED, answer.status_code
+                self._provider.forget(NOBODY, code)
+            else:
                 keys = self._keys(answer.content)
                 outcome, code = Outcome.OK, 0
         except requests.Timeout:
@@ -112,12 +127,15 @@ class Observer:
     def _shown(self) -> str:
         return self.url.partition("?")[0]
 
-    def _get(self) -> requests.Response:
+    def _get(self) -> requests.Response | Denied:
         headers = dict(self._headers)
-        token = credential(self._observe.auth, self._secret, NO_FIELDS)
-        if token:
-            headers.setdefault("Authorization", f"Bearer {token}")
-        return self._http.get(self.url, headers=headers, timeout=TIMEOUT_S)
+        token: str | Denied | None = self._provider.token(NOBODY)
+        if token is None:
+            token = wait_for(self._provider, NOBODY)
+        if isinstance(token, Denied):
+            return token
+        url, _ = place(self._observe.auth, token, self.url, headers)
+        return self._http.get(url, headers=headers, timeout=TIMEOUT_S)
 
     def _keys(self, body: bytes) -> list[str]:
         """The keys of all listed connections.

@@ -7,7 +7,7 @@ is expanded when a connection is made, never here), so a resolved plan can be wr
 but for header values and url queries that look like credentials, which are masked.
 """
 
-from .auth import Auth
+from .auth import Auth, JwtAuth, LoginAuth, NoAuth, Placed, TokenAuth, TokensAuth
 from .chaos import Act, Burst, Drop, FaultPlan, Malformed
 from .contract import Contract
 from .endpoint import EMBEDDED, Endpoint, JsonDialect, Match
@@ -18,7 +18,7 @@ from .reading import build_plan, load_plan, parse_override
 from .whole import Plan, is_loopback
 
 __all__ = [
-    "EMBEDDED", "MASK", "Act", "Auth", "Burst", "Contract", "Drop", "Endpoint", "FaultPlan", "JsonDialect", "Load",
-    "Malformed", "Match", "Observe", "Plan", "build_plan", "is_loopback", "load_plan", "mask_header", "mask_url",
-    "mask_value", "parse_override",
+    "EMBEDDED", "MASK", "Act", "Auth", "Burst", "Contract", "Drop", "Endpoint", "FaultPlan", "JsonDialect", "JwtAuth",
+    "Load", "LoginAuth", "Malformed", "Match", "NoAuth", "Observe", "Placed", "Plan", "TokenAuth", "TokensAuth",
+    "build_plan", "is_loopback", "load_plan", "mask_header", "mask_url", "mask_value", "parse_override",
 ]  # fmt: skip

@@ -1,21 +1,170 @@
-"""`auth`: how a connection, or the look at the connection list, proves who it is.
+"""`auth`: how a connection, or the look at the connection list, proves who it is: one struct a kind.
 
 It must not know how a token is had. The subtle thing: secrets never stand here, only the names of the environment
-variables that hold them.
+variables and files that hold them; a login's body may hold `${NAME}`, and what sounds secret in it is masked before
+anything is written down.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from .section import Positive, Section
+from msgspec import Meta
+
+from ..errors import PlanError
+from .masking import CREDENTIAL, PLACEHOLDER, mask_url, mask_value
+from .section import Count, NotNegative, Positive, Section
+
+TOKEN_ENV = "SQUALL_TOKEN"
+SECRET_ENV = "SQUALL_JWT_SECRET"
+NAMES = {"header": "Authorization", "query": "token", "subprotocol": "bearer", "cookie": "token"}
+SCHEME = "Bearer"
 
 
-class Auth(Section, frozen=True, kw_only=True):
-    """How a connection proves who it is. Secrets are read from the named environment variable when connecting."""
+class NoAuth(Section, frozen=True, kw_only=True, tag_field="kind", tag="none"):
+    """Nothing is proven."""
 
-    kind: Literal["none", "token", "jwt"] = "none"
-    token_env: str = "SQUALL_TOKEN"
-    secret_env: str = "SQUALL_JWT_SECRET"
-    algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
+
+class Placed(Section, frozen=True, kw_only=True):
+    """Where a token stands in the upgrade request.
+
+    `name` is the header, the query parameter, the cookie or the subprotocol offered before the token (default:
+    Authorization, token, token, bearer); `scheme` is the word before a token in a header ("": none).
+    """
+
+    via: Literal["header", "query", "subprotocol", "cookie"] = "header"
+    name: str = ""
+    scheme: str = SCHEME
+
+    def __post_init__(self) -> None:
+        if self.scheme != SCHEME and self.via != "header":
+            raise PlanError(f'auth.scheme: "{self.scheme}" goes with via = "header", not with "{self.via}"')
+        if any(not sign.isascii() or not sign.isprintable() or sign in " \t,;=:" for sign in self.name):
+            raise PlanError(f'auth.name: "{self.name}" cannot be the name of a {self.via}')
+
+    @property
+    def place(self) -> str:
+        """The name, or its default."""
+        return self.name or NAMES[self.via]
+
+
+class TokenAuth(Placed, frozen=True, kw_only=True, tag_field="kind", tag="token"):
+    """One token for all, out of the environment (SQUALL_TOKEN unless named) or a file."""
+
+    token_env: str | None = None
+    token_file: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _one_of(token_env=self.token_env, token_file=self.token_file)
+
+
+class TokensAuth(Placed, frozen=True, kw_only=True, tag_field="kind", tag="tokens"):
+    """A token a session, out of a file: session n has the n-th.
+
+    Without `column` a line is a token; else the file is CSV, and `column` a name of its first row or a number
+    from 1. `reuse`: more sessions than tokens begin again with the first.
+    """
+
+    file: str
+    column: str | Count | None = None
+    delimiter: Annotated[str, Meta(min_length=1, max_length=1)] = ","
+    reuse: bool = False
+
+
+class JwtAuth(Placed, frozen=True, kw_only=True, tag_field="kind", tag="jwt"):
+    """A JWT made for each connection (or kept for each session, or one for all), signed by us.
+
+    The secret (HS...) or the private key as PEM (the others) is in the environment (SQUALL_JWT_SECRET unless named)
+    or in a file. Strings of `claims` may hold {session}, {conn} and {key}.
+    """
+
+    secret_env: str | None = None
+    secret_file: str | None = None
+    algorithm: Literal[
+        "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA",
+    ] = "HS256"  # fmt: skip
+    kid: str = ""
     claims: dict[str, Any] = {}
     ttl_s: Positive = 3600.0
-    via: Literal["header", "query", "subprotocol"] = "header"
+    per: Literal["connection", "session", "run"] = "connection"
+    refresh_before_s: NotNegative = 30.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _one_of(secret_env=self.secret_env, secret_file=self.secret_file)
+        _shared_or_not(self.per, self.claims, "claims")
+
+
+class LoginAuth(Placed, frozen=True, kw_only=True, tag_field="kind", tag="login"):
+    """A token that the endpoint gives for an HTTP request, asked for before connecting.
+
+    `url` is absolute or a path on the endpoint's own origin. `body` is sent as JSON, `form` as a form; their strings,
+    `url` and `headers` may hold {session}, {conn}, {key} and ${ENV}. `token_path` leads to the token in the JSON
+    answer, `expires_in_path` to its life in seconds (without it a JWT's own `exp` counts, and else it never ends).
+    """
+
+    url: str
+    method: Literal["POST", "GET", "PUT"] = "POST"
+    headers: dict[str, str] = {}
+    body: dict[str, Any] | None = None
+    form: dict[str, str] | None = None
+    token_path: str = "token"
+    expires_in_path: str = ""
+    per: Literal["session", "run"] = "session"
+    refresh_before_s: NotNegative = 30.0
+    again_on: tuple[int, ...] = (401,)
+    at_once: Count = 10
+    timeout_s: Positive = 10.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.body is not None and self.form is not None:
+            raise PlanError("auth: a login has either body (JSON) or form, not both")
+        if not self.url.startswith(("http://", "https://", "/", "${")):
+            raise PlanError(f'auth.url: "{mask_url(self.url)}" is neither http://... nor a path on the endpoint')
+        if not self.token_path:
+            raise PlanError('auth.token_path: say where the token stands in the answer, for example "access_token"')
+        _shared_or_not(self.per, [self.url, self.headers, self.body, self.form], "the request")
+
+
+Auth = NoAuth | TokenAuth | TokensAuth | JwtAuth | LoginAuth
+FILES = ("token_file", "secret_file", "file")
+
+
+def mask_auth(data: dict[str, Any]) -> dict[str, Any]:
+    """The table as it may be written down: url, headers, body and form of a login masked where they sound secret."""
+    masked = dict(data)
+    if masked.get("kind") == LoginAuth.__struct_config__.tag:
+        masked["url"] = mask_url(masked["url"])
+        for name in ("headers", "body", "form"):
+            masked[name] = _masked("", masked[name])
+    return masked
+
+
+def _masked(name: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _masked(key, inside) for key, inside in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(name, inside) for inside in value]
+    return mask_value(str(value)) if value is not None and CREDENTIAL.search(name) else value
+
+
+def _one_of(**sources: str | None) -> None:
+    given = [name for name, value in sources.items() if value is not None]
+    if len(given) > 1:
+        raise PlanError(f"auth: {' and '.join(given)} say the same thing twice; give one")
+
+
+def _shared_or_not(per: str, templated: Any, what: str) -> None:
+    if per == "run" and (found := _placeholder(templated)):
+        raise PlanError(f'auth.per: "run" is one token for all sessions, but {what} has {found}; use per = "session"')
+    if per == "session" and (found := _placeholder(templated)) in ("{conn}", "{key}"):
+        raise PlanError(f"auth.per: a session's token serves many connections, but {what} has {found}")
+
+
+def _placeholder(value: Any) -> str:
+    """The first of our placeholders in a template ("": none); `${NAME}` is none."""
+    if isinstance(value, dict | list | tuple):
+        inside = value.values() if isinstance(value, dict) else value
+        return next(filter(None, map(_placeholder, inside)), "")
+    found = PLACEHOLDER.findall(value) if isinstance(value, str) else []
+    return next((each for each in found if each in ("{session}", "{conn}", "{key}")), "")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ..errors import PlanError
-from .auth import Auth
+from .auth import Auth, NoAuth
 from .masking import mask_url
 from .section import Count, Positive, Section
 
@@ -62,7 +62,7 @@ class Endpoint(Section, frozen=True, kw_only=True):
 
     url: str = EMBEDDED
     dialect: Literal["envelope", "json"] = "envelope"
-    auth: Auth = Auth()
+    auth: Auth = NoAuth()
     headers: dict[str, str] = {}
     subprotocols: tuple[str, ...] = ()
     open_timeout_s: Positive = 10.0

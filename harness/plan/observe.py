@@ -1,6 +1,6 @@
 """`[observe]`: whom the endpoint believes to be connected, and where to ask."""
 
-from .auth import Auth
+from .auth import Auth, NoAuth
 from .section import Positive, Section
 
 
@@ -16,4 +16,4 @@ class Observe(Section, frozen=True, kw_only=True):
     list_path: str = "connections"
     key_path: str = "clientId"
     headers: dict[str, str] = {}
-    auth: Auth = Auth()
+    auth: Auth = NoAuth()

@@ -101,6 +101,8 @@ def _explain(message: str, data: Mapping[str, Any]) -> str:
     where = path.rstrip("`").lstrip(".")
     unknown = re.search(r"unknown field `([^`]*)`", text)
     if unknown is None:
+        if kinds := _kinds_at(text, where, data):
+            return kinds
         value = _value_at(data, where)
         shown = f" (it is {value!r})" if value is not None and not isinstance(value, dict | list) else ""
         return f"{where or 'plan'}: {text[:1].lower()}{text[1:]}{shown}"
@@ -109,6 +111,24 @@ def _explain(message: str, data: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f'did you mean "{near[0]}"?' if near else f"known keys: {', '.join(sorted(known))}"
     return f'unknown key "{f"{where}.{name}" if where else name}"; {hint}'
+
+
+def _kinds_at(text: str, where: str, data: Mapping[str, Any]) -> str:
+    """What to say when the tag of a table of several kinds is wrong or missing ("": that is not what is wrong)."""
+    table, _, tag = where.rpartition(".") if text.startswith("Invalid value") else (where, "", "")
+    missing = re.search(r"missing required field `([^`]*)`", text)
+    tag = tag or (missing[1] if missing else "")
+    tables = _tables(_type_at(table, data))
+    known = sorted(str(each.tag) for each in tables if each.tag_field == tag)
+    if len(known) < 2:
+        return ""
+    value = str(_value_at(data, f"{table}.{tag}"))
+    if missing:
+        return f"{table}.{tag}: say which: {', '.join(known)}"
+    near = difflib.get_close_matches(value, known, n=1, cutoff=0.5)
+    return f'{table}.{tag}: there is no "{value}"; ' + (
+        f'did you mean "{near[0]}"?' if near else f"known: {', '.join(known)}"
+    )
 
 
 def _steps(where: str) -> list[str]:
@@ -132,21 +152,31 @@ def _below(data: Any, name: str) -> Any:
 
 def _fields_at(where: str, data: Any) -> list[str]:
     """The keys that the table at `where` may have."""
-    kind: Any = inspect.type_info(Plan)
-    for name in _steps(where):
-        data = _below(data, name)
-        if isinstance(kind, inspect.StructType):
-            kind = next((each.type for each in kind.fields if each.encode_name == name), None)
-        else:
-            kind = getattr(kind, "item_type", None) or getattr(kind, "value_type", None)
-        kind = _choice(kind, data)
+    kind = _choice(_type_at(where, data), _value_at(data, where))
     if not isinstance(kind, inspect.StructType):
         return []
     return [*filter(None, [kind.tag_field]), *(each.encode_name for each in kind.fields)]
 
 
+def _type_at(where: str, data: Any) -> Any:
+    """The declared type of what stands at `where`; of several kinds of table on the way, the one whose tag is borne."""
+    kind: Any = inspect.type_info(Plan)
+    for name in _steps(where):
+        kind = _choice(kind, data)
+        data = _below(data, name)
+        if isinstance(kind, inspect.StructType):
+            kind = next((each.type for each in kind.fields if each.encode_name == name), None)
+        else:
+            kind = getattr(kind, "item_type", None) or getattr(kind, "value_type", None)
+    return kind
+
+
 def _choice(kind: Any, data: Any) -> Any:
     """Of several kinds of table (or none at all) the one whose tag the data bears, or else the first."""
-    tables = [each for each in getattr(kind, "types", [kind]) if isinstance(each, inspect.StructType)]
+    tables = _tables(kind)
     named = [each for each in tables if each.tag_field and _below(data, each.tag_field) == each.tag]
     return (named or tables or [kind])[0]
+
+
+def _tables(kind: Any) -> list[inspect.StructType]:
+    return [each for each in getattr(kind, "types", [kind]) if isinstance(each, inspect.StructType)]

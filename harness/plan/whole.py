@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from ..errors import PlanError
+from .auth import mask_auth
 from .chaos import FaultPlan
 from .contract import Contract
 from .endpoint import Endpoint
@@ -73,6 +74,7 @@ class Plan(Section, frozen=True, kw_only=True):
         for section in ("endpoint", "observe"):
             headers = data[section]["headers"]
             data[section]["headers"] = {name: mask_header(name, value) for name, value in headers.items()}
+            data[section]["auth"] = mask_auth(data[section]["auth"])
         data["observe"]["url"] = mask_url(self.observe.url)
         return data
 

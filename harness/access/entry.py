@@ -1,0 +1,114 @@
+"""What one upgrade request says, when there is a token for it.
+
+It must not know sockets or records. The subtle thing: most tokens are there at once, but a login takes a while and
+may fail, so a session asks with `admit` and is told, and never waits.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from websockets.uri import WebSocketURI, parse_uri
+
+from ..errors import RunFailed
+from ..plan import Endpoint
+from .hiding import Hiding
+from .placing import place
+from .provider import Denied, Fields, Setting, Witness, make_provider, wait_for
+from .templates import expand, fill
+
+
+class Entry(NamedTuple):
+    """What one upgrade request says."""
+
+    uri: WebSocketURI
+    headers: dict[str, str]
+    subprotocols: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Entry({len(self.headers)} headers, {len(self.subprotocols)} subprotocols)"
+
+
+class Access:
+    """The way in of one run's process, for sessions 0 to `sessions` - 1.
+
+    `witness` is told of each login, `failure` of what breaks in the background.
+
+    Raises:
+        UsageError: an environment variable that the plan names is not set, or a file that it names cannot be used.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, nonce: str, sessions: int = 1, *, hiding: Hiding | None = None,
+        witness: Witness | None = None, failure: Callable[[BaseException], None] | None = None,
+    ) -> None:  # fmt: skip
+        self.hiding = hiding or Hiding()
+        self._endpoint = endpoint
+        self._nonce = nonce
+        self._url = expand(endpoint.url, "endpoint.url", self.hiding)
+        self._headers = {
+            name: expand(value, f"endpoint.headers.{name}", self.hiding) for name, value in endpoint.headers.items()
+        }
+        setting = Setting("endpoint.auth", endpoint, self.hiding, sessions, witness, failure)
+        self._provider = make_provider(endpoint.auth, setting)
+        self._plain = None if "{" in self._url else parse_uri(self._url)
+
+    @property
+    def port(self) -> int:
+        """Where the endpoint listens."""
+        return parse_uri(fill(self._url, dict.fromkeys(("session", "conn", "key"), "0"))).port
+
+    def conceal(self, text: str) -> str:
+        """The text without what is ours to hide: a refusal may echo what it refused."""
+        return self.hiding.conceal(text)
+
+    def admit(self, session: int, conn: int, then: Callable[[Entry | Denied], None]) -> None:
+        """Tell `then` the upgrade request of a session's how-manieth connection: at once, or after a login."""
+        whose = Fields.of(self._nonce, session, conn)
+        token = self._provider.token(whose)
+        if token is not None:
+            then(self._entry(whose, token))
+            return
+        self._provider.fetch(
+            whose, lambda found: then(found if isinstance(found, Denied) else self._entry(whose, found))
+        )
+
+    def entry(self, session: int, conn: int) -> Entry:
+        """The same for one who can wait, in a greenlet of its own.
+
+        Raises:
+            RunFailed: the login was refused.
+        """
+        whose = Fields.of(self._nonce, session, conn)
+        token: str | Denied | None = self._provider.token(whose)
+        if token is None:
+            token = wait_for(self._provider, whose)
+        if isinstance(token, Denied):
+            said = f": {token.body}" if token.body else ""
+            raise RunFailed(f"endpoint.auth: {token.text}{said}; check endpoint.auth")
+        return self._entry(whose, token)
+
+    def command(self, session: int, conn: int) -> dict[str, str]:
+        """The headers of a plain HTTP request of this session: the plan's, and its token as a bearer's."""
+        whose = Fields.of(self._nonce, session, conn)
+        headers = {name: fill(value, whose.texts) for name, value in self._headers.items()}
+        token = self._provider.latest(whose)
+        if token:
+            headers.setdefault("Authorization", f"Bearer {token}")
+        return headers
+
+    def refused(self, session: int, conn: int, status: int) -> None:
+        """The endpoint refused this connection with an HTTP status: a kept token may be to blame."""
+        self._provider.forget(Fields.of(self._nonce, session, conn), status)
+
+    def close(self) -> None:
+        """End what is under way; whoever waits for it is told."""
+        self._provider.close()
+
+    def _entry(self, whose: Fields, token: str) -> Entry:
+        fields = whose.texts
+        headers = {name: fill(value, fields) for name, value in self._headers.items()}
+        endpoint = self._endpoint
+        plain = fill(self._url, fields)
+        url, subprotocols = place(endpoint.auth, token, plain, headers, endpoint.subprotocols)
+        uri = self._plain if self._plain is not None and url is plain else parse_uri(url)
+        return Entry(uri, headers, subprotocols)

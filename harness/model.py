@@ -34,6 +34,7 @@ class Kind(IntEnum):
     SAMPLE = 13
     STRAY = 14
     PING = 15
+    FETCH = 18
     LOGIN = 19
 
 
@@ -53,7 +54,8 @@ class Flag(IntFlag):
     """Facts about a row that do not deserve a column.
 
     EXACT and BOUNDED tell what `arrived` is (DESIGN decision 4): the kernel's stamp of this very message, or an
-    upper bound because a later message came with the same read. Neither: `arrived` equals `read`.
+    upper bound because a later message came with the same read. Neither: `arrived` equals `read`. WAITED: a request
+    that waited for its HTTP connection to be free or made, so that its lag is not ours.
     """
 
     NONE = 0
@@ -61,6 +63,7 @@ class Flag(IntFlag):
     BOUNDED = 2
     BURST = 4
     IMPLICIT = 8
+    WAITED = 16
 
 
 class Closer(IntEnum):

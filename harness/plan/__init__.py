@@ -15,10 +15,11 @@ from .load import Load
 from .masking import MASK, mask_header, mask_url, mask_value
 from .observe import Observe
 from .reading import build_plan, load_plan, parse_override
+from .rest import Rest
 from .whole import Plan, is_loopback
 
 __all__ = [
     "EMBEDDED", "MASK", "Act", "Auth", "Burst", "Contract", "Drop", "Endpoint", "FaultPlan", "JsonDialect", "JwtAuth",
-    "Load", "LoginAuth", "Malformed", "Match", "NoAuth", "Observe", "Placed", "Plan", "TokenAuth", "TokensAuth",
+    "Load", "LoginAuth", "Malformed", "Match", "NoAuth", "Observe", "Placed", "Plan", "Rest", "TokenAuth", "TokensAuth",
     "build_plan", "is_loopback", "load_plan", "mask_header", "mask_url", "mask_value", "parse_override",
 ]  # fmt: skip

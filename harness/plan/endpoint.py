@@ -11,6 +11,7 @@ import msgspec
 from ..errors import PlanError
 from .auth import Auth, NoAuth
 from .masking import mask_url
+from .rest import Rest
 from .section import Count, Positive, Section
 
 EMBEDDED = "embedded"
@@ -69,6 +70,7 @@ class Endpoint(Section, frozen=True, kw_only=True):
     answer_timeout_s: Positive = 10.0
     max_message_bytes: Count = 1 << 20
     json: JsonDialect | None = None
+    rest: Rest = Rest()
     serve: dict[str, str | int | float | list[str]] = {}
 
     def __post_init__(self) -> None:

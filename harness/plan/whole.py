@@ -41,12 +41,12 @@ class Plan(Section, frozen=True, kw_only=True):
                 'load.room_sizes: "none" is for a protocol without rooms, and this endpoint\'s messages name one; '
                 'use "own" for a room each'
             )
-        host = self.endpoint.host
-        if self.chaos and not is_loopback(host) and host not in self.allow_hosts:
-            raise PlanError(
-                f'chaos on "{host}" is not allowed: it is not loopback; if it is yours to break, '
-                f'write allow_hosts = ["{host}"] in the plan'
-            )
+        for host in (self.endpoint.host, self.endpoint.rest.host):
+            if self.chaos and host and not is_loopback(host) and host not in self.allow_hosts:
+                raise PlanError(
+                    f'chaos on "{host}" is not allowed: it is not loopback; if it is yours to break, '
+                    f'write allow_hosts = ["{host}"] in the plan'
+                )
 
     @property
     def load_start_s(self) -> float:
@@ -71,6 +71,7 @@ class Plan(Section, frozen=True, kw_only=True):
         """The plan as plain data with what looks like a credential masked: fit for a file."""
         data: dict[str, Any] = msgspec.to_builtins(self)
         data["endpoint"]["url"] = mask_url(self.endpoint.url)
+        data["endpoint"]["rest"]["url"] = mask_url(self.endpoint.rest.url)
         for section in ("endpoint", "observe"):
             headers = data[section]["headers"]
             data[section]["headers"] = {name: mask_header(name, value) for name, value in headers.items()}

@@ -34,8 +34,10 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _encode = msgspec.json.Encoder().encode
 
 
-def compile_intent(name: str, template: Mapping[str, Any] | None) -> Render:
+def compile_intent(name: str, template: Mapping[str, Any] | None, table: str = "endpoint.json") -> Render:
     """A function from a message to the frame of the intent `name`; for an absent template, one that raises ValueError.
+
+    `table` is where the template stands in the plan.
 
     Raises:
         PlanError: a placeholder that there is not; names the key and the nearest right one.
@@ -43,7 +45,7 @@ def compile_intent(name: str, template: Mapping[str, Any] | None) -> Render:
     if template is None:
         return _absent(name)
     parts: list[bytes | Render] = []
-    _compile(template, f"endpoint.json.{name}", parts)
+    _compile(template, f"{table}.{name}", parts)
     literals, holes = _merge(parts)
     if not holes:
         return lambda message: literals[0]

@@ -1,0 +1,188 @@
+"""REST: the pure mapping between intents and HTTP requests, and between their answers and what they say.
+
+For the patterns that post (hybrid) or post and poll (polling). It must not know connections, clocks or sessions. Frames
+inside an answer are the dialect's: this only finds them. The subtle things: nothing here raises on what an endpoint
+answers, since that is evidence; and a page that `limit` cut short may name as `last` either the room's end or its
+own, so the next poll asks after the last message itself wherever messages bear a number.
+"""
+
+from typing import Any, Literal, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+
+from ..errors import PlanError
+from ..model import Signal, SignalKind
+from ..plan import Endpoint
+from .dialect import REASON_CHARS, Dialect, Message
+from .exchange import Answer, Headers, Request
+from .placeholders import compile_intent
+
+REFERENCE_BODY = {
+    "version": "1.0",
+    "requestId": "{id}",
+    "payload": {"text": "{text}"},
+    "timestamp": "{timestamp}",
+}
+BEGINNING = "0"
+JSON: Headers = (("Content-Type", "application/json"),)
+
+_Raws = dict[str, msgspec.Raw]
+
+
+class Page(NamedTuple):
+    """What a poll brought: the signals of its messages, how many messages those were, and what to ask after next."""
+
+    signals: tuple[Signal, ...]
+    messages: int
+    after: str
+
+
+class Rest:
+    """The REST side of one endpoint. Stateless: one instance serves every session.
+
+    Raises:
+        PlanError: the body's template has an unknown placeholder, or there is none.
+    """
+
+    def __init__(self, endpoint: Endpoint, dialect: Dialect, base_path: str = "") -> None:
+        described = endpoint.rest
+        body, table, name = described.body, "endpoint.rest", "body"
+        if body is None and endpoint.json is not None:
+            body, table, name = endpoint.json.publish, "endpoint.json", "publish"
+        self.body = compile_intent(name, body if body is not None else REFERENCE_BODY, table)
+        self._dialect = dialect
+        self._publish = base_path + described.publish
+        self._poll = base_path + described.poll
+        self._messages = _path(described.messages)
+        self._last = _path(described.last)
+        self._number = _path(described.number)
+        self._confirms = _path(described.confirms)
+        self._reason = _path(described.reason)
+        if not self._last and not self._number:
+            raise PlanError("endpoint.rest: give last or number: a poll must learn what to ask after next")
+
+    # -- requests -----------------------------------------------------------------------------------------------
+
+    def post(self, room: str, body: bytes) -> Request:
+        """The request that sends one body to a room."""
+        return Request("POST", self._publish.replace("{room}", quote(room, safe="")), JSON, body)
+
+    def poll(self, room: str, after: str, limit: int, wait_s: float) -> Request:
+        """The request for what came after `after`: at most `limit` messages, waiting for the first up to `wait_s`."""
+        target = (
+            self._poll.replace("{room}", quote(room, safe=""))
+            .replace("{after}", quote(after, safe=""))
+            .replace("{limit}", str(limit))
+            .replace("{wait}", f"{wait_s:g}")
+        )
+        return Request("GET", target)
+
+    # -- answers ------------------------------------------------------------------------------------------------
+
+    def posted(self, id: str, answer: Answer) -> Signal:
+        """What the answer to a post says about message `id`: ACK, ERROR (the code is the status) or GARBLED."""
+        if not 200 <= answer.status < 300:
+            return self.refused(answer)
+        if self._confirms:
+            named = _text(_reach(answer.body, self._confirms))
+            if named != id:
+                said = f'names "{named[:40]}"' if named is not None else "names no message"
+                return Signal(SignalKind.GARBLED, id, code=answer.status, reason=f"the answer {said}, not {id}")
+        return Signal(SignalKind.ACK, id)
+
+    def polled(self, answer: Answer, after: str) -> Page | Signal:
+        """What a poll brought; ERROR or GARBLED when it brought nothing that can be read."""
+        if answer.status != 200:
+            return self.refused(answer)
+        found = _reach(answer.body, self._messages)
+        frames = _frames(found)
+        if frames is None:
+            return Signal(SignalKind.GARBLED, code=200, reason="a poll's answer holds no list of messages")
+        number = _text(_reach(frames[-1], self._number)) if frames and self._number else None
+        if number is None and self._last:
+            number = _text(_reach(answer.body, self._last))
+        if number is None and (frames or not after):
+            return Signal(SignalKind.GARBLED, code=200, reason="a poll's answer does not say what to ask after next")
+        signals = tuple(signal for frame in frames for signal in self._dialect.decode(frame))
+        if number is None or (not frames and _is_past(number, after)):
+            number = after
+        return Page(signals, len(frames), number)
+
+    def refused(self, answer: Answer) -> Signal:
+        """What an answer that is no success says."""
+        reason = _text(_reach(answer.body, self._reason)) if self._reason else None
+        if reason is None:
+            reason = answer.body[:REASON_CHARS].decode("utf-8", "replace")
+        return Signal(SignalKind.ERROR, code=answer.status, reason=reason[:REASON_CHARS])
+
+
+class Posting:
+    """A dialect whose publish is the body of a POST: what a session of the hybrid pattern speaks."""
+
+    acks: Literal["frame", "delivery", "none"] = "frame"
+    """The HTTP answer confirms."""
+
+    def __init__(self, dialect: Dialect, rest: Rest) -> None:
+        self.joins, self.leaves, self.pings = dialect.joins, dialect.leaves, dialect.pings
+        self.join, self.leave, self.ping, self.decode = dialect.join, dialect.leave, dialect.ping, dialect.decode
+        self.publish = rest.body
+
+
+class Polled(Posting):
+    """What a session of the polling pattern speaks: its first poll of a room is its joining, its last its leaving."""
+
+    def __init__(self, dialect: Dialect, rest: Rest) -> None:
+        super().__init__(dialect, rest)
+        self.joins, self.leaves, self.pings = True, True, False
+        self.join = self.leave = _nothing
+
+
+def _nothing(message: Message) -> bytes:
+    """The room is in the target: there is no body."""
+    return b""
+
+
+def _is_past(last: str, after: str) -> bool:
+    """Whether an empty page names numbers that it did not show: its list and its `last` were read at two moments."""
+    return last.isdecimal() and after.isdecimal() and int(last) >= int(after)
+
+
+# -- finding one's way in an answer ---------------------------------------------------------------------------------
+
+
+def _path(dotted: str) -> tuple[str, ...]:
+    return tuple(dotted.split(".")) if dotted else ()
+
+
+def _reach(data: bytes, path: tuple[str, ...]) -> bytes | None:
+    """The JSON that stands at a path of objects, undecoded; None when there is none, or no JSON."""
+    try:
+        for name in path:
+            found: msgspec.Raw | None = msgspec.json.decode(data, type=_Raws).get(name)
+            if found is None:
+                return None
+            data = bytes(found)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return data
+
+
+def _frames(data: bytes | None) -> list[bytes] | None:
+    try:
+        return [bytes(frame) for frame in msgspec.json.decode(data or b"", type=list[msgspec.Raw])]
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+
+
+def _text(data: bytes | None) -> str | None:
+    """A name or number as text; None for what is neither."""
+    if data is None:
+        return None
+    try:
+        found: Any = msgspec.json.decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    if type(found) is int or type(found) is str:
+        return str(found)
+    return None

@@ -15,62 +15,12 @@ import numpy as np
 
 from harness.model import NO_ROOM, Kind, Outcome
 
-from .rows import DROPS, Array, Rows, find, message_keys
+from .memberships import FOREVER, Memberships, latest_join, leave_after, membership_of, memberships, places
+from .rows import Array, Rows, find, message_keys
 
 SETTLE_NS = 1_000_000_000
 EARLY_NS = 5_000_000_000
 EXAMPLES = 20
-FOREVER = np.iinfo(np.int64).max
-
-
-@dataclass(frozen=True)
-class Memberships:
-    """One entry each: who, on which connection, in which room, from when to when; `left` is the leave's ack."""
-
-    session: Array
-    conn: Array
-    room: Array
-    begin: Array
-    end: Array
-    left: Array
-
-
-def memberships(rows: Rows) -> Memberships:
-    """Every membership that was acknowledged."""
-    joined = rows.of(Kind.JOIN, Outcome.OK)
-    ends: dict[tuple[int, int], int] = {}
-    faults = rows.of(Kind.FAULT, Outcome.OK)
-    for row in faults[np.isin(faults["code"], DROPS)]:
-        _earliest(ends, (int(row["session"]), int(row["conn"])), int(row["sent"]))
-    for row in rows.of(Kind.CLOSE):
-        _earliest(ends, (int(row["session"]), int(row["conn"])), int(row["sent"] or row["arrived"]))
-    asked: dict[tuple[int, int, int], int] = {}
-    left: dict[tuple[int, int, int], int] = {}
-    for row in rows.of(Kind.LEAVE):
-        where = (int(row["session"]), int(row["conn"]), int(row["room"]))
-        if row["sent"]:
-            _earliest(asked, where, int(row["sent"]))
-        if row["outcome"] == Outcome.OK:
-            left[where] = int(row["arrived"])
-    end, gone = [], []
-    for session, conn, room in zip(joined["session"], joined["conn"], joined["room"], strict=True):
-        where = (int(session), int(conn), int(room))
-        end.append(min(ends.get(where[:2], rows.last_ns), asked.get(where, rows.last_ns)))
-        gone.append(left.get(where, FOREVER))
-    return Memberships(
-        joined["session"].astype(np.int64), joined["conn"].astype(np.int64), joined["room"].astype(np.int64),
-        joined["arrived"], np.array(end, np.int64), np.array(gone, np.int64),
-    )  # fmt: skip
-
-
-def _earliest(table: dict[Any, int], key: Any, value: int) -> None:
-    table[key] = min(table.get(key, FOREVER), value)
-
-
-def _places(session: Array, conn: Array, room: Array) -> Array:
-    """One number for each (session, connection, room); all three are small."""
-    places: Array = (session.astype(np.int64) << 40) | (conn.astype(np.int64) << 20) | (room.astype(np.int64) + 1)
-    return places
 
 
 @dataclass(frozen=True)
@@ -97,11 +47,7 @@ def ledger(rows: Rows) -> dict[str, Any]:
     _, probed = find(probe_keys, raw_keys)
 
     row, message = raw[known], at[known]
-    place = _places(members.session, members.conn, members.room)
-    order = np.argsort(place, kind="stable")
-    spot, is_member = find(place[order], _places(row["session"], row["conn"], published["room"][message]))
-    member = np.where(is_member, order[spot] if len(order) else -1, -1)
-    got = Deliveries(member, message, row)
+    got = Deliveries(membership_of(members, row, published[message]), message, row)
 
     accepted = published["outcome"] == Outcome.OK
     reached = np.zeros(len(published), bool)
@@ -123,7 +69,7 @@ def ledger(rows: Rows) -> dict[str, Any]:
     extra = np.ones(len(pairs), bool)
     extra[first] = False
     reordered = _reordered(got, inside, first, published) if rows.contract["ordered"] else None
-    leaked = _leaked(rows, members, published, got)
+    leaked = _leaked(rows, published, got)
     refused = published["outcome"][message] == Outcome.REJECTED
     untouched = ~(struck[row["session"]] | struck[row["peer"]])
 
@@ -216,18 +162,24 @@ def _reordered(got: Deliveries, inside: Array, first: Array, published: Array) -
     return behind
 
 
-def _leaked(rows: Rows, members: Memberships, published: Array, got: Deliveries) -> Array:
-    """Which deliveries went to somebody who was not in the message's room, or had left it when it was sent."""
+def _leaked(rows: Rows, published: Array, got: Deliveries) -> Array:
+    """Which deliveries went to somebody who was not in the message's room, or had left it when it was sent.
+
+    That is judged by the last join that had been asked for when it arrived: acknowledged or not, it may have worked.
+    """
     tried = rows.of(Kind.JOIN)
     tried = tried[tried["outcome"] != Outcome.REJECTED]
+    place = places(tried["session"], tried["conn"], tried["room"])
+    order = np.lexsort((tried["sent"], place))
+    place, asked = place[order], tried["sent"][order]
+    left = leave_after(rows.of(Kind.LEAVE, Outcome.OK), "arrived", place, asked)
     room = published["room"][got.message]
-    allowed = np.sort(_places(tried["session"], tried["conn"], tried["room"]))
-    _, may = find(allowed, _places(got.row["session"], got.row["conn"], room))
-    may |= (room == NO_ROOM) & (got.row["session"] == got.row["peer"])  # an echo, where there are no rooms
     named = got.row["room"]
-    elsewhere = (named != NO_ROOM) & (named != room)
-    left = np.where(got.member >= 0, members.left[got.member] if len(members.left) else FOREVER, FOREVER)
-    leaked: Array = ~may | elsewhere | (published["sent"][got.message] > left)
+    join = latest_join(place, asked, places(got.row["session"], got.row["conn"], room), got.row["arrived"])
+    leaked: Array = join < 0
+    leaked[~leaked] = published["sent"][got.message][~leaked] > left[join[~leaked]]
+    leaked &= ~((room == NO_ROOM) & (got.row["session"] == got.row["peer"]))  # an echo, where there are no rooms
+    leaked |= (named != NO_ROOM) & (named != room)
     return leaked
 
 
@@ -243,7 +195,10 @@ def _missed(members: Memberships, published: Array, accepted: Array) -> int:
         if who in last:
             between = np.searchsorted(sent[who[1]], [last[who], members.begin[n]])
             missed += max(0, int(between[1] - between[0]))
-        last[who] = int(members.end[n])
+        if members.left[n] == FOREVER:
+            last[who] = int(members.end[n])
+        else:
+            last.pop(who, None)  # it left of its own will
     return missed
 
 

@@ -1,12 +1,13 @@
 """The vectorised ledger against a slow one that says the rules word by word."""
 
+import itertools
 import tempfile
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.model import Outcome
+from harness.model import Closer, Outcome
 
 from .conftest import Made
 
@@ -72,3 +73,80 @@ def test_the_ledger_agrees_with_the_rules_as_they_are_written(story):
                 run.deliver(receiver, sender, seq, 9500)
         books = run.report()["ledger"]["all"]
     assert (books["owed"], books["lost"], books["duplicated"]) == slow(members, messages, got)
+
+
+@st.composite
+def comings_and_goings(draw):
+    """Everybody enters and leaves the room again and again; one speaks; who got what when is left to chance."""
+    stays = {}
+    for session in range(draw(st.integers(1, 3))):
+        times = sorted(draw(st.lists(st.integers(1, 60), min_size=1, max_size=7, unique=True)))
+        stays[session] = [
+            (100 * begin, 100 * end if end is not None else None)
+            for begin, end in itertools.zip_longest(times[::2], times[1::2])
+        ]
+    said = [(seq, 100 * at + 50) for seq, at in enumerate(sorted(draw(st.sets(st.integers(1, 70), max_size=8))), 1)]
+    got = [
+        (receiver, seq, at + 100 * draw(st.integers(0, 12)) + 3)
+        for receiver in stays
+        for seq, at in said
+        for _ in range(draw(st.sampled_from((0, 1, 1, 1, 2))))
+    ]
+    return stays, said, got
+
+
+def slow_churn(stays, said, got):
+    """Owed, lost, duplicated and leaked where a room is entered and left many times, word by word."""
+    end_of_run = 30_000
+    when = dict(said)
+    owed = lost = leaked = 0
+    heard = {}
+    for receiver, seq, arrived in got:
+        still = [n for n, (_, end) in enumerate(stays[receiver]) if end is None or end + 1 >= when[seq]]
+        heard.setdefault((receiver, still[0] if still else len(stays[receiver]) - 1), []).append(seq)
+        asked = [end for begin, end in stays[receiver] if begin <= arrived]
+        leaked += not asked or (asked[-1] is not None and asked[-1] + 1 < when[seq])
+    for receiver, mine in stays.items():
+        for n, (begin, end) in enumerate(mine):
+            seqs = heard.get((receiver, n), [])
+            for seq, at in said:
+                causal = begin + 1 <= at and at + SETTLE <= (end or end_of_run)
+                near = begin + 1 - 5000 <= at <= (end or end_of_run)
+                if causal or (near and seqs and min(seqs) < seq < max(seqs)):
+                    owed += 1
+                    lost += seq not in seqs
+    return owed, lost, sum(len(seqs) - len(set(seqs)) for seqs in heard.values()), leaked
+
+
+@settings(max_examples=100, deadline=None)
+@given(comings_and_goings())
+def test_the_ledger_agrees_with_the_rules_where_people_come_and_go_on_one_connection(story):
+    stays, said, got = story
+    with tempfile.TemporaryDirectory() as base:
+        run = Made(Path(base)).open(9).join(9, 10)
+        for session, mine in stays.items():
+            run.open(session)
+            for begin, end in mine:
+                run.join(session, begin)
+                if end is not None:
+                    run.leave(session, end)
+        for seq, at in said:
+            run.publish(9, seq, at).deliver(9, 9, seq, at + 2)
+        for receiver, seq, arrived in got:
+            run.deliver(receiver, 9, seq, arrived)
+        books = run.report()["ledger"]["all"]
+    owed, lost, duplicated, leaked = slow_churn(stays, said, got)
+    alone, _, _, _ = slow_churn({9: [(10, None)]}, said, [(9, seq, at + 2) for seq, at in said])
+    found = (books["owed"], books["lost"], books["duplicated"], books["leaked"])
+    assert found == (owed + alone, lost, duplicated, leaked)
+
+
+def test_who_leaves_of_their_own_will_has_missed_nothing(make):
+    run = make().member(0, 1).leave(1, 3000).publish(0, 1, 4000).deliver(0, 0, 1, 4002).join(1, 5000)
+    assert run.report()["ledger"]["missed_while_away"] == 0
+
+
+def test_who_was_dropped_has_missed_what_was_said_meanwhile(make):
+    run = make().member(0, 1).close(1, 3000, closer=Closer.RESET, code=104).publish(0, 1, 4000).deliver(0, 0, 1, 4002)
+    run.open(1, 4900, conn=1).join(1, 5000, conn=1)
+    assert run.report()["ledger"]["missed_while_away"] == 1

@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench bench-peers bench-accuracy bench-scale bench-wire clean
 
 demo: $(READY)
 	$(BIN)/squall run demo
@@ -20,8 +20,20 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)
-	$(BIN)/python benchmarks/run_cost.py
+# About an hour in all; each part tells what it will do, keeps its table in benchmarks/results, and takes --quick.
+bench: bench-peers bench-accuracy bench-scale bench-wire
+
+bench-peers: $(READY)
+	$(BIN)/python -m benchmarks.peers $(BENCH)
+
+bench-accuracy: $(READY)
+	$(BIN)/python -m benchmarks.accuracy --peers $(BENCH)
+
+bench-scale: $(READY)
+	$(BIN)/python -m benchmarks.scale $(BENCH)
+
+bench-wire: $(READY)
+	$(BIN)/python -m benchmarks.wire
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

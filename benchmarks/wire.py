@@ -1,4 +1,4 @@
-"""Microseconds per encoded and decoded frame, for both dialects. Run: .venv/bin/python benchmarks/wire.py"""
+"""Microseconds per encoded and decoded frame, for both dialects. Run: .venv/bin/python -m benchmarks.wire"""
 
 import timeit
 from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""Squall beside its peers: the same work, on the same server, in interleaved rounds."""

@@ -1,0 +1,112 @@
+"""Squall as a benchmark runs it: its ordinary command line, a plan in the json dialect, recording on.
+
+It must not know what is compared. The subtle thing: the report is computed afterwards, here, so that it counts neither
+for nor against the generator.
+"""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from harness.plan import Load
+
+PLAN = """\
+name = "bench"
+
+[endpoint]
+url = "{url}{mark}session={{session}}"
+dialect = "json"
+open_timeout_s = 30.0
+
+[endpoint.json]
+acks = "delivery"                                  # everybody gets his own message back: that is the answer
+publish = {{ id = "{{id}}", room = "{{room}}", text = "{{text}}" }}
+
+[endpoint.json.delivery]
+match = {{}}
+id = "id"
+room = "room"
+
+[load]
+sessions = {sessions}
+rooms = {rooms}
+rate_per_s = {rate_per_s}
+ramp_s = {ramp_s}
+duration_s = {duration_s}
+settle_s = 1.0
+payload_bytes = {payload_bytes}
+{more}
+"""
+LOCUSTFILE = Path(__file__).resolve().parents[1] / "locustfile.py"
+CROWD = "sessions_per_user" in Load.__struct_fields__
+CLOSED = "think_time_s" in Load.__struct_fields__
+FLAT_OUT_PER_S = 40_000.0
+"""More than one core can do, where there is no closed loop."""
+
+
+def command_for(
+    scratch: Path, url: str, *, sessions: int, rooms: int = 0, rate_per_s: float = 1.0, ramp_s: float = 1.0,
+    duration_s: float = 10.0, payload_bytes: int = 130, per_user: int = 1, scenario: str = "",
+) -> list[str]:  # fmt: skip
+    """Write the plan into `scratch` and give the command that carries it out.
+
+    `rooms` is 0 for everybody alone (the server echoes); `rate_per_s` is each session's, infinite for as fast as it
+    can; the times are in seconds.
+    """
+    more = [f"sessions_per_user = {per_user}"] if per_user > 1 else []
+    if scenario:
+        more.append(f'scenario = "{scenario}"')
+    if math.isinf(rate_per_s):
+        rate_per_s = FLAT_OUT_PER_S / sessions
+    text = PLAN.format(
+        url=url, mark="&" if "?" in url else "?", sessions=sessions, rooms=rooms or sessions, rate_per_s=rate_per_s,
+        ramp_s=ramp_s, duration_s=duration_s, payload_bytes=payload_bytes, more="\n".join(more),
+    )  # fmt: skip
+    plan = scratch / "plan.toml"
+    plan.write_text(text)
+    return [sys.executable, "-m", "harness.cli", "run", str(plan), "--no-report", "--out", str(scratch / "runs")]
+
+
+def swarm_command(
+    scratch: Path, url: str, *, sessions: int, ramp_s: float, duration_s: float, per_user: int, processes: int
+) -> tuple[list[str], dict[str, str]]:
+    """The same over processes, under Locust's own command line: the command and its environment variables."""
+    command_for(scratch, url, sessions=sessions, ramp_s=ramp_s, duration_s=duration_s, per_user=per_user)
+    users = sessions // per_user
+    command = [
+        str(Path(sys.executable).with_name("locust")), "-f", str(LOCUSTFILE), "--headless", "-u", str(users),
+        "-r", f"{users / ramp_s:g}", "--processes", str(processes), "--only-summary",
+    ]  # fmt: skip
+    return command, {"SQUALL_PLAN": str(scratch / "plan.toml"), "SQUALL_OUT": str(scratch / "runs")}
+
+
+def run_directory(scratch: Path) -> Path:
+    """Of the one run made in `scratch`.
+
+    Raises:
+        RuntimeError: there is not exactly one; with what the run said.
+    """
+    found = list((scratch / "runs").glob("*")) if (scratch / "runs").is_dir() else []
+    if len(found) != 1:
+        output = scratch / "output.txt"
+        lines = output.read_text(errors="replace").splitlines() if output.exists() else []
+        wrong = [line for line in lines if "squall" in line or "ERROR" in line] or lines
+        raise RuntimeError(f"{len(found)} run directories instead of one; it said: {' / '.join(wrong[:5])}")
+    return found[0]
+
+
+def report_of(scratch: Path) -> dict[str, Any]:
+    """The run's report, computed now."""
+    run = run_directory(scratch)
+    subprocess.run([sys.executable, "-m", "harness.cli", "report", str(run)], capture_output=True, check=False)
+    report: dict[str, Any] = json.loads((run / "report.json").read_text())
+    return report
+
+
+def reported_by(scratch: Path) -> tuple[float | None, float | None]:
+    """p50 and p99 of response in ms, as the report tells them."""
+    response = report_of(scratch)["figures"]["response"]["all"]
+    return response["p50"], response["p99"]

@@ -142,6 +142,9 @@ class Gauge(IntEnum):
     CLOCK_STEP_NS = 6
     LATE_ANSWERS = 7
     DESCRIPTORS = 8
+    ENDPOINT_RESIDENT_BYTES = 40
+    """What the endpoint says of its own process; `session` is 0."""
+    ENDPOINT_DESCRIPTORS = 41
 
 
 # name, struct code, numpy dtype. 64 bytes, little-endian, no padding.

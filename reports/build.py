@@ -11,6 +11,7 @@ from harness.rundir import open_run
 from .figures import all_figures, outcomes
 from .findings import find_all
 from .fitness import fitness
+from .growth import growth
 from .ledger import ledger
 from .rejections import rejections
 from .rows import load
@@ -46,6 +47,7 @@ def build_report(path: Path) -> dict[str, Any]:
             "rows": len(rows.table),
             "sessions": manifest["plan"]["load"]["sessions"],
             "sessions_faulted": int(rows.faulted.sum()),
+            "loop": manifest.get("loop", "open"),
             "warnings": list(run.warnings),
             "skipped": manifest.get("skipped", []),
         },
@@ -57,6 +59,7 @@ def build_report(path: Path) -> dict[str, Any]:
         "ledger": books,
         "stale": listed,
         "rejections": refused,
+        "growth": growth(rows),
         "timeline": timeline(rows),
         "evidence": run.evidence()[:50],
         "manifest": {key: manifest.get(key) for key in ("plan", "digest", "topology", "host", "versions", "stamps")},

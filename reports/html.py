@@ -7,7 +7,7 @@ import jinja2
 from markupsafe import Markup
 
 from .plots import timeline_svg
-from .terminal import OF_ALL, SHOWN, milliseconds
+from .terminal import CLOSED, OF_ALL, SHOWN, milliseconds
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
@@ -21,7 +21,7 @@ def render(report: dict[str, Any]) -> str:
     begin = float(load["ramp_s"]) + 0.5
     picture = timeline_svg(report["timeline"], begin, begin + float(load["duration_s"]))
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(r=report, picture=Markup(picture), shown=SHOWN, of_all=OF_ALL)
+    return template.render(r=report, picture=Markup(picture), shown=SHOWN, of_all=OF_ALL, closed=CLOSED)
 
 
 def _seconds(value_ms: float | None) -> str:

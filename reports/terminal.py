@@ -5,6 +5,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from .growth import in_words
+
 SHOWN = (
     ("response", "response", "due to answer"),
     ("service", "service", "sent to answer"),
@@ -18,6 +20,10 @@ SHOWN = (
     ("read_lag", "our read lag", "all"),
 )
 OF_ALL = ("reject", "lag", "read_lag")
+CLOSED = (
+    "closed loop: each message waited for the answer to the one before, so a slow endpoint slowed its own load down; "
+    "response is not free of coordinated omission"
+)
 
 
 def show(report: dict[str, Any], console: Console) -> None:
@@ -32,6 +38,8 @@ def show(report: dict[str, Any], console: Console) -> None:
     )
     for reason in (*fitness["reasons"], *run["warnings"]):
         console.print(f"  {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
+    if run["loop"] == "closed":
+        console.print(f"  {CLOSED}", style="yellow", highlight=False, soft_wrap=True)
     for skipped in run["skipped"]:
         text = f"  skipped {skipped['fault']}: {skipped['reason']}"
         console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
@@ -40,6 +48,9 @@ def show(report: dict[str, Any], console: Console) -> None:
     _ledger(report, console)
     _stale(report, console)
     _rejections(report, console)
+    for found in report["growth"]:
+        grows = "bold red" if found["verdict"] == "grows" else None
+        console.print(f"growth    {in_words(found)}", style=grows, highlight=False, soft_wrap=True)
     stamps = fitness["stamps"]
     if stamps["exact"] is not None:
         console.print(

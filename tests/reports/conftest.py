@@ -24,7 +24,9 @@ class Made:
         )
         manifest = {
             "nonce": "made", "plan": plan.masked(), "digest": plan.digest(), "start_ns": START,
-            "load_start_ns": START + 1500 * MS, "load_end_ns": START + 21500 * MS, "stamps": "kernel",
+            "load_start_ns": START + round(plan.load_start_s * 1e9),
+            "load_end_ns": START + round(plan.load_end_s * 1e9), "stamps": "kernel",
+            "loop": "closed" if plan.load.shape.is_closed else "open",
             "topology": {}, "host": {}, "versions": {"squall": "0"},
         }  # fmt: skip
         self.path = rundir.create(base, "made", json.loads(json.dumps(manifest)))

@@ -1,3 +1,4 @@
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -11,6 +12,7 @@ from harness.model import Fault
 from reports.figures import percentiles
 from reports.gate import judge, load_budget, look_up
 from reports.gate import show as show_gate
+from reports.html import render
 from reports.terminal import show
 from reports.write import write
 
@@ -152,3 +154,37 @@ def test_every_shipped_budget_names_figures_that_exist(path, report):
         for name in rest:
             assert name in found, clause.figure
             found = found[name]
+
+
+def pages(report):
+    """What the terminal and the page say."""
+    console = Console(record=True, width=300, file=io.StringIO())
+    show(report, console)
+    return console.export_text(), render(report)
+
+
+def test_a_closed_loop_is_named_everywhere_and_an_open_one_nowhere(make):
+    think = {"sessions": 4, "rooms": 2, "ramp_s": 1.0, "shape": {"shape": "think", "think_time_s": 1.0}}
+    closed = make(load=think).member(0, 1, 2, 3).chatter().report()
+    assert closed["run"]["loop"] == "closed"
+    for page in pages(closed):
+        assert "not free of coordinated omission" in page
+        assert ", free of coordinated omission" not in page
+
+
+def test_an_open_loop_claims_to_be_free_of_coordinated_omission(report):
+    assert report["run"]["loop"] == "open"
+    terminal, page = pages(report)
+    assert "closed loop" not in terminal
+    assert ", free of coordinated omission" in page
+
+
+def test_growth_is_told_on_the_terminal_and_the_page(report):
+    grown = {
+        "whose": "endpoint", "process": 0, "what": "resident_mib", "first": 100.0, "last": 130.0, "per_h": 30.5,
+        "low_per_h": 28.25, "high_per_h": 33.0, "judged_s": 3600.0, "samples": 720, "verdict": "grows",
+    }  # fmt: skip
+    terminal, page = pages(report | {"growth": [grown]})
+    assert "endpoint memory: grows, 100 to 130 MiB, +30.5 an hour (95 %: +28.2 to +33)" in terminal
+    for text in ("30.5", "28.25", "grows"):
+        assert f">{text}<" in page

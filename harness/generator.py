@@ -15,15 +15,16 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from . import pacing
+from . import arrivals
 from .access import Access, Fields
 from .chaos.conductor import Conductor, strokes
+from .client import Client, Host
 from .clock import MILLISECOND, SECOND, Clock
 from .errors import RunFailed, SquallError
 from .model import Fault, Gauge, Kind, Outcome
 from .observe.listing import Observer
 from .pacing import Pace, Pacer
-from .plan import Plan
+from .plan import JOIN_GRACE_S, Plan, Reconnect
 from .recorder import Recorder
 from .replay import replayed
 from .rooms import Rooms
@@ -35,7 +36,10 @@ from .wire import make_dialect
 TICK_NS = 100 * MILLISECOND
 TICKS_A_SAMPLE = 10
 CALM_BEFORE_NS = 400 * MILLISECOND
+GRACE_NS = round(JOIN_GRACE_S * SECOND)
 PART_OVER_NS = SECOND
+PARTS_AT_ONCE = 32
+NEVER = 1 << 62
 PART_AT_MOST_NS = 8 * SECOND
 SPARE_DESCRIPTORS = 256
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -76,8 +80,9 @@ class Generator:
         self._pacer = Pacer(plan.load, plan.seed, self.load_start_ns, self.load_end_ns, replayed(path))
         self._rooms = Rooms(plan.load, plan.seed)
         self.chance = random.Random(f"{plan.seed}-backoff-{rank}")
-        """Shared by all users for their jitter: one generator each would cost 2.5 KiB a session."""
+        """Shared by all clients for their jitter: one generator each would cost 2.5 KiB a session."""
         self.sessions: dict[int, Session] = {}
+        self._clients: list[Client] = []
         self.latest: Snapshot | None = None
         self.over = Event()
         """Set when nothing more will happen: the last session has parted, or the run has failed."""
@@ -95,21 +100,37 @@ class Generator:
         self._worst_lag = 0
         self._cpu = (time.process_time_ns(), self.clock.now())
         self._parting = False
+        self.has_parted = False
+        """Whether it is too late to send what was due: sessions have begun to leave, or the run is broken off."""
 
     # -- for users ----------------------------------------------------------------------------------------------
 
-    def adopt(self) -> Session | None:
-        """The next session of this process; None when the plan has no more for it."""
-        number = self.rank + len(self.sessions) * self.processes
-        if number >= self.plan.load.sessions:
-            return None
-        session = self.sessions[number] = Session(self.context, number)
-        return session
-
-    def open_due_ns(self, session: Session) -> int:
-        """When this session is to open."""
+    def recruit(self, host: Host) -> list[Client]:
+        """The next clients of this process, for one user; fewer than the plan gives it, or none, at the end."""
         load = self.plan.load
-        return pacing.open_due_ns(self.start_ns, load.ramp_s, session.number, load.sessions)
+        first = self.rank + len(self._clients) * self.processes
+        last = min(load.sessions, first + load.sessions_per_user * self.processes)
+        crowd = []
+        for number in range(first, last, self.processes):
+            session = self.sessions[number] = Session(self.context, number)
+            crowd.append(Client(session, self.rooms(session), self, host))
+        self._clients += crowd
+        return crowd
+
+    def seat_ns(self, number: int, life: int) -> tuple[int, int | None, int]:
+        """The life-th session on a seat: when it is due to open (-1: never), when to depart (None: it stays), and
+        from when on its messages count.
+        """
+        load, seed = self.plan.load, self.plan.seed
+        due = arrivals.open_due_ns(load, seed, self.start_ns, number)
+        for past in range(life):
+            stay = arrivals.stay_ns(load, seed, number, past)
+            if stay is None or not load.departures.replace:
+                return -1, None, NEVER
+            due += stay + round(load.departures.replace_after_s * SECOND)
+        stay = arrivals.stay_ns(load, seed, number, life)
+        waits = load.arrivals.wait_for_all and not life
+        return due, due + stay if stay is not None else None, 0 if waits else due + GRACE_NS
 
     def pace(self, session: Session) -> Pace:
         """When this session's messages are due."""
@@ -118,6 +139,11 @@ class Generator:
     def rooms(self, session: Session) -> tuple[int, ...]:
         """The rooms that the plan puts this session into; none when there are no rooms."""
         return self._rooms.of(session.number)
+
+    @property
+    def policy(self) -> Reconnect:
+        """When a session comes back."""
+        return self.plan.reconnect
 
     @property
     def is_loading(self) -> bool:
@@ -148,16 +174,25 @@ class Generator:
     def _load_ended(self) -> None:
         if not self._parting:
             self._parting = True
+            for client in self._clients:
+                client.load_over()
             self.clock.after(round(self.plan.load.settle_s * SECOND), self._part)
 
     def _part(self) -> None:
         """Everybody leaves, spread a little so that the endpoint is not struck by all at once."""
         self._conductor.lift_all()
-        now = self.clock.now()
+        self.has_parted = True
         alive = [session for session in self.sessions.values() if session.is_open]
-        for number, session in enumerate(alive):
-            self.clock.at(now + PART_OVER_NS * number // len(alive), lambda session=session: _leave(session))  # type: ignore[misc]
+        now = self.clock.now()
+        self._part_some(alive, PART_OVER_NS * PARTS_AT_ONCE // max(1, len(alive)), now)
         self._await_parted(now + PART_AT_MOST_NS)
+
+    def _part_some(self, alive: list[Session], every_ns: int, due: int) -> None:
+        for session in alive[-PARTS_AT_ONCE:]:
+            session.depart()
+        del alive[-PARTS_AT_ONCE:]
+        if alive:
+            self.clock.at(due + every_ns, lambda: self._part_some(alive, every_ns, due + every_ns))
 
     def _await_parted(self, until_ns: int) -> None:
         if self.clock.now() >= until_ns or not any(session.is_open for session in self.sessions.values()):
@@ -170,7 +205,7 @@ class Generator:
         if self.failure is None:
             text = f"the generator broke: {type(error).__name__}: {error}{_where(error)}"
             self.failure = error if isinstance(error, SquallError) else RunFailed(text)
-        self._parting = True
+        self._parting = self.has_parted = True
         self.over.set()
 
     def close(self) -> None:
@@ -179,16 +214,14 @@ class Generator:
         Raises:
             RunFailed: the last rows could not be written.
         """
-        self._parting = True
+        self._parting = self.has_parted = True
         try:
             if self._watch is not None:
                 self._watch.kill()
             self._conductor.lift_all()
             for session in self.sessions.values():
-                socket = session.take_socket()
-                if socket is not None:
-                    socket.reset()
-                session.expire(1 << 62)
+                session.abort()
+                session.expire(NEVER)
             self.context.access.close()
         except RunFailed as error:
             self.failure = self.failure or error
@@ -247,23 +280,6 @@ def _calm_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 1_000)
-
-
-def _leave(session: Session) -> None:
-    """Leave every room, then close."""
-    rooms = list(session.rooms)
-    left = len(rooms)
-
-    def done(*_: Any) -> None:
-        nonlocal left
-        left -= 1
-        if left <= 0:
-            session.close()
-
-    for room in rooms:
-        session.leave(room, done)
-    if not rooms:
-        session.close()
 
 
 def filler(seed: int, size: int) -> str:

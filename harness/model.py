@@ -34,6 +34,7 @@ class Kind(IntEnum):
     SAMPLE = 13
     STRAY = 14
     PING = 15
+    RECOVERY = 16
     FETCH = 18
     LOGIN = 19
 

@@ -190,11 +190,6 @@ def planned(pace: Pace, until_ns: int, n: int = 0) -> int:
     return found
 
 
-def open_due_ns(start_ns: int, ramp_s: float, number: int, sessions: int) -> int:
-    """When session `number` of `sessions` is to open: evenly over the ramp."""
-    return start_ns + round(ramp_s * SECOND * number / sessions)
-
-
 def exponential(key: int, n: int) -> float:
     """The n-th of a session's exponential numbers with mean 1: the same for the same key and n, whenever asked.
 

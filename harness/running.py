@@ -41,6 +41,8 @@ from .users import RealtimeUser
 
 SPAWN_NS = 600_000
 """What starting one Locust user takes, generously: the run begins when all are there."""
+RECRUIT_NS = 30_000
+"""What making one session takes, generously."""
 HEADWAY_NS = 300_000_000
 VERSIONS = ("squall", "locust", "gevent", "websockets", "msgspec")
 
@@ -94,7 +96,9 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
         nonce = rundir.new_nonce()
         preflight(plan, nonce)
         reasons = {fault: reason for act in plan.chaos if (reason := why_not(fault := act.code))}
-        start_ns = Clock.now() + HEADWAY_NS + SPAWN_NS * (plan.load.sessions // processes)
+        start_ns = (
+            Clock.now() + HEADWAY_NS + (SPAWN_NS * plan.load.users + RECRUIT_NS * plan.load.sessions) // processes
+        )
         manifest = _manifest(plan, nonce, start_ns, processes, embedded is not None, reasons, served)
         path = rundir.create(out, _safe(plan.name), manifest)
         if times is not None:

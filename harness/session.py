@@ -30,6 +30,19 @@ class Courtesy(Interface):
         """One operation has ended."""
 
 
+class Keeper(Interface):
+    """Who keeps a session up: hears, in the hub, what became of its connection, after it was recorded."""
+
+    def opened(self) -> None:
+        """The upgrade was accepted."""
+
+    def refused(self, why: Refusal) -> None:
+        """It did not open."""
+
+    def closed(self, end: Ending, when: Arrival) -> None:
+        """It was open and is no more; everything in flight has been told."""
+
+
 @dataclass(slots=True)
 class Context:
     """What all sessions of one process share."""
@@ -62,8 +75,8 @@ class Session:
     """One client of the run, over as many connections as it takes; `number` is unique over all processes."""
 
     __slots__ = (
-        "_context", "_done_opening", "_due", "_nothing", "_prefix", "_probe", "_rooms", "_seq", "_socket", "conn",
-        "is_open", "number", "on_change", "receipts",
+        "_context", "_due", "_opening", "_prefix", "_probe", "_rooms", "_seq", "_socket", "conn", "is_open", "keeper",
+        "number", "receipts",
     )  # fmt: skip
 
     def __init__(self, context: Context, number: int) -> None:
@@ -71,17 +84,17 @@ class Session:
         self._prefix = f"{context.nonce}-{number}-"
         self._seq = 0
         self._socket: WebSocket | None = None
-        self._rooms: set[int] = set()
+        self._rooms: tuple[int, ...] = ()
         self._probe: Receipt | None = None
         self._due = 0
-        self._done_opening: Done | None = None
+        self._opening = False
         self.number = number
         self.conn = -1
         """Its how-manieth connection this is; -1 before the first."""
         self.is_open = False
         self.receipts = Receipts()
-        self.on_change: Callable[[], None] | None = None
-        """Called whenever the session opens or its connection ends."""
+        self.keeper: Keeper | None = None
+        """Who hears that a connection opened, was refused, or ended."""
 
     @property
     def rooms(self) -> frozenset[int]:
@@ -95,14 +108,22 @@ class Session:
 
     # -- intents ------------------------------------------------------------------------------------------------
 
-    def open(self, due: int, done: Done) -> None:
-        """Connect and upgrade, after a login if there must be one; `done` hears the outcome in bounded time."""
+    @property
+    def is_free(self) -> bool:
+        """Whether there is no connection, neither open nor being opened."""
+        return self._socket is None and not self._opening
+
+    def open(self, due: int) -> None:
+        """Connect and upgrade, after a login if there must be one; the keeper hears the outcome in bounded time."""
         self.conn += 1
         self._due = due
-        self._done_opening = done
-        self._context.access.admit(self.number, self.conn, self._admitted)
+        self._opening = True
+        conn = self.conn
+        self._context.access.admit(self.number, conn, lambda entry: self._admitted(entry, conn))
 
-    def _admitted(self, entry: Entry | Denied) -> None:
+    def _admitted(self, entry: Entry | Denied, conn: int) -> None:
+        if not self._opening or conn != self.conn:
+            return  # it was given up while the login was under way
         context = self._context
         if isinstance(entry, Denied):
             now = context.clock.now()
@@ -116,20 +137,22 @@ class Session:
             context.open_timeout_ns, context.plan.endpoint.max_message_bytes,
         )  # fmt: skip
 
-    def join(self, room: int, done: Done) -> None:
-        """Become a member of a room; a protocol without joins makes a member at once."""
-        if self._context.dialect.joins:
-            self._request(Kind.JOIN, self._context.dialect.join, room, done)
+    def join(self, room: int, done: Done, due: int = 0, *, remembered: bool = False) -> None:
+        """Become a member of a room, as due at `due` (0: not planned). A protocol without joins makes a member at
+        once; so does an endpoint that has `remembered` the membership over a reconnect.
+        """
+        if self._context.dialect.joins and not remembered:
+            self._request(Kind.JOIN, self._context.dialect.join, room, done, due)
             return
         if self.is_open:
             self._row(Kind.JOIN, Outcome.OK, Flag.IMPLICIT, room, self._context.clock.now())
             self._enter(room)
         done(Outcome.OK if self.is_open else Outcome.CLOSED, 0)
 
-    def leave(self, room: int, done: Done) -> None:
-        """Give up membership."""
+    def leave(self, room: int, done: Done, due: int = 0) -> None:
+        """Give up membership, as due at `due` (0: not planned)."""
         if self._context.dialect.leaves or not self.is_open:
-            self._request(Kind.LEAVE, self._context.dialect.leave, room, done)
+            self._request(Kind.LEAVE, self._context.dialect.leave, room, done, due)
             return
         self._row(Kind.LEAVE, Outcome.OK, Flag.IMPLICIT, room, self._context.clock.now())
         self._exit(room)
@@ -180,6 +203,30 @@ class Session:
         if self._socket is not None:
             self._socket.close(code)
 
+    def depart(self) -> None:
+        """Leave every room, and close when the last leave is answered."""
+        rooms = self._rooms
+        left = len(rooms)
+
+        def done(_outcome: Outcome, _code: int) -> None:
+            nonlocal left
+            left -= 1
+            if left <= 0:
+                self.close()
+
+        for room in rooms:
+            self.leave(room, done)
+        if not rooms:
+            self.close()
+
+    def abort(self) -> None:
+        """Break whatever connection there is, open or being opened."""
+        if self._socket is not None:
+            self._socket.reset()
+        elif self._opening:
+            now = self._context.clock.now()
+            self.refused(Refusal(Outcome.ABANDONED, 0, "given up by us"), 0, Arrival(now, now, 0))
+
     def take_socket(self) -> WebSocket | None:
         """The connection itself, for what breaks it on purpose; None when there is none open."""
         return self._socket if self.is_open else None
@@ -189,13 +236,17 @@ class Session:
     def opened(self, sent: int, when: Arrival) -> None:
         """The upgrade was accepted."""
         self.is_open = True
+        self._opening = False
         self._context.tally.open += 1
         self._row(Kind.OPEN, Outcome.OK, when.flags, NO_ROOM, sent, when, due=self._due)
-        self._opened_or_not(Outcome.OK, 0, when.read - sent)
+        self._copy("open", when.read - sent, Outcome.OK, 0)
+        if self.keeper is not None:
+            self.keeper.opened()
 
     def refused(self, why: Refusal, sent: int, when: Arrival) -> None:
         """The connection did not open."""
         self._socket = None
+        self._opening = False
         self._row(Kind.OPEN, why.outcome, when.flags, NO_ROOM, sent, when, due=self._due, code=why.code)
         if why.outcome is not Outcome.ABANDONED:
             headers = {name: mask_header(name, value) for name, value in why.headers}
@@ -203,15 +254,9 @@ class Session:
                 when.read, "refused", why.code, why.text, status=why.status, headers=headers, body=why.body
             )
             self._context.access.refused(self.number, self.conn, why.status)
-        self._opened_or_not(why.outcome, why.code, when.read - sent)
-
-    def _opened_or_not(self, outcome: Outcome, code: int, took: int) -> None:
-        self._copy("open", took, outcome, code)
-        done, self._done_opening = self._done_opening, None
-        if done:
-            done(outcome, code)
-        if self.on_change:
-            self.on_change()
+        self._copy("open", when.read - sent, why.outcome, why.code)
+        if self.keeper is not None:
+            self.keeper.refused(why)
 
     def closed(self, end: Ending, when: Arrival) -> None:
         """The connection was open and is no more."""
@@ -221,14 +266,14 @@ class Session:
         self._row(Kind.CLOSE, end.outcome, when.flags, NO_ROOM, end.began, when, code=end.code, peer=end.closer)
         if end.reason and end.closer not in (Closer.US, Closer.RESET):
             self._context.recorder.evidence(when.read, "closed", end.code, end.reason, closer=end.closer.name.lower())
-        for room in list(self._rooms):
+        for room in self._rooms:
             self._exit(room)
         for receipt in self.receipts.take_all():
             by_endpoint = end.closer in (Closer.ENDPOINT, Closer.FIN, Closer.RESET)
             answered = when if receipt.kind is Kind.PROBE and by_endpoint else None
             self._finish(receipt, Outcome.CLOSED, end.code, answered)
-        if self.on_change:
-            self.on_change()
+        if self.keeper is not None:
+            self.keeper.closed(end, when)
 
     def received(self, data: bytes, when: Arrival) -> None:
         """A whole message came."""
@@ -343,19 +388,19 @@ class Session:
 
     def _enter(self, room: int) -> None:
         if room not in self._rooms:
-            self._rooms.add(room)
+            self._rooms = (*self._rooms, room)
             self._context.tally.joined(room, 1)
 
     def _exit(self, room: int) -> None:
         if room in self._rooms:
-            self._rooms.remove(room)
+            self._rooms = tuple(each for each in self._rooms if each != room)
             self._context.tally.joined(room, -1)
 
-    def _request(self, kind: Kind, encode: Callable[[Message], bytes], room: int, done: Done) -> None:
+    def _request(self, kind: Kind, encode: Callable[[Message], bytes], room: int, done: Done, due: int = 0) -> None:
         if not self.is_open or self._socket is None:
             done(Outcome.CLOSED, 0)
             return
-        receipt = self._receipt(kind, 0, room, 0, done=done)
+        receipt = self._receipt(kind, due, room, 0, done=done)
         self._socket.send(encode(self._message(receipt.seq, room, "")), receipt)
 
     def _receipt(

@@ -1,4 +1,4 @@
-"""A run in this process: Locust's local runner as a library, one user a session, watched until it is over.
+"""A run in this process: Locust's local runner as a library, one user a session or a crowd, watched until it is over.
 
 It must not know the command line or reports. The subtle thing is how it ends: by the plan's time line, by the first
 Ctrl-C (in good order, sealed as interrupted), by the second (at once, unsealed), or by a failure of ours (sealed as
@@ -8,7 +8,6 @@ failed, and raised when everything is recorded).
 import logging
 import os
 import signal
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,11 @@ from locust.env import Environment
 from locust.event import Events
 from rich.console import Console
 
-from .errors import UNFIT, RunFailed, SquallError
+from .errors import UNFIT, RunFailed
 from .generator import Generator
 from .plan import Plan
 from .running import Prepared, load_scenario, prepare
-from .users import attach, detach
+from .users import attach, detach, scenario_broke
 from .view import View
 
 
@@ -65,17 +64,17 @@ def _conclude(prepared: Prepared, generator: Generator) -> None:
 def _carry_out(generator: Generator, scenario: Any, console: Console) -> None:
     environment = Environment(user_classes=[scenario], events=Events())  # type: ignore[no-untyped-call]
     environment.events.user_error.add_listener(  # type: ignore[no-untyped-call]
-        lambda **failed: generator.fail(_scenario_broke(failed["exception"]))
+        lambda **failed: generator.fail(scenario_broke(failed["exception"]))
     )
     logging.getLogger("locust").setLevel(logging.ERROR)  # its advice on spawn rates is not for smoothed openings
     attach(environment, generator)
     runner = environment.create_local_runner()
-    sessions = generator.plan.load.sessions
+    users = generator.plan.load.users
     with View(generator, console) as view:
         handlers = [gevent.signal_handler(number, _stop, generator, view) for number in (signal.SIGINT, signal.SIGTERM)]
         try:
             generator.begin()
-            runner.start(sessions, spawn_rate=sessions)
+            runner.start(users, spawn_rate=users)
             while not generator.over.wait(1.0):
                 view.refresh()
         finally:
@@ -91,9 +90,3 @@ def _stop(generator: Generator, view: View) -> None:
         os._exit(UNFIT)
     view.say("stopping: listening for what is still under way, then reporting; Ctrl-C again leaves at once")
     generator.interrupt()
-
-
-def _scenario_broke(error: BaseException) -> SquallError:
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(last.filename).name}:{last.lineno}"
-    return RunFailed(f"the scenario broke: {type(error).__name__}: {error} ({where})")

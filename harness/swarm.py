@@ -78,6 +78,8 @@ class _Swarm:
         self._waiting: set[str] = set()
         self._failures: list[str] = []
         self._interrupted = False
+        self._run_ns = (0, 0)
+        """When Locust's test began, and how long it is to last (0: until it is stopped)."""
         self._all_done = Event()
         self._sealed = Event()
 
@@ -97,6 +99,8 @@ class _Swarm:
         runner = self._runner
         if isinstance(runner, WorkerRunner):
             return
+        run_time = getattr(environment.parsed_options, "run_time", None)
+        self._run_ns = (Clock.now(), round(float(run_time or 0) * SECOND))
         clients = sorted(runner.clients.keys()) if isinstance(runner, MasterRunner) else ["local"]
         try:
             plan = self._as_locust_wants(environment, runner, len(clients))
@@ -132,10 +136,11 @@ class _Swarm:
         users = max(1, runner.target_user_count or 1)
         rate = getattr(runner, "spawn_rate", None) or getattr(options, "spawn_rate", None) or 1.0
         # Locust may give one worker a user more than another, and numbers are dealt by rank.
-        sessions = -(-users // processes) * processes
+        sessions = -(-users // processes) * processes * self._plan.load.sessions_per_user
         load = msgspec.structs.replace(
-            self._plan.load, sessions=sessions, rooms=min(self._plan.load.rooms, sessions), ramp_s=(users - 1) / rate
-        )
+            self._plan.load, sessions=sessions, rooms=min(self._plan.load.rooms, sessions), ramp_s=(users - 1) / rate,
+            arrivals=msgspec.structs.replace(self._plan.load.arrivals, per_s=None),
+        )  # fmt: skip
         plan = msgspec.structs.replace(self._plan, load=load)
         run_time = getattr(options, "run_time", None)
         if run_time:
@@ -179,8 +184,10 @@ class _Swarm:
         if self._prepared is None:
             return
         load_end_ns = self._prepared.start_ns + round(self._prepared.plan.load_end_s * SECOND)
-        # Locust's --run-time ends the test where the plan's load ends, give or take the headway.
-        self._interrupted = Clock.now() < load_end_ns - SECOND
+        began_ns, lasts_ns = self._run_ns
+        # Locust's --run-time counts from before we were prepared, the plan's load from after.
+        ends_ns = min(load_end_ns, began_ns + lasts_ns) if lasts_ns else load_end_ns
+        self._interrupted = Clock.now() < ends_ns - SECOND
         if isinstance(self._runner, MasterRunner):
             for client in sorted(self._waiting):
                 self._runner.send_message(STOP, None, client_id=client)

@@ -1,4 +1,4 @@
-"""RealtimeUser: a Locust user that owns one session. Scenarios derive from it and write `@task` methods.
+"""RealtimeUser: a Locust user that owns one session or a crowd. Scenarios derive from it and write `@task` methods.
 
     class Chat(RealtimeUser):
         def on_connect(self):
@@ -8,27 +8,35 @@
         def say(self):
             self.publish(self.room, self.text, due=self.pace())
 
-It must not know sockets or records. The subtle thing: `pace` waits for the next absolute due time inside the task
-(Locust's own wait functions lose messages after a stall, DESIGN decision 3), and while it waits it keeps the session
-up: a connection that ended is opened again with backoff and full jitter, and what was due meanwhile is recorded as
-abandoned, never sent late.
+It must not know sockets or records. The subtle things: `pace` waits for the next absolute due time inside the task
+(Locust's own wait functions lose messages after a stall, DESIGN decision 3), of whichever of its clients is due first,
+and makes that one current, so the same code drives one session or ten thousand. And the hooks (`on_connect`,
+`on_joined`, `on_disconnect`, whatever is told `done`) run in the hub, with their client current for as long: they
+must not wait.
 """
 
+import traceback
 import weakref
 from collections.abc import Callable
-from typing import Any, Protocol
+from heapq import heapify, heappop, heapreplace
+from pathlib import Path
+from typing import Any
 
-import gevent
-from gevent import GreenletExit
+from gevent import get_hub, getcurrent
 from gevent.hub import Waiter
 from locust import User
 from locust.exception import StopUser
 
+from .client import Client
 from .clock import SECOND
-from .errors import SquallError
+from .errors import RunFailed, SquallError
 from .generator import Generator
-from .model import NO_ROOM, Outcome
+from .pacing import Pace
 from .receipts import Done
+from .session import Session
+
+BURST = 64
+"""So many messages are sent in a row at most before the hub may look at what has arrived."""
 
 _GENERATORS: "weakref.WeakKeyDictionary[Any, Generator]" = weakref.WeakKeyDictionary()
 
@@ -48,176 +56,227 @@ def attached(environment: Any) -> Generator | None:
     return _GENERATORS.get(environment)
 
 
-class Asks(Protocol):
-    """Something that a session is asked to do, telling `done` how it ended."""
-
-    def __call__(self, done: Done) -> None:
-        """Begin it."""
-
-
 class RealtimeUser(User):
-    """One client. `rooms` are its rooms by number, `room` the first or NO_ROOM; `text` a payload of the plan's size."""
+    """One client or many (`load.sessions_per_user`); `client` is the current one.
+
+    `session`, `rooms` (that the plan puts it into) and `room` (the first of them) are the current client's; `text` is
+    a payload of the plan's size.
+    """
 
     abstract = True
+    client: Client
+    generator: Generator
+    text: str
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         generator = attached(environment)
-        session = generator.adopt() if generator is not None else None
-        if generator is None or session is None:
-            self._idle = True
-            return
-        self._idle = False
-        self._waiter: Any = None
-        self._n = 0
+        self.clients: tuple[Client, ...] = tuple(generator.recruit(self)) if generator is not None else ()
+        self._due: list[tuple[int, int, Client]] = []
+        self._in_a_row = 0
         self._paced = False
-        self.generator = generator
-        self.session = session
-        self.session.on_change = self._wake
-        self._pace = generator.pace(session)
-        self.rooms = generator.rooms(session)
-        self.room = self.rooms[0] if self.rooms else NO_ROOM
-        self.text = generator.text
+        if generator is not None and self.clients:
+            self.generator = generator
+            self.client = self.clients[0]
+            self.text = generator.text
 
     # -- for scenarios ------------------------------------------------------------------------------------------
 
+    @property
+    def session(self) -> Session:
+        """The current client's session: what it is, for example its `rooms`."""
+        return self.client.session
+
+    @property
+    def room(self) -> int:
+        """The number of the current client's home room; NO_ROOM where there are none."""
+        return self.client.room
+
+    @property
+    def rooms(self) -> tuple[int, ...]:
+        """The rooms that the plan puts the current client into."""
+        return self.client.rooms
+
     def on_connect(self) -> None:
-        """Called whenever a connection has opened: join rooms here."""
+        """Called whenever a connection has opened: join rooms here. Must not wait."""
+
+    def on_joined(self, room: int) -> None:
+        """Called whenever a join was acknowledged. Must not wait."""
+
+    def on_disconnect(self) -> None:
+        """Called whenever an open connection has ended and the client will try to come back. Must not wait."""
+
+    def shape(self) -> Pace:
+        """When the current client's messages are due; asked once, before it opens."""
+        return self.generator.pace(self.session)
 
     def pace(self) -> int:
-        """Wait until the next message is due, keeping the session up; returns the due time (monotonic ns).
+        """Wait until the next message of any client is due and make that client current.
+
+        Returns:
+            The due time (monotonic ns).
 
         Raises:
             StopUser: the load is over.
         """
-        generator, clock = self.generator, self.generator.clock
-        while generator.is_loading:
-            if not self.session.is_open:
-                self._come_back()
-                continue
-            due = self._pace.due_ns(self._n)
-            if due is None:
-                self._wait(generator.load_end_ns)
-            elif due <= clock.now():
-                self._n += 1
-                self._paced = True
-                return due
+        generator, queue = self.generator, self._due
+        now = generator.clock.now
+        while queue and (queue[0][0] < generator.load_end_ns or generator.is_loading):
+            if queue[0][0] > now():
+                if not generator.is_loading:
+                    break  # the run has failed
+                self._wait(min(queue[0][0], generator.load_end_ns))
+            elif self._in_a_row >= BURST:
+                self._wait(0)
             else:
-                self._wait(due)
+                # What was due before the end of the load is sent after it, when we are late: a plan is never cut.
+                self._in_a_row += 1
+                due, client = self._next()
+                if client.is_ready and due >= client.speaks_from and not generator.has_parted:
+                    self.client = client
+                    self._paced = True
+                    return due
+                self._abandon(client, due)
         generator.over.wait()
         raise StopUser
 
-    def publish(self, room: int, text: str, due: int) -> None:
-        """Send one message; its answer is matched and recorded whenever it comes."""
-        self._guard(lambda: self.session.publish(room, text, due))
+    def publish(self, room: int, text: str, due: int, done: Done | None = None) -> None:
+        """Send one message; its answer is matched and recorded whenever it comes, and `done` told."""
+        try:
+            self.client.session.publish(room, text, due, done=self._as(done))
+        except SquallError as error:
+            self._fail(error)
 
-    def join(self, room: int) -> bool:
-        """Become a member of a room, trying again while the connection lasts; False when it did not come to be."""
-        attempt = 0
-        while self.generator.is_loading and self.session.is_open:
-            outcome = self._ask(lambda done: self.session.join(room, done))
-            if outcome is Outcome.OK:
-                return True
-            self._pause(attempt)
-            attempt += 1
-        return False
+    def join(self, room: int, done: Done | None = None, due: int = 0) -> None:
+        """Become a member of a room, trying again while the connection lasts; returns at once.
 
-    def leave(self, room: int) -> bool:
-        """Give up membership of a room; False when the endpoint did not confirm it."""
-        return self._ask(lambda done: self.session.leave(room, done)) is Outcome.OK
+        `done` hears once how it ended; `due` is when the plan wanted it (0: not planned).
+        """
+        try:
+            self.client.join(room, self._as(done), due)
+        except SquallError as error:
+            self._fail(error)
+
+    def leave(self, room: int, done: Done | None = None, due: int = 0) -> None:
+        """Give up membership of a room; returns at once."""
+        try:
+            self.client.leave(room, self._as(done), due)
+        except SquallError as error:
+            self._fail(error)
+
+    def later(self, delay_s: float, act: Callable[[], None]) -> None:
+        """Call `act` so much later with this client current, unless its connection has ended. It must not wait."""
+        client, conn = self.client, self.client.session.conn
+
+        def call() -> None:
+            if client.session.is_open and client.session.conn == conn and self.generator.is_loading:
+                self._act(client, act)
+
+        self.generator.clock.after(round(delay_s * SECOND), call)
 
     # -- for Locust ---------------------------------------------------------------------------------------------
 
     def on_start(self) -> None:
-        """Open when the ramp says so."""
-        if self._idle:
+        """Let every client begin its life."""
+        if not self.clients:
             raise StopUser
         # Locust yields to the hub after each task; `pace` has waited, and a switch more costs as much as a send.
         tasks: Any = self._taskset_instance
         tasks._sleep = self._rest
-        due = self.generator.open_due_ns(self.session)
-        while self.generator.clock.now() < due and self.generator.is_loading:
-            self._wait(due)
-        if not self._open(due):
-            self._pause(0)
+        for client in self.clients:
+            self.client = client
+            client.pace = self.shape()
+            first = client.pace.due_ns(0)
+            if first is not None:
+                self._due.append((first, client.session.number, client))
+            client.begin()
+        heapify(self._due)
+
+    def on_stop(self) -> None:
+        """Locust takes this user away: its clients leave and close in good order."""
+        if self.clients and self.generator.is_loading:
+            for client in self.clients:
+                client.retire()
 
     def _rest(self, _seconds: float) -> None:
         paced, self._paced = self._paced, False
         if not paced:
-            gevent.sleep(0)  # a task that never paces must not keep the hub from running
+            self._wait(0)  # a task that never paces must not keep the hub from running
+
+    # -- for clients: called in the hub -------------------------------------------------------------------------
+
+    def connected(self, client: Client) -> None:
+        """A client's connection is there."""
+        self._act(client, self.on_connect)
+
+    def joined(self, client: Client, room: int) -> None:
+        """A client has become a member."""
+        self._act(client, self.on_joined, room)
+
+    def disconnected(self, client: Client) -> None:
+        """A client's connection has ended."""
+        self._act(client, self.on_disconnect)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _come_back(self) -> None:
-        """Open again, with exponential backoff and full jitter, until it holds or the load is over."""
-        attempt = 0
-        while self.generator.is_loading:
-            due = self._pause(attempt)
-            if self.generator.is_loading and self._open(due):
-                break
-            attempt += 1
-        self._abandon()
+    def _next(self) -> tuple[int, Client]:
+        """Take the earliest message off the queue, and put that client's next one in its place."""
+        due, number, client = self._due[0]
+        client.n += 1
+        following = client.pace.due_ns(client.n) if client.pace is not None else None
+        if following is None:
+            heappop(self._due)
+        else:
+            heapreplace(self._due, (following, number, client))
+        return due, client
 
-    def _open(self, due: int) -> bool:
-        if self._ask(lambda done: self.session.open(due, done)) is not Outcome.OK:
-            self._abandon()
-            return False
-        self.on_connect()
-        # What fell due before the session was ready was never to be sent.
-        self._abandon()
-        return self.session.is_open
+    def _abandon(self, client: Client, due: int) -> None:
+        """Record a message that was due and could not be sent; what falls due before one has begun never counts."""
+        if due >= client.speaks_from:
+            try:
+                client.session.abandon(client.room, due)
+            except SquallError as error:
+                self._fail(error)
 
-    def _abandon(self) -> None:
-        """Record what was due while there was no connection to send it on."""
-        now = self.generator.clock.now()
-        while (due := self._pace.due_ns(self._n)) is not None and due <= min(now, self.generator.load_end_ns):
-            self._n += 1
-            self._guard(lambda due=due: self.session.abandon(self.room, due))  # type: ignore[misc]
+    def _as(self, done: Done | None) -> Done | None:
+        """`done`, to be told with the present client current."""
+        if done is None:
+            return None
+        client = self.client
+        return lambda outcome, code: self._act(client, done, outcome, code)
 
-    def _pause(self, attempt: int) -> int:
-        """Wait a random part of the backoff of this attempt; returns when it was over."""
-        load = self.generator.plan.load
-        longest_s = min(load.backoff_cap_s, load.backoff_first_s * 2.0 ** min(attempt, 30))
-        due = self.generator.clock.now() + round(self.generator.chance.random() * longest_s * SECOND)
-        due = min(due, self.generator.load_end_ns)
-        while self.generator.clock.now() < due and self.generator.is_loading:
-            self._wait(due)
-            self._abandon_if_down()
-        return due
-
-    def _abandon_if_down(self) -> None:
-        if not self.session.is_open:
-            self._abandon()
+    def _act(self, client: Client, act: Callable[..., None], *arguments: Any) -> None:
+        """Let the scenario act for a client; what it raises ends the run, since the hub would swallow it."""
+        before, self.client = self.client, client
+        try:
+            act(*arguments)
+        except BaseException as error:  # noqa: BLE001
+            self.generator.fail(scenario_broke(error))
+        finally:
+            self.client = before
 
     def _wait(self, until_ns: int) -> None:
-        """Sleep until a time, or until the session changes."""
+        """Let the hub run, until then."""
+        if getcurrent() is get_hub():
+            raise RunFailed("pace() was called from a hook (on_connect, done, ...), which must not wait")
+        self._in_a_row = 0
         waiter: Any = Waiter()
-        self._waiter = waiter
-        timer = self.generator.clock.at(until_ns, self._wake)
+        timer = self.generator.clock.at(until_ns, lambda: waiter.switch(None))
         try:
             waiter.get()
         finally:
             timer.cancel()
-            self._waiter = None
 
-    def _wake(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None:
-            waiter.switch(None)
-
-    def _ask(self, asks: Asks) -> Outcome:
-        """Begin something and wait for its end."""
-        waiter: Any = Waiter()
-        self._guard(lambda: asks(lambda outcome, code: waiter.switch(outcome)))
-        outcome: Outcome = waiter.get()
-        return outcome
-
-    def _guard(self, act: Callable[[], None]) -> None:
+    def _fail(self, error: SquallError) -> None:
         """What fails on our side (a full disk) ends the run, not only this user's task."""
-        try:
-            act()
-        except GreenletExit:
-            raise
-        except SquallError as error:
-            self.generator.fail(error)
-            raise StopUser from None
+        self.generator.fail(error)
+        raise StopUser from None
+
+
+def scenario_broke(error: BaseException) -> SquallError:
+    """What is said of an exception that a scenario's code let out."""
+    if isinstance(error, SquallError):
+        return error
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    return RunFailed(f"the scenario broke: {type(error).__name__}: {error} ({where})")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.curve import curve
-from harness.pacing import NOT_YET, SECOND, Pacer, Random, Thinking, open_due_ns, planned, spread
+from harness.pacing import NOT_YET, SECOND, Pacer, Random, Thinking, planned, spread
 from harness.plan import build_plan
 
 START = 5 * SECOND
@@ -243,8 +243,3 @@ def test_a_random_pace_holds_three_numbers_and_no_list():
     assert isinstance(pace, Random)
     assert not hasattr(pace, "__dict__")
     assert all(isinstance(getattr(pace, name), int | float) for name in ("_n", "_total", "_key"))
-
-
-def test_openings_spread_over_the_ramp():
-    assert [open_due_ns(100, 2.0, n, 4) for n in range(4)] == [100 + n * SECOND // 2 for n in range(4)]
-    assert open_due_ns(100, 0.0, 3, 4) == 100

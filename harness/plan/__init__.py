@@ -7,6 +7,7 @@ is expanded when a connection is made, never here), so a resolved plan can be wr
 but for header values and url queries that look like credentials, which are masked.
 """
 
+from .arrivals import Arrivals, Departures
 from .auth import Auth, JwtAuth, LoginAuth, NoAuth, Placed, TokenAuth, TokensAuth
 from .chaos import Act, Burst, Drop, FaultPlan, Malformed
 from .contract import Contract
@@ -15,11 +16,13 @@ from .load import Load
 from .masking import MASK, mask_header, mask_url, mask_value
 from .observe import Observe
 from .reading import build_plan, load_plan, parse_override
+from .reconnect import Reconnect
 from .rest import Rest
-from .whole import Plan, is_loopback
+from .whole import JOIN_GRACE_S, Plan, is_loopback
 
 __all__ = [
-    "EMBEDDED", "MASK", "Act", "Auth", "Burst", "Contract", "Drop", "Endpoint", "FaultPlan", "JsonDialect", "JwtAuth",
-    "Load", "LoginAuth", "Malformed", "Match", "NoAuth", "Observe", "Placed", "Plan", "Rest", "TokenAuth", "TokensAuth",
-    "build_plan", "is_loopback", "load_plan", "mask_header", "mask_url", "mask_value", "parse_override",
+    "EMBEDDED", "JOIN_GRACE_S", "MASK", "Act", "Arrivals", "Auth", "Burst", "Contract", "Departures", "Drop",
+    "Endpoint", "FaultPlan", "JsonDialect", "JwtAuth", "Load", "LoginAuth", "Malformed", "Match", "NoAuth", "Observe",
+    "Placed", "Plan", "Reconnect", "Rest", "TokenAuth", "TokensAuth", "build_plan", "is_loopback", "load_plan",
+    "mask_header", "mask_url", "mask_value", "parse_override",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ..errors import PlanError
+from .arrivals import Arrivals, Departures
 from .room_sizes import Equal, RoomSizesPlan
 from .section import Count, NotNegative, Positive, Section
 from .shape import Constant, ShapePlan
@@ -13,13 +14,15 @@ from .shape import Constant, ShapePlan
 class Load(Section, frozen=True, kw_only=True):
     """How many sessions do what, how often, for how long.
 
-    Sessions open evenly over `ramp_s`; messages are due from half a second later on, for `duration_s`; then nothing
-    more is sent and everybody listens for `settle_s` before leaving. `rate_per_s` is of each session, and the rate at
-    the beginning if the `shape` changes it.
+    Sessions open over `ramp_s` as `arrivals` says; messages are due from half a second later on, for `duration_s`;
+    then nothing more is sent and everybody listens for `settle_s` before leaving. `rate_per_s` is of each session,
+    and the rate at the beginning if the `shape` changes it. One Locust user drives `sessions_per_user` sessions: with
+    many, a session costs no greenlet.
     """
 
     scenario: str = "chat"
     sessions: Count = 50
+    sessions_per_user: Count = 1
     rooms: Count = 5
     room_sizes: RoomSizesPlan = Equal()
     rate_per_s: NotNegative = 1.0
@@ -29,8 +32,8 @@ class Load(Section, frozen=True, kw_only=True):
     settle_s: NotNegative = 3.0
     payload_bytes: Annotated[int, Meta(ge=1, le=100_000)] = 100
     room_name: str = "room-{room}"
-    backoff_first_s: Positive = 0.5
-    backoff_cap_s: Positive = 10.0
+    arrivals: Arrivals = Arrivals()
+    departures: Departures = Departures()
 
     def __post_init__(self) -> None:
         if "{room}" not in self.room_name and self.room_count > 1:
@@ -39,8 +42,23 @@ class Load(Section, frozen=True, kw_only=True):
             )
         self.shape.check(self.rate_per_s, self.duration_s)
         self.room_sizes.check(self.rooms, self.sessions)
+        if not self.arrivals.wait_for_all and self.open_over_s > self.duration_s:
+            raise PlanError(
+                f"load.arrivals: the last session is due {self.open_over_s:g} s after the first, the load lasts "
+                f"{self.duration_s:g} s: raise load.duration_s or arrivals.per_s, or lower load.ramp_s"
+            )
 
     @property
     def room_count(self) -> int:
         """How many rooms there are, by `rooms` and `room_sizes`."""
         return self.room_sizes.count(self.rooms, self.sessions)
+
+    @property
+    def open_over_s(self) -> float:
+        """How long it takes until the last first opening is due, in seconds."""
+        return self.sessions / self.arrivals.per_s if self.arrivals.per_s is not None else self.ramp_s
+
+    @property
+    def users(self) -> int:
+        """How many Locust users drive the sessions."""
+        return -(-self.sessions // self.sessions_per_user)

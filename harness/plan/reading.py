@@ -17,6 +17,9 @@ from msgspec import inspect
 from ..errors import PlanError
 from .whole import Plan
 
+MOVED = {"load.backoff_first_s": "reconnect.first_s", "load.backoff_cap_s": "reconnect.cap_s"}
+"""Keys of earlier versions and where they stand now."""
+
 
 def load_plan(path: Path | None, overrides: Iterable[tuple[str, Any]] = ()) -> Plan:
     """Read a plan file (None: all defaults) and lay `overrides` (dotted key, value) over it.
@@ -107,10 +110,13 @@ def _explain(message: str, data: Mapping[str, Any]) -> str:
         shown = f" (it is {value!r})" if value is not None and not isinstance(value, dict | list) else ""
         return f"{where or 'plan'}: {text[:1].lower()}{text[1:]}{shown}"
     name = unknown[1]
+    key = f"{where}.{name}" if where else name
+    if key in MOVED:
+        return f'"{key}" has moved: write {MOVED[key]}'
     known = _fields_at(where, data)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f'did you mean "{near[0]}"?' if near else f"known keys: {', '.join(sorted(known))}"
-    return f'unknown key "{f"{where}.{name}" if where else name}"; {hint}'
+    return f'unknown key "{key}"; {hint}'
 
 
 def _kinds_at(text: str, where: str, data: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from .endpoint import Endpoint
 from .load import Load
 from .masking import mask_header, mask_url
 from .observe import Observe
+from .reconnect import Reconnect
 from .section import Section
 
 JOIN_GRACE_S = 0.5
@@ -28,6 +29,7 @@ class Plan(Section, frozen=True, kw_only=True):
     endpoint: Endpoint = Endpoint()
     contract: Contract = Contract()
     load: Load = Load()
+    reconnect: Reconnect = Reconnect()
     chaos: tuple[FaultPlan, ...] = ()
     observe: Observe = Observe()
 
@@ -50,8 +52,8 @@ class Plan(Section, frozen=True, kw_only=True):
 
     @property
     def load_start_s(self) -> float:
-        """When the first message is due, in seconds since the run began: the last to open has time to join."""
-        return self.load.ramp_s + JOIN_GRACE_S
+        """When the first message is due, in seconds since the run began: who opens has time to join."""
+        return (self.load.open_over_s if self.load.arrivals.wait_for_all else 0.0) + JOIN_GRACE_S
 
     @property
     def load_end_s(self) -> float:

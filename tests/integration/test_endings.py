@@ -94,7 +94,8 @@ def test_an_endpoint_that_dies_in_the_middle_leaves_a_hole_and_the_run_goes_on(s
         rate_per_s = 5.0
         ramp_s = 0.5
         duration_s = 9.0
-        backoff_cap_s = 1.0
+        [reconnect]
+        cap_s = 1.0
         """
     )
     process = squall.start_run(plan, env={"SQUALL_JWT_SECRET": "x" * 40})

@@ -46,7 +46,18 @@ def _list_defects(context: click.Context, _parameter: click.Parameter, wanted: b
     "--idle-timeout-s", default=_DEFAULT.idle_timeout_s, show_default=True, help="No message for so long: 1001."
 )
 @click.option("--max-lifetime-s", default=_DEFAULT.max_lifetime_s, show_default=True, help="0: no limit.")
-@click.option("--store", default=_DEFAULT.store, show_default=True, help="SQLite file of the connection table.")
+@click.option(
+    "--store",
+    default=_DEFAULT.store,
+    show_default=True,
+    help="SQLite file of connections, rooms, history and dead letters.",
+)
+@click.option("--history", default=_DEFAULT.history, show_default=True, help="Messages of a room that are kept.")
+@click.option(
+    "--ttl-s", default=_DEFAULT.ttl_s, show_default=True, help="How long a stored connection counts; 0: for ever."
+)
+@click.option("--shards", default=_DEFAULT.shards, show_default=True, help="Queues of accepted messages, by room.")
+@click.option("--queue", default=_DEFAULT.queue, show_default=True, help="Messages that one of them holds.")
 @click.option("--seed", default=_DEFAULT.seed, show_default=True, help="Seed of the defects' chance.")
 @click.option("--defect", "defects", multiple=True, metavar="NAME[=VALUE]", help="Be wrong in this way; repeatable.")
 @click.option("--defects", "list_defects", is_flag=True, is_eager=True, expose_value=False, callback=_list_defects,

@@ -17,8 +17,10 @@ import msgspec
 from .refusal import Refused
 from .schemas import Schemas
 from .settings import MAX_DEPTH
+from .state import Event
 
 VERSION = "1.0"
+_encode = msgspec.json.Encoder().encode
 MAX_ID_CHARS = 128
 
 # RFC 6455 section 5.2: FIN with an opcode; a server never masks.
@@ -132,15 +134,16 @@ def pong(request: Request) -> dict[str, Any]:
     return {"version": VERSION, "action": "pong", "requestId": request.id, "timestamp": now_ms()}
 
 
-def message(request: Request, sender: str) -> dict[str, Any]:
+def message(event: Event) -> dict[str, Any]:
     """What every member of the room gets."""
     return {
         "version": VERSION,
         "action": "message",
-        "requestId": request.id,
-        "roomId": request.room,
-        "payload": {"text": request.text, "sender": sender},
-        "timestamp": now_ms(),
+        "requestId": event.id,
+        "roomId": event.room,
+        "payload": {"text": event.text, "sender": event.sender},
+        "timestamp": event.timestamp_ms,
+        "seq": event.seq,
     }
 
 
@@ -154,9 +157,14 @@ def error(refused: Refused) -> dict[str, Any]:
     return frame | {"payload": {"code": refused.code, "message": refused.message}}
 
 
+def text(frame: Mapping[str, Any]) -> bytes:
+    """A frame as JSON text."""
+    return _encode(frame)
+
+
 def encode(frame: Mapping[str, Any]) -> bytes:
-    """A frame as the bytes that go on the wire, header included: made once, written to every member."""
-    return wire(TEXT, msgspec.json.encode(frame))
+    """A frame as the bytes that go on the wire, header included."""
+    return wire(TEXT, _encode(frame))
 
 
 def wire(first_byte: int, payload: bytes = b"") -> bytes:

@@ -1,49 +1,68 @@
-"""The endpoint's state and its rules: who is connected, who is in which room, what each action does.
+"""The endpoint's state and its rules: who is connected, who is in which room, what happens to a frame and to an event.
 
-It must not know HTTP or aiohttp. The subtle thing: everything here runs without waiting, so a frame is read,
-judged and handed on as one step, and no two clients ever see half of a change.
+It must not know HTTP or aiohttp. The subtle thing: a frame is read, judged and queued as one step without waiting, and
+an event is acknowledged and handed on as one step, so no two clients ever see half of a change.
 """
 
+import asyncio
 import logging
+import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from . import envelope
+from . import actions, envelope, push
 from .connection import Connection
 from .counters import Counters
 from .envelope import Request
+from .fan_out import FanOut
 from .parts import Parts
+from .pipeline import Pipeline
 from .quiet import AtMost
 from .refusal import Refused
-from .settings import MAX_ROOMS
-from .store import Row, Store
+from .rows import Rows
+from .settings import Settings
+from .state import Asked, ConnectionRow, DeadLetter, Event, Store
+from .subscription import Said, Subscription, Subscriptions
+from .tokens import Identity
 
 
 class Hub:
-    """All connections of one endpoint process."""
+    """All connections of one endpoint process, and the way of every event."""
 
     log = logging.getLogger("squall.endpoint")
 
-    def __init__(self, parts: Parts, store: Store) -> None:
+    def __init__(self, parts: Parts, store: Store, settings: Settings, process: str = "") -> None:
         self.parts = parts
         self.store = store
+        self.process = process or secrets.token_hex(4)
         self.counters = Counters()
         self.connections: dict[str, Connection] = {}
+        self.subscriptions = Subscriptions()
+        self.fan_out = FanOut(self.counters, parts.deliver, parts.slice)
+        self.pipeline = Pipeline(self, settings.shards, settings.queue)
+        self.rows = Rows(self, self.process, settings.ttl_s)
         self._rooms: dict[tuple[str, str], dict[Connection, None]] = {}
         self._refusals = AtMost(self.log, per_s=20)
-        self._actions = {
-            "joinRoom": self._join,
-            "leaveRoom": self._leave,
-            "sendMessage": self._send,
-            "ping": self._ping,
-        }
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begin to hear, to work and to write."""
+        await self.store.open(self._heard, self._answer)
+        self.pipeline.start()
+        self.rows.start()
+
+    async def stop(self) -> None:
+        """Finish what is queued and let go of the store."""
+        await self.pipeline.stop()
+        await self.rows.stop()
+        await self.store.close()
 
     def enter(self, connection: Connection) -> None:
         """A connection is open."""
         self.connections[connection.id] = connection
         self.counters.connects += 1
-        self._stored(connection)
+        self.rows.changed(connection)
 
     def end(self, connection: Connection, *, clean: bool) -> None:
         """A connection is over; `clean` when the client closed it by a handshake. May be called twice."""
@@ -54,7 +73,7 @@ class Hub:
         """Take a connection out of every room and off the table."""
         self.leave_rooms(connection)
         if self.connections.pop(connection.id, None) is not None:
-            self.store.drop(connection.id)
+            self.rows.gone(connection)
 
     def leave_rooms(self, connection: Connection) -> None:
         """End all memberships."""
@@ -63,16 +82,44 @@ class Hub:
         connection.rooms.clear()
 
     def members(self, tenant: str, room: str) -> Collection[Connection]:
-        """Everybody in a room of a tenant; empty for a room that does not exist."""
+        """Everybody of this process in a room of a tenant; empty for a room that does not exist."""
         return self._rooms.get((tenant, room), ())
 
     def rooms(self) -> Collection[tuple[str, str]]:
-        """Every room that has a member, as (tenant, room)."""
+        """Every room that has a member in this process, as (tenant, room)."""
         return self._rooms.keys()
 
     def listed(self) -> list[dict[str, Any]]:
-        """What the endpoint believes about its connections now."""
+        """What this process believes about its connections now."""
         return [connection.listed() for connection in self.connections.values()]
+
+    async def everybody(self) -> list[ConnectionRow]:
+        """The connections of all processes; our own as they are now.
+
+        Raises:
+            StoreDown: the others' cannot be read.
+        """
+        return [*map(self.rows.row, self.connections.values()), *await self.store.others()]
+
+    async def everybody_listed(self) -> list[dict[str, Any]]:
+        """The connections of all processes as `GET /connections` shows them.
+
+        Raises:
+            StoreDown: the others' cannot be read.
+        """
+        return [*self.listed(), *map(listed_row, await self.store.others())]
+
+    async def member_counts(self, tenant: str) -> dict[str, int]:
+        """How many members each room of a tenant has, over all processes; rooms with none are left out.
+
+        Raises:
+            StoreDown: the others' cannot be read.
+        """
+        counts = {room: len(members) for (owner, room), members in self._rooms.items() if owner == tenant}
+        for row in await self.store.others():
+            for room in row.rooms if row.tenant == tenant else ():
+                counts[room] = counts.get(room, 0) + 1
+        return counts
 
     def receive(self, connection: Connection, payload: bytes) -> None:
         """Handle one text message of a client, whatever it is."""
@@ -85,51 +132,88 @@ class Hub:
             return
         try:
             request = self.parts.read(payload)
-            self._actions[request.action](connection, request)
+            actions.ACTIONS[request.action](self, connection, request)
         except Refused as refused:
-            self.counters.rejected[refused.code] += 1
-            self._refusals.info("connection %s: %d %s %s", connection.id, refused.code, refused.message, refused.detail)
-            self.parts.reply(connection, envelope.error(refused))
+            self.refuse(connection, refused)
 
-    def _join(self, connection: Connection, request: Request) -> None:
-        room, tenant = request.room, connection.identity.tenant
-        if not self.parts.may_join(connection.identity, room):
-            raise Refused(403, "forbidden", request_id=request.id, room=room)
-        if len(connection.rooms) >= MAX_ROOMS:
-            raise Refused(403, "too many rooms", request_id=request.id, room=room)
-        self._rooms.setdefault((tenant, room), {})[connection] = None
+    def refuse(self, connection: Connection, refused: Refused) -> None:
+        """Answer a client's frame with an error."""
+        self.counters.rejected[refused.code] += 1
+        self._refusals.info("connection %s: %d %s %s", connection.id, refused.code, refused.message, refused.detail)
+        self.parts.reply(connection, envelope.error(refused))
+
+    def join(self, connection: Connection, room: str) -> None:
+        """Make a connection a member of a room."""
+        key = (connection.identity.tenant, room)
+        members = self._rooms.get(key)
+        if members is None:
+            members = self._rooms[key] = {}
+            self.rows.entered(*key)
+        members[connection] = None
         connection.rooms.add(room)
-        self._stored(connection)
-        self.parts.reply(connection, envelope.ack(request))
+        self.rows.changed(connection)
 
-    def _leave(self, connection: Connection, request: Request) -> None:
-        self._require_member(connection, request)
-        connection.rooms.discard(request.room)
-        self._remove(connection, request.room)
-        self._stored(connection)
-        self.parts.reply(connection, envelope.ack(request))
+    def leave(self, connection: Connection, room: str) -> None:
+        """End a membership."""
+        connection.rooms.discard(room)
+        self._remove(connection, room)
+        self.rows.changed(connection)
 
-    def _send(self, connection: Connection, request: Request) -> None:
-        self._require_member(connection, request)
+    async def post(self, identity: Identity, request: Request) -> Event:
+        """Send a message by REST: the event with its place in the room.
+
+        Raises:
+            Refused: 403 without the right; 503 when it could not be kept (it lies with the dead letters) or queued.
+        """
+        room = self.parts.room_of(identity, request.room)
+        if not self.parts.may_publish(identity, room):
+            raise Refused(403, "forbidden", request_id=request.id, room=request.room)
+        kept: asyncio.Future[Event | None] = asyncio.get_running_loop().create_future()
+
+        def done(event: Event | None) -> None:
+            if not kept.done():
+                kept.set_result(event)
+
+        event = Event(identity.tenant, room, 0, request.id, identity.user, request.text, envelope.now_ms(), "")
+        placed = await kept if self.pipeline.submit(event, done) else None
+        if placed is None:
+            raise Refused(503, "not accepted, try again later", request_id=request.id, room=request.room)
+        return placed
+
+    async def hand_on(self, event: Event) -> None:
+        """Give an accepted event to everybody of this process who is to have it."""
+        await self.parts.hand_on(self, event)
+
+    def subscribe(self, tenant: str, room: str) -> Subscription:
+        """Hear what is said in a room from now on."""
+        return self.subscriptions.add(tenant, room)
+
+    async def history(self, tenant: str, room: str, after: int, limit: int) -> list[Said]:
+        """The oldest messages of a room after a sequence number, as frames.
+
+        Raises:
+            StoreDown: they cannot be read.
+        """
         parts = self.parts
-        parts.reply(connection, envelope.ack(request))
-        frame = parts.encode(envelope.message(request, connection.identity.user))
-        accepted_s = time.monotonic()
-        deliver, recipients = parts.deliver, tuple(parts.recipients(self, connection, request.room))
-        for member in recipients:
-            deliver(member, frame)
-        counters = self.counters
-        counters.accepted += 1
-        counters.fan_out += len(recipients)
-        counters.accept.add(accepted_s - connection.active_s)
-        counters.deliver.add(time.monotonic() - accepted_s)
+        events = await self.store.history(tenant, room, after, limit)
+        return [Said(event.seq, parts.encode(parts.message(event))) for event in events]
 
-    def _ping(self, connection: Connection, request: Request) -> None:
-        self.parts.reply(connection, envelope.pong(request))
+    async def replay(self, letter: DeadLetter) -> bool:
+        """Send an exhumed dead letter on its way once more; False when it was given up again."""
+        kept: asyncio.Future[Event | None] = asyncio.get_running_loop().create_future()
+        if not self.pipeline.submit(letter.event._replace(seq=0), kept.set_result):
+            await self.pipeline.bury([letter])
+            return False
+        return await kept is not None
 
-    def _require_member(self, connection: Connection, request: Request) -> None:
-        if request.room not in connection.rooms:
-            raise Refused(403, "not a member of the room", request_id=request.id, room=request.room)
+    def ready(self) -> str:
+        """Why this process cannot serve now; "" while it can."""
+        return self.store.failure
+
+    def later(self, work: "asyncio.Task[None]") -> None:
+        """Keep a task alive until it has ended."""
+        self._tasks.add(work)
+        work.add_done_callback(self._tasks.discard)
 
     def _remove(self, connection: Connection, room: str) -> None:
         key = (connection.identity.tenant, room)
@@ -139,9 +223,21 @@ class Hub:
             if not members:
                 del self._rooms[key]
 
-    def _stored(self, connection: Connection) -> None:
-        identity = connection.identity
-        rooms = " ".join(sorted(connection.rooms))
-        self.store.put(
-            Row(connection.id, connection.client, identity.user, identity.tenant, connection.connected_ms, rooms)
-        )
+    async def _heard(self, events: Sequence[Event]) -> None:
+        for event in events:
+            await self.hand_on(event)
+
+    def _answer(self, asked: Asked) -> bytes:
+        return push.answer(self, asked)
+
+
+def listed_row(row: ConnectionRow) -> dict[str, Any]:
+    """A connection of another process as `GET /connections` shows it."""
+    return {
+        "connectionId": row.connection_id,
+        "clientId": row.client_id,
+        "userId": row.user,
+        "tenant": row.tenant,
+        "connectedAt": row.connected_ms,
+        "rooms": list(row.rooms),
+    }

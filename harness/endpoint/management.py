@@ -34,7 +34,7 @@ class Management:
     async def listing(self, request: web.Request) -> web.Response:
         """`GET /connections`: what the endpoint believes about its connections now."""
         self._gate.operator(request)
-        return answer({"connections": self._hub.listed()})
+        return answer({"connections": await self._hub.everybody_listed()})
 
     async def push(self, request: web.Request) -> web.Response:
         """`POST`: the body to one client as one text message."""
@@ -44,7 +44,7 @@ class Management:
             body.decode()
         except UnicodeDecodeError:
             raise Refused(400, "a message is UTF-8 text") from None
-        pushed = one.push(self._hub, request.match_info["connectionId"], body)
+        pushed = await one.push(self._hub, request.match_info["connectionId"], body)
         self._hub.counters.pushed[pushed.value] += 1
         if pushed is Pushed.GONE:
             raise gone()
@@ -55,7 +55,7 @@ class Management:
     async def describe(self, request: web.Request) -> web.Response:
         """`GET`: since when, last active, from where."""
         self._gate.operator(request)
-        found = one.describe(self._hub, request.match_info["connectionId"])
+        found = await one.describe(self._hub, request.match_info["connectionId"])
         if found is None:
             raise gone()
         identity = {"sourceIp": found.address, "userAgent": found.agent}
@@ -66,7 +66,7 @@ class Management:
     async def disconnect(self, request: web.Request) -> web.Response:
         """`DELETE`: close it."""
         self._gate.operator(request)
-        if not one.disconnect(self._hub, request.match_info["connectionId"]):
+        if not await one.disconnect(self._hub, request.match_info["connectionId"]):
             raise gone()
         return web.Response(status=204)
 

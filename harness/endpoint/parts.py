@@ -5,24 +5,22 @@ The subtle thing: a part is called for what it decides, so a wrapper can lose, d
 stays the honest one.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import envelope, tokens
+from . import envelope, fan_out, pipeline, push, rights, tokens
 from .connection import Connection
 from .envelope import Request
 from .refusal import Refused
 from .schemas import load_schemas
 from .settings import Settings
+from .state import DeadLetter, Event, Store
 from .throttle import Bucket
 
 if TYPE_CHECKING:
     from .hub import Hub
 
 Frame = Mapping[str, Any]
-
-ADMIN_ROOMS = "admin."
-"""Rooms whose names begin so are for the role admin."""
 
 
 class Parts(NamedTuple):
@@ -36,16 +34,40 @@ class Parts(NamedTuple):
     """A new connection's bucket, at a monotonic time in seconds."""
     throttled: Callable[[Connection, bytes], None]
     """What happens to a frame over the limit."""
+    room_of: Callable[[tokens.Identity, str], str]
+    """The room of somebody's own tenant that is meant by a name; refuses with 403."""
     may_join: Callable[[tokens.Identity, str], bool]
-    """Whether somebody may become a member of a room."""
-    recipients: Callable[["Hub", Connection, str], Collection[Connection]]
-    """Who gets a message of this sender to this room."""
+    """Whether somebody may be in a room and read it."""
+    may_publish: Callable[[tokens.Identity, str], bool]
+    """Whether somebody may speak in a room."""
+    needs_membership: Callable[[str], bool]
+    """Whether only members may speak in a room by their socket."""
+    queued: Callable[[pipeline.Job], None]
+    """An event is accepted into its queue; nothing is kept yet."""
+    shard: Callable[[Event, int], int]
+    """Which of so many queues an event waits in."""
+    persist: Callable[[Store, Sequence[Event], str], Awaitable[list[int]]]
+    """Keep a batch of events under its name; their places in their rooms."""
+    acknowledge: Callable[[pipeline.Job, Event], None]
+    """An event is kept: tell its sender."""
+    bury: Callable[[Store, Sequence[DeadLetter]], Awaitable[None]]
+    """Keep dead letters."""
+    hand_on: Callable[["Hub", Event], Awaitable[None]]
+    """Give an accepted event to everybody here who is to have it; what comes next in its queue waits for this."""
+    slice: int
+    """How many members of a giant room are written to before others get their turn."""
+    recipients: Callable[["Hub", Event], Collection[Connection]]
+    """Who gets an event."""
+    message: Callable[[Event], Frame]
+    """An event as the frame that recipients get."""
     deliver: Callable[[Connection, bytes], None]
     """Hand one message, as wire bytes, to one recipient."""
+    push: Callable[["Hub", str, bytes], push.Pushed]
+    """Push bytes to a connection of this process by its id."""
     reply: Callable[[Connection, Frame], None]
     """Answer the one who asked: ack, pong or error."""
     encode: Callable[[Frame], bytes]
-    """A frame as wire bytes."""
+    """A message as JSON text, once for all who get it."""
     pong: Callable[[Connection, float], None]
     """A pong came from a client, at a monotonic time in seconds."""
     silent: Callable[["Hub", Connection], None]
@@ -68,11 +90,23 @@ def honest_parts(settings: Settings, secret: str) -> Parts:
         read=lambda payload: envelope.read(payload, schemas),
         bucket=lambda now_s: Bucket(settings.throttle_per_s, settings.throttle_burst, now_s),
         throttled=refuse_throttled,
-        may_join=may_join,
+        room_of=rights.room_of,
+        may_join=rights.may_join,
+        may_publish=rights.may_publish,
+        needs_membership=rights.needs_membership,
+        queued=lambda _job: None,
+        shard=pipeline.shard_of,
+        persist=lambda store, events, batch: store.append(events, batch),
+        acknowledge=pipeline.acknowledge,
+        bury=lambda store, letters: store.bury(letters),
+        hand_on=fan_out.hand_on,
+        slice=fan_out.SLICE,
         recipients=members_of_room,
+        message=envelope.message,
         deliver=Connection.write,
+        push=push.push_here,
         reply=lambda connection, frame: connection.write(envelope.encode(frame)),
-        encode=envelope.encode,
+        encode=envelope.text,
         pong=note_pong,
         silent=give_up,
         ended=lambda hub, connection, _clean: hub.forget(connection),
@@ -80,14 +114,9 @@ def honest_parts(settings: Settings, secret: str) -> Parts:
     )
 
 
-def may_join(identity: tokens.Identity, room: str) -> bool:
-    """Any member may join any room of its tenant but the admins' ones."""
-    return tokens.ADMIN in identity.roles or not room.startswith(ADMIN_ROOMS)
-
-
-def members_of_room(hub: "Hub", sender: Connection, room: str) -> Collection[Connection]:
-    """The members of the sender's tenant's room; a room of the same name elsewhere is another room."""
-    return hub.members(sender.identity.tenant, room)
+def members_of_room(hub: "Hub", event: Event) -> Collection[Connection]:
+    """The members of the event's tenant's room; a room of the same name elsewhere is another room."""
+    return hub.members(event.tenant, event.room)
 
 
 def note_pong(connection: Connection, now_s: float) -> None:

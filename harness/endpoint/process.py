@@ -25,7 +25,7 @@ from .hub import Hub
 from .parts import honest_parts
 from .server import Server
 from .settings import Settings
-from .store import Store
+from .sqlite_store import SqliteStore
 from .tokens import find_secret, make_secret_file
 
 log = logging.getLogger("squall.endpoint")
@@ -55,10 +55,9 @@ def serve_until_stopped(
             print(f"squall: the secret for tokens is in {made}", file=sys.stderr, flush=True)
         parts = bent(honest_parts(settings, secret), defects, settings.seed)
         listener = stack.enter_context(listen(settings.host, settings.port))
-        store = Store(settings.store)
-        stack.callback(store.close)
+        store = SqliteStore(settings.store, settings.history)
         allow_descriptors()
-        application = Server(Hub(parts, store), settings).application()
+        application = Server(Hub(parts, store, settings), settings).application()
         uvloop.run(_serve(application, listener, parent if exit_with_parent else None))
 
 

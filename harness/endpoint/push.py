@@ -1,4 +1,4 @@
-"""One connection reached by its id: push to it, look at it, end it.
+"""One connection reached by its id, whichever process holds it: push to it, look at it, end it.
 
 It must not know HTTP. The subtle thing: a push never waits and never closes a slow client; what would go beyond the
 client's buffer is refused, so the operator slows down and the client keeps what it has.
@@ -6,12 +6,17 @@ client's buffer is refused, so the operator slows down and the client keeps what
 
 import enum
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from .connection import Connection
 from .envelope import TEXT, wire
-from .hub import Hub
 from .settings import MAX_UNSENT_BYTES
+from .state import Asked
+
+if TYPE_CHECKING:
+    from .hub import Hub
 
 
 class Pushed(enum.Enum):
@@ -31,8 +36,54 @@ class Described(NamedTuple):
     agent: str
 
 
-def push(hub: Hub, connection_id: str, payload: bytes) -> Pushed:
-    """Hand one text message to a connection of this process. One that is found dead is taken off the table."""
+async def push(hub: "Hub", connection_id: str, payload: bytes) -> Pushed:
+    """Hand one text message to a connection. One that is found dead is taken off the table.
+
+    Raises:
+        StoreDown: the other processes cannot be asked.
+    """
+    if connection_id in hub.connections:
+        return hub.parts.push(hub, connection_id, payload)
+    answered = await hub.store.ask(Asked("push", connection_id, payload))
+    return Pushed(answered.decode()) if answered else Pushed.GONE
+
+
+async def describe(hub: "Hub", connection_id: str) -> Described | None:
+    """What is known of a connection; None for none.
+
+    Raises:
+        StoreDown: the other processes cannot be asked.
+    """
+    if connection_id in hub.connections:
+        return described_here(hub, connection_id)
+    answered = await hub.store.ask(Asked("describe", connection_id, b""))
+    return msgspec.msgpack.decode(answered, type=Described) if answered else None
+
+
+async def disconnect(hub: "Hub", connection_id: str) -> bool:
+    """Close a connection with 1000; False when there is none.
+
+    Raises:
+        StoreDown: the other processes cannot be asked.
+    """
+    if connection_id in hub.connections:
+        return disconnect_here(hub, connection_id)
+    return bool(await hub.store.ask(Asked("disconnect", connection_id, b"")))
+
+
+def answer(hub: "Hub", asked: Asked) -> bytes:
+    """What this process says to another one that asks about a connection; b"" when it does not hold it."""
+    if asked.connection_id not in hub.connections:
+        return b""
+    if asked.verb == "push":
+        return hub.parts.push(hub, asked.connection_id, asked.payload).value.encode()
+    if asked.verb == "describe":
+        return msgspec.msgpack.encode(described_here(hub, asked.connection_id))
+    return b"ok" if disconnect_here(hub, asked.connection_id) else b""
+
+
+def push_here(hub: "Hub", connection_id: str, payload: bytes) -> Pushed:
+    """Push to a connection of this process."""
     connection = hub.connections.get(connection_id)
     if connection is None:
         return Pushed.GONE
@@ -46,8 +97,8 @@ def push(hub: Hub, connection_id: str, payload: bytes) -> Pushed:
     return Pushed.OK
 
 
-def describe(hub: Hub, connection_id: str) -> Described | None:
-    """What is known of a connection of this process; None for none."""
+def described_here(hub: "Hub", connection_id: str) -> Described | None:
+    """What is known of a connection of this process."""
     connection = hub.connections.get(connection_id)
     if connection is None:
         return None
@@ -56,8 +107,8 @@ def describe(hub: Hub, connection_id: str) -> Described | None:
     return Described(connection.connected_ms, active_ms, connection.address, connection.agent)
 
 
-def disconnect(hub: Hub, connection_id: str) -> bool:
-    """Close a connection of this process with 1000; False when there is none."""
+def disconnect_here(hub: "Hub", connection_id: str) -> bool:
+    """Close a connection of this process."""
     connection = hub.connections.get(connection_id)
     if connection is None:
         return False

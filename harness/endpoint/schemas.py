@@ -10,7 +10,7 @@ import jsonschema_rs
 
 from ..errors import UsageError
 
-ACTIONS = ("joinRoom", "leaveRoom", "sendMessage", "ping")
+ACTIONS = ("joinRoom", "leaveRoom", "sendMessage", "subscribeTicker", "unsubscribeTicker", "ping")
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 Schemas = dict[str, jsonschema_rs.Validator]

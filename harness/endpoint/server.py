@@ -132,14 +132,16 @@ class Server:
 
     def _failure(self) -> str:
         """What does not work now; "" for nothing."""
-        return self._hub.store.failure
+        return self._hub.ready()
 
     async def _living(self, _application: web.Application) -> AsyncIterator[None]:
+        await self._hub.start()
         task = asyncio.create_task(self._sweep())
         yield
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        await self._hub.stop()
 
     async def _sweep(self) -> None:
         while True:

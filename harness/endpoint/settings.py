@@ -31,6 +31,10 @@ class Settings:
     idle_timeout_s: float = 600.0
     max_lifetime_s: float = 7200.0
     store: str = ":memory:"
+    history: int = 1000
+    ttl_s: float = 7500.0
+    shards: int = 8
+    queue: int = 10_000
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -44,6 +48,9 @@ class Settings:
             raise UsageError("--throttle-per-s 0: give more than 0; to switch throttling off use --defect throttle-off")
         if self.throttle_burst < 1:
             raise UsageError(f"--throttle-burst {self.throttle_burst}: give at least 1")
+        for name in ("history", "shards", "queue"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{option(name)} {getattr(self, name)}: give at least 1")
         if self.ping_interval_s and not self.ping_timeout_s:
             raise UsageError("--ping-timeout-s 0: give more than 0, or --ping-interval-s 0 for no pings at all")
 

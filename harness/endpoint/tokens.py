@@ -22,6 +22,7 @@ AUDIENCE = "squall"
 DEFAULT_TENANT = "t1"
 MEMBER = "member"
 ADMIN = "admin"
+PUBLISHER = "publisher"
 MIN_SECRET_BYTES = 32
 
 

@@ -1,0 +1,53 @@
+"""Who may do what in which room, by the room's name, the tenant and the roles. Pure.
+
+It must not know connections. The subtle thing: a room is always one of the asker's own tenant; the full name
+`tenant:T:ROOM` lets somebody ask for another's, and the answer is the same whether that tenant or room exists or not.
+
+    admin.*            the role admin
+    private.USER[.*]   that user, and the role admin
+    ticker.*           anybody may listen; only the role publisher may speak, and need not listen to do so
+"""
+
+from .refusal import Refused
+from .tokens import ADMIN, PUBLISHER, Identity
+
+ADMIN_ROOMS = "admin."
+PRIVATE_ROOMS = "private."
+TICKER_ROOMS = "ticker."
+FULL_NAME = "tenant:"
+
+
+def room_of(identity: Identity, named: str) -> str:
+    """The room of the asker's tenant that is meant by a name.
+
+    Raises:
+        Refused: 403, when it would be another tenant's.
+    """
+    if not named.startswith(FULL_NAME):
+        return named
+    tenant, colon, room = named.removeprefix(FULL_NAME).partition(":")
+    if not colon or not room or tenant != identity.tenant:
+        raise Refused(403, "forbidden")
+    return room
+
+
+def may_join(identity: Identity, room: str) -> bool:
+    """Whether somebody may be in a room and read it."""
+    if ADMIN in identity.roles:
+        return True
+    if room.startswith(PRIVATE_ROOMS):
+        rest = room.removeprefix(PRIVATE_ROOMS)
+        return rest == identity.user or rest.startswith(f"{identity.user}.")
+    return not room.startswith(ADMIN_ROOMS)
+
+
+def may_publish(identity: Identity, room: str) -> bool:
+    """Whether somebody may speak in a room."""
+    if room.startswith(TICKER_ROOMS):
+        return PUBLISHER in identity.roles
+    return may_join(identity, room)
+
+
+def needs_membership(room: str) -> bool:
+    """Whether only members may speak in a room by their socket."""
+    return not room.startswith(TICKER_ROOMS)

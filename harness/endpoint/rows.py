@@ -1,0 +1,126 @@
+"""The rows of our own process in the store: connections and rooms as they change, in batches off the live path.
+
+It must not know how they are stored. The subtle thing: what is answered about our own connections comes from memory;
+the rows are for the other processes and for whoever looks into the store, so they may lag by a flush, and what the
+store did not take is kept for the next one.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from .connection import Connection
+from .state import ConnectionRow, StoreDown
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+log = logging.getLogger("squall.endpoint")
+
+FLUSH_S = 0.1
+BEAT_S = 1.0
+NEVER_MS = 1 << 53
+
+
+class Rows:
+    """Keeps the store's picture of this process. `ttl_s` is how long a row counts once it is written; 0: for ever."""
+
+    def __init__(self, hub: "Hub", process: str, ttl_s: float) -> None:
+        self._hub = hub
+        self._process = process
+        self._ttl_s = ttl_s
+        self._changed: dict[str, Connection | None] = {}
+        self._rooms: set[tuple[str, str]] = set()
+        self._refresh_s = time.monotonic() + ttl_s / 4
+        self._beat_s = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._failing = False
+
+    def changed(self, connection: Connection) -> None:
+        """A connection is new or its rooms changed."""
+        self._changed[connection.id] = connection
+
+    def gone(self, connection: Connection) -> None:
+        """A connection is over."""
+        self._changed[connection.id] = None
+
+    def entered(self, tenant: str, room: str) -> None:
+        """Somebody is in a room that was empty here."""
+        self._rooms.add((tenant, room))
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Write what is waiting, and end."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        with contextlib.suppress(StoreDown):
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what has changed.
+
+        Raises:
+            StoreDown: it could not be written; it is kept.
+        """
+        changed, self._changed = self._changed, {}
+        rooms, self._rooms = self._rooms, set()
+        try:
+            put = [self.row(connection) for connection in changed.values() if connection is not None]
+            drop = [connection_id for connection_id, connection in changed.items() if connection is None]
+            if put:
+                await self._hub.store.put(put)
+            if drop:
+                await self._hub.store.drop(drop)
+            for tenant, room in tuple(rooms):
+                await self._hub.store.create_room(tenant, room, "")
+        except StoreDown:
+            self._changed = changed | self._changed
+            self._rooms |= rooms
+            raise
+
+    def row(self, connection: Connection) -> ConnectionRow:
+        """A connection as the store keeps it."""
+        now_s, wall_ms = time.monotonic(), time.time_ns() // 1_000_000
+        identity = connection.identity
+        return ConnectionRow(
+            connection.id,
+            connection.client,
+            identity.user,
+            identity.tenant,
+            self._process,
+            connection.connected_ms,
+            max(connection.connected_ms, wall_ms - int((now_s - connection.active_s) * 1000)),
+            wall_ms + int(self._ttl_s * 1000) if self._ttl_s else NEVER_MS,
+            connection.address,
+            connection.agent,
+            tuple(sorted(connection.rooms)),
+        )
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            try:
+                await self._once(time.monotonic())
+                if self._failing:
+                    log.info("the store works again")
+                self._failing = False
+            except StoreDown as error:
+                if not self._failing:
+                    log.error("the store does not work: %s", error)
+                self._failing = True
+
+    async def _once(self, now_s: float) -> None:
+        if self._ttl_s and now_s >= self._refresh_s:
+            self._refresh_s = now_s + self._ttl_s / 4
+            self._changed = {**self._hub.connections, **self._changed}
+        await self.flush()
+        if now_s >= self._beat_s:
+            self._beat_s = now_s + BEAT_S
+            await self._hub.store.beat(time.time_ns() // 1_000_000)
+            await self._hub.pipeline.bury_waiting()

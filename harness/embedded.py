@@ -18,7 +18,7 @@ import gevent
 import msgspec
 
 from .errors import USAGE, RunFailed, UsageError
-from .plan import Contract, JwtAuth, NoAuth, Observe, Plan
+from .plan import Contract, JwtAuth, NoAuth, Plan
 from .shipped import find_shipped
 
 SECRET = "SQUALL_JWT_SECRET"
@@ -38,7 +38,9 @@ def complete(plan: Plan, url: str) -> Plan:
         auth=plan.endpoint.auth if plan.endpoint.auth != NoAuth() else USER,
     )
     contract = plan.contract if plan.contract != Contract() else promises("reference")
-    observe = plan.observe if plan.observe.url else Observe(url="/connections", auth=ADMIN)
+    observe = plan.observe
+    if not observe.url:
+        observe = msgspec.structs.replace(observe, url="/connections", auth=ADMIN)
     return msgspec.structs.replace(plan, endpoint=endpoint, contract=contract, observe=observe)
 
 

@@ -23,6 +23,7 @@ from .clock import MILLISECOND, SECOND, Clock
 from .errors import RunFailed, SquallError
 from .model import Fault, Gauge, Kind, Outcome
 from .observe.listing import Observer
+from .observe.process import ProcessWatch
 from .pacing import Pace, Pacer
 from .plan import JOIN_GRACE_S, Plan, Reconnect
 from .recorder import Recorder
@@ -94,7 +95,10 @@ class Generator:
         )  # fmt: skip
         self._conductor = Conductor(self.context, self.sessions, self.text, schema, skipped)
         self._observer = observer
-        self._watch: Any = None
+        self._process = (
+            ProcessWatch(plan.observe, plan.endpoint, access.hiding) if plan.observe.metrics and rank == 0 else None
+        )
+        self._watches: list[Any] = []
         self._ticks = 0
         self._tick_due = 0
         self._worst_lag = 0
@@ -157,8 +161,9 @@ class Generator:
         plan = self.plan
         planned = strokes(plan.chaos, plan.load.sessions, plan.seed, self.start_ns, plan.load_end_s)
         self._conductor.schedule(planned, self.start_ns)
-        if self._observer is not None:
-            self._watch = gevent.spawn(self._observer.run, self.clock, self.recorder, self.fail)
+        for watch in (self._observer, self._process):
+            if watch is not None:
+                self._watches.append(gevent.spawn(watch.run, self.clock, self.recorder, self.fail))
         self.clock.at(self.load_start_ns - CALM_BEFORE_NS, _calm_collector)
         self.clock.at(self.load_end_ns, self._load_ended)
         self._tick_due = self.clock.now() + TICK_NS
@@ -216,8 +221,8 @@ class Generator:
         """
         self._parting = self.has_parted = True
         try:
-            if self._watch is not None:
-                self._watch.kill()
+            for watch in self._watches:
+                watch.kill()
             self._conductor.lift_all()
             for session in self.sessions.values():
                 session.abort()

@@ -31,6 +31,7 @@ from .embedded import Embedded, complete
 from .errors import PlanError, RunFailed, UsageError
 from .model import Damage, Fault, Outcome
 from .observe.listing import Observer
+from .observe.process import ProcessWatch
 from .plan import Plan, is_loopback, mask_header, mask_url
 from .plan.shape import Replay
 from .replay import keep, read_times
@@ -172,6 +173,8 @@ def preflight(plan: Plan, nonce: str) -> None:
         raise RunFailed(f"endpoint.url: {shown}: {_in_words(scout.why, access)}")
     if plan.observe.url:
         Observer(plan.observe, plan.endpoint, nonce).check()
+    if plan.observe.metrics:
+        ProcessWatch(plan.observe, plan.endpoint).check()
 
 
 class _Scout:

@@ -137,3 +137,8 @@ def test_a_fault_happens_at_its_times_until_its_end():
 @pytest.mark.parametrize("name", shipped("plans"))
 def test_every_shipped_plan_loads(name):
     assert isinstance(load_plan(ROOT / "plans" / f"{name}.toml"), Plan)
+
+
+def test_a_key_in_the_address_of_the_metrics_is_not_written_down():
+    plan = build_plan({"observe": {"metrics": "http://u:hidden@127.0.0.1:1/metrics?token=hidden"}})
+    assert "hidden" not in str(plan.masked())

@@ -7,7 +7,7 @@ scraped, so the library's locks and labels never touch the way of a message.
 from collections.abc import Iterable, Mapping
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
@@ -23,6 +23,7 @@ class Metrics(Collector):
         self._hub = hub
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
+        ProcessCollector(registry=self._registry)  # process_resident_memory_bytes, process_open_fds, ...
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Add the one route."""

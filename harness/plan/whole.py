@@ -78,7 +78,8 @@ class Plan(Section, frozen=True, kw_only=True):
             headers = data[section]["headers"]
             data[section]["headers"] = {name: mask_header(name, value) for name, value in headers.items()}
             data[section]["auth"] = mask_auth(data[section]["auth"])
-        data["observe"]["url"] = mask_url(self.observe.url)
+        for key in ("url", "metrics"):
+            data["observe"][key] = mask_url(data["observe"][key])
         return data
 
 

@@ -1,0 +1,110 @@
+"""What the endpoint says of its own process: resident memory and open descriptors, from its Prometheus page.
+
+It must not know what is made of them. The two names are the standard ones that Prometheus' client libraries give in any
+language. The subtle thing: a page may be large and this runs beside the load, so only the lines that matter are parsed.
+"""
+
+from collections.abc import Callable
+
+import gevent
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from ..access import Hiding, expand
+from ..clock import SECOND, Clock
+from ..errors import RunFailed
+from ..model import Gauge, Kind
+from ..plan import Endpoint, Observe
+from ..recorder import Recorder
+from .listing import list_url
+
+TIMEOUT_S = 5.0
+NAMES = {
+    "process_resident_memory_bytes": Gauge.ENDPOINT_RESIDENT_BYTES,
+    "process_open_fds": Gauge.ENDPOINT_DESCRIPTORS,
+}
+
+
+def gauges(page: str) -> dict[Gauge, int]:
+    """What the page says of memory and descriptors; what it does not say is absent.
+
+    Raises:
+        ValueError: one of those lines is not in the text format.
+    """
+    lines = [line for line in page.splitlines() if line.startswith(tuple(NAMES))]
+    found: dict[Gauge, int] = {}
+    for family in text_string_to_metric_families("\n".join([*lines, ""])):
+        for sample in family.samples:
+            if sample.name in NAMES:
+                found[NAMES[sample.name]] = found.get(NAMES[sample.name], 0) + int(sample.value)
+    return found
+
+
+class ProcessWatch:
+    """Looks at one page every so often.
+
+    Raises:
+        UsageError: an environment variable that the plan names is not set.
+    """
+
+    def __init__(self, observe: Observe, endpoint: Endpoint, hiding: Hiding | None = None) -> None:
+        hiding = hiding or Hiding()
+        origin = expand(endpoint.url, "endpoint.url", hiding)
+        self._url = list_url(expand(observe.metrics, "observe.metrics", hiding), origin)
+        self._every_s = observe.metrics_every_s
+        self._http = requests.Session()
+        self._http.trust_env = False
+        self._http.headers.update(
+            {name: expand(value, f"observe.headers.{name}", hiding) for name, value in observe.headers.items()}
+        )
+
+    def check(self) -> None:
+        """Look once before the run.
+
+        Raises:
+            RunFailed: the page cannot be had, or says nothing about the process.
+        """
+        shown = self._url.partition("?")[0]
+        try:
+            answer = self._get()
+            found = gauges(answer.text) if answer.status_code == 200 else {}
+        except requests.RequestException as error:
+            raise RunFailed(f"observe.metrics: {shown} cannot be reached: {type(error).__name__}") from None
+        except ValueError as error:
+            raise RunFailed(f"observe.metrics: {shown} is not a Prometheus page: {error}") from None
+        if answer.status_code != 200:
+            raise RunFailed(f"observe.metrics: {shown} answered HTTP {answer.status_code}")
+        if not found:
+            raise RunFailed(f"observe.metrics: {shown} says neither {' nor '.join(NAMES)}")
+
+    def run(self, clock: Clock, recorder: Recorder, failure: Callable[[BaseException], None]) -> None:
+        """Look for ever; to be spawned, and killed at the end."""
+        due = clock.now()
+        try:
+            while True:
+                self.look(clock, recorder)
+                due = max(due + round(self._every_s * SECOND), clock.now())
+                clock.sleep_until(due)
+        except gevent.GreenletExit:
+            raise
+        except BaseException as error:  # noqa: BLE001
+            failure(error)
+        finally:
+            self._http.close()
+
+    def _get(self) -> requests.Response:
+        return self._http.get(self._url, timeout=TIMEOUT_S)
+
+    def look(self, clock: Clock, recorder: Recorder) -> None:
+        """Look once and record it; a look that failed leaves a note and no value."""
+        try:
+            answer = self._get()
+            found = gauges(answer.text) if answer.status_code == 200 else {}
+            if answer.status_code != 200:
+                recorder.evidence(clock.now(), "note", answer.status_code, "the metrics page was refused")
+        except (requests.RequestException, ValueError) as error:
+            recorder.evidence(clock.now(), "note", 0, f"the metrics page could not be had: {type(error).__name__}")
+            return
+        now = clock.now()
+        for gauge, value in found.items():
+            recorder.row(Kind.SAMPLE, code=gauge, session=0, seq=value, arrived=now)

@@ -95,7 +95,8 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
             plan = complete(plan, embedded.start())
             schema = schema or _schema(plan, beside)
         nonce = rundir.new_nonce()
-        preflight(plan, nonce)
+        located = plan.located(beside.parent if beside is not None else None)
+        preflight(located, nonce)
         reasons = {fault: reason for act in plan.chaos if (reason := why_not(fault := act.code))}
         start_ns = (
             Clock.now() + HEADWAY_NS + (SPAWN_NS * plan.load.users + RECRUIT_NS * plan.load.sessions) // processes
@@ -109,7 +110,7 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
             embedded.stop()
         raise
     warnings = [f"skipped {fault.label}: {reason}" for fault, reason in reasons.items()]
-    return Prepared(plan, path, nonce, start_ns, schema, frozenset(reasons), embedded, processes, warnings)
+    return Prepared(located, path, nonce, start_ns, schema, frozenset(reasons), embedded, processes, warnings)
 
 
 def load_scenario(name: str) -> type[RealtimeUser]:

@@ -87,7 +87,17 @@ def _deliveries(rows: Rows, sent: Array) -> tuple[Array, Array, Array]:
 def outcomes(rows: Rows) -> dict[str, dict[str, int]]:
     """How many of each operation ended how."""
     found: dict[str, dict[str, int]] = {}
-    for kind in (Kind.OPEN, Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING, Kind.PROBE, Kind.CLOSE, Kind.POLL):
+    for kind in (
+        Kind.LOGIN,
+        Kind.OPEN,
+        Kind.JOIN,
+        Kind.PUBLISH,
+        Kind.LEAVE,
+        Kind.PING,
+        Kind.PROBE,
+        Kind.CLOSE,
+        Kind.POLL,
+    ):
         counts = np.bincount(rows.of(kind)["outcome"], minlength=len(Outcome))
         named = {Outcome(number).name.lower(): int(count) for number, count in enumerate(counts) if count}
         if named:

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.access import Access, Hiding, fill
 from harness.access.templates import expand_all
@@ -279,9 +281,38 @@ def test_the_longest_of_two_secrets_with_one_beginning_is_taken_whole():
     hiding = Hiding()
     hiding.add("abcdef")
     hiding.add("abcd")
-    assert hiding.conceal("abcdefg abcde") == "***g ***e"
+    assert hiding.conceal("abcdefg abcdx") == "***g ***x"
     hiding.forget("abcdef")
     assert hiding.conceal("abcdef") == "***ef"
+
+
+def test_a_secret_that_was_cut_short_at_the_end_of_a_text_is_concealed():
+    hiding = Hiding()
+    hiding.add("hunter2hunter2")
+    assert hiding.conceal("no: hunter2hun") == "no: ***"
+    assert hiding.conceal("no: hunter2hun!") == "no: hunter2hun!"
+    token = jwt.encode({"a": 1}, SECRET)
+    assert Hiding().conceal(f"no: {token[:30]}") == "no: ***"
+
+
+@given(st.lists(st.text("abc", min_size=4, max_size=8), max_size=12), st.text("abc", max_size=30), st.integers(0, 12))
+def test_concealing_leaves_no_secret_and_takes_nothing_else(secrets, text, forgotten):
+    hiding = Hiding()
+    for secret in secrets:
+        hiding.add(secret)
+    for secret in secrets[:forgotten]:
+        hiding.forget(secret)
+    known = set(secrets) - set(secrets[:forgotten])
+    left = hiding.conceal(text)
+    assert not any(secret in left for secret in known)
+    # The plain way to say the same: at each place the longest secret, or what the text ends with of one.
+    expected, at = "", 0
+    while at < len(text):
+        rest = text[at:]
+        cut = len(rest) if len(rest) >= 4 and any(secret.startswith(rest) for secret in known) else 0
+        length = cut or max((len(secret) for secret in known if rest.startswith(secret)), default=0)
+        expected, at = (expected + "***", at + length) if length else (expected + text[at], at + 1)
+    assert left == expected
 
 
 def test_nothing_that_holds_a_secret_shows_it(secret, tmp_path, monkeypatch):

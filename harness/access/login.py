@@ -127,16 +127,26 @@ class Login(Provider):
             while self._queue:
                 number, whose, due = self._queue.popleft()
                 token = self._log_in(client, whose, due)
-                for _, then in self._waiting.pop(number, []):
-                    then(token)
+                # What a session goes on with runs in the hub, as everything that the transport tells it.
+                gevent.get_hub().loop.run_callback(self._tell, number, token)
         except gevent.GreenletExit:
             raise
-        except BaseException as error:
-            if self._failure is None:
-                raise
-            self._failure(error)
+        except BaseException as error:  # noqa: BLE001
+            self._fail(error)
         finally:
             client.close()
+
+    def _tell(self, number: int, token: str | Denied) -> None:
+        for _, then in self._waiting.pop(number, []):
+            try:
+                then(token)
+            except BaseException as error:  # noqa: BLE001 - the hub would print and swallow it
+                self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is None:
+            raise error
+        self._failure(error)
 
     def _log_in(self, client: HTTPClient, whose: Fields, due: int) -> str | Denied:
         began, ended = time.monotonic_ns(), 0

@@ -5,8 +5,10 @@ variables and files that hold them; a login's body may hold `${NAME}`, and what 
 anything is written down.
 """
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 
 from ..errors import PlanError
@@ -128,6 +130,16 @@ class LoginAuth(Placed, frozen=True, kw_only=True, tag_field="kind", tag="login"
 
 Auth = NoAuth | TokenAuth | TokensAuth | JwtAuth | LoginAuth
 FILES = ("token_file", "secret_file", "file")
+
+
+def with_files_of(auth: Auth, folder: Path | None) -> Auth:
+    """The same with every file that stands in `folder` (the plan's own) named so that it is found from anywhere."""
+    found = {
+        name: str((folder / file).resolve())
+        for name in FILES
+        if folder is not None and (file := getattr(auth, name, None)) and (folder / file).is_file()
+    }
+    return msgspec.structs.replace(auth, **found) if found else auth
 
 
 def mask_auth(data: dict[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 import hashlib
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ..errors import PlanError
-from .auth import mask_auth
+from .auth import mask_auth, with_files_of
 from .chaos import FaultPlan
 from .contract import Contract
 from .endpoint import Endpoint
@@ -64,6 +65,12 @@ class Plan(Section, frozen=True, kw_only=True):
     def run_s(self) -> float:
         """How long the run takes when nothing goes wrong, in seconds."""
         return self.load_end_s + self.load.settle_s
+
+    def located(self, folder: Path | None) -> "Plan":
+        """The plan as it is carried out: files beside it are found from anywhere. It is never written down."""
+        endpoint = msgspec.structs.replace(self.endpoint, auth=with_files_of(self.endpoint.auth, folder))
+        observe = msgspec.structs.replace(self.observe, auth=with_files_of(self.observe.auth, folder))
+        return msgspec.structs.replace(self, endpoint=endpoint, observe=observe)
 
     def digest(self) -> str:
         """SHA-256 over the canonical, masked form: the same for the same plan on any machine."""

@@ -18,7 +18,7 @@ must not wait.
 import traceback
 import weakref
 from collections.abc import Callable
-from heapq import heapify, heappop, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ from .client import Client
 from .clock import SECOND
 from .errors import RunFailed, SquallError
 from .generator import Generator
-from .pacing import Pace
+from .model import Outcome
+from .pacing import NOT_YET, Pace, Thinking
 from .receipts import Done
 from .session import Session
 
@@ -75,6 +76,9 @@ class RealtimeUser(User):
         self._due: list[tuple[int, int, Client]] = []
         self._in_a_row = 0
         self._paced = False
+        self._waiter: Any = None
+        self._awaited = 0
+        """In a closed loop: how many clients wait for an answer, and so have no message on the queue."""
         if generator is not None and self.clients:
             self.generator = generator
             self.client = self.clients[0]
@@ -121,11 +125,14 @@ class RealtimeUser(User):
         """
         generator, queue = self.generator, self._due
         now = generator.clock.now
-        while queue and (queue[0][0] < generator.load_end_ns or generator.is_loading):
-            if queue[0][0] > now():
+        while queue or self._awaited:
+            earliest = queue[0][0] if queue else NOT_YET
+            if earliest >= generator.load_end_ns and not generator.is_loading:
+                break
+            if earliest > now():
                 if not generator.is_loading:
                     break  # the run has failed
-                self._wait(min(queue[0][0], generator.load_end_ns))
+                self._wait(min(earliest, generator.load_end_ns))
             elif self._in_a_row >= BURST:
                 self._wait(0)
             else:
@@ -226,12 +233,16 @@ class RealtimeUser(User):
         following = client.pace.due_ns(client.n) if client.pace is not None else None
         if following is None:
             heappop(self._due)
+        elif following == NOT_YET:
+            heappop(self._due)
+            self._awaited += 1
         else:
             heapreplace(self._due, (following, number, client))
         return due, client
 
     def _abandon(self, client: Client, due: int) -> None:
         """Record a message that was due and could not be sent; what falls due before one has begun never counts."""
+        self._ended(client)
         if due >= client.speaks_from:
             try:
                 client.session.abandon(client.room, due)
@@ -239,11 +250,30 @@ class RealtimeUser(User):
                 self._fail(error)
 
     def _as(self, done: Done | None) -> Done | None:
-        """`done`, to be told with the present client current."""
+        """`done`, to be told with the present client current; in a closed loop the next message waits for it, too."""
+        client = self.client
+        if isinstance(client.pace, Thinking):
+            return lambda outcome, code: self._answered(client, done, outcome, code)
         if done is None:
             return None
-        client = self.client
         return lambda outcome, code: self._act(client, done, outcome, code)
+
+    def _answered(self, client: Client, done: Done | None, outcome: Outcome, code: int) -> None:
+        self._ended(client)
+        if done is not None:
+            self._act(client, done, outcome, code)
+
+    def _ended(self, client: Client) -> None:
+        """In a closed loop: what the client did last is over, and its next message can be put on the queue."""
+        pace = client.pace
+        if not isinstance(pace, Thinking) or pace.due_ns(client.n) != NOT_YET:
+            return
+        pace.ended(client.n - 1, self.generator.clock.now())
+        self._awaited -= 1
+        due = pace.due_ns(client.n)
+        if due is not None:
+            heappush(self._due, (due, client.session.number, client))
+            self.generator.clock.at(due, self._wake)
 
     def _act(self, client: Client, act: Callable[..., None], *arguments: Any) -> None:
         """Let the scenario act for a client; what it raises ends the run, since the hub would swallow it."""
@@ -260,12 +290,18 @@ class RealtimeUser(User):
         if getcurrent() is get_hub():
             raise RunFailed("pace() was called from a hook (on_connect, done, ...), which must not wait")
         self._in_a_row = 0
-        waiter: Any = Waiter()
-        timer = self.generator.clock.at(until_ns, lambda: waiter.switch(None))
+        self._waiter = waiter = Waiter()
+        timer = self.generator.clock.at(until_ns, self._wake)
         try:
             waiter.get()
         finally:
             timer.cancel()
+            self._waiter = None
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            waiter.switch(None)
 
     def _fail(self, error: SquallError) -> None:
         """What fails on our side (a full disk) ends the run, not only this user's task."""

@@ -22,4 +22,5 @@ class ChatUser(RealtimeUser):
     def say(self) -> None:
         """One message when it is due."""
         due = self.pace()
-        self.publish(self.room, self.text, due)
+        rooms = self.rooms
+        self.publish(rooms[self.client.n % len(rooms)], self.text, due)

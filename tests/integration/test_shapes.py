@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.model import DTYPE, ROW_BYTES, Kind
+from harness.model import DTYPE, ROW_BYTES, Kind, Outcome
 from harness.plan import build_plan
 from harness.rooms import Rooms
 from harness.rundir import open_run
@@ -55,3 +55,44 @@ def test_everybody_joins_the_rooms_that_the_plan_says_and_the_ledger_balances(sq
     assert run.findings == {}
     books = run.report["ledger"]["all"]
     assert books["owed"] == books["paid"] > 100
+
+
+@pytest.mark.parametrize("per_user", [1, 6])
+def test_in_a_closed_loop_nobody_speaks_before_the_answer_and_the_think_time(squall, per_user):
+    shape = '{ shape = "think", think_time_s = 0.2 }'
+    more = ("--set", f"load.shape={shape}", "--set", f"load.sessions_per_user={per_user}")
+    run = squall.run(*SMALL, *more)
+    assert run.code == 0, run.err
+    assert "not free of coordinated omission" in run.err
+    assert open_run(run.path).manifest["loop"] == run.report["run"]["loop"] == "closed"
+    rows = rows_of(run.path, Kind.PUBLISH)
+    for number in range(6):
+        mine = np.sort(rows[rows["session"] == number], order="seq")
+        assert len(mine) > 3
+        assert all(mine["due"][1:] >= mine["read"][:-1] + SECOND // 5)
+        assert all(mine["sent"] >= mine["due"])
+    assert run.findings == {}
+
+
+def test_a_closed_loop_goes_on_after_connections_were_lost_and_messages_fell_due_meanwhile(squall):
+    plan = squall.out / "plan.toml"
+    plan.write_text(
+        """
+        [reconnect]
+        first_s = 1.0
+        jitter = "none"
+        [load]
+        shape = { shape = "think", think_time_s = 0.1, spread = "exponential" }
+        [[chaos]]
+        fault = "drop"
+        how = "reset"
+        at_s = 1.5
+        share = 1.0
+        """
+    )
+    run = squall.run(plan, *SMALL)
+    rows = rows_of(run.path, Kind.PUBLISH)
+    for number in range(6):
+        mine = rows[rows["session"] == number]
+        assert any(mine["outcome"] == Outcome.ABANDONED)
+        assert len(mine[(mine["conn"] == 1) & (mine["outcome"] == Outcome.OK)]) > 1

@@ -67,7 +67,10 @@ def parse(payload: bytes) -> Any:
         Refused: 400, when it is not JSON, or JSON that parsers disagree about.
     """
     try:
-        value = json.loads(payload, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        # Decoded here: `json` would guess UTF-16 and 32, and take a byte order mark.
+        value = json.loads(
+            payload.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
+        )
         if payload.count(b"{") + payload.count(b"[") > MAX_DEPTH:
             _limit_depth(value, MAX_DEPTH)
         if b"\\u" in payload:

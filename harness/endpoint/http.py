@@ -14,9 +14,11 @@ import msgspec
 from aiohttp import hdrs, web
 
 from . import envelope
+from .quiet import AtMost
 from .refusal import Refused
+from .state import StoreDown
 
-log = logging.getLogger("squall.endpoint")
+_details = AtMost(logging.getLogger("squall.endpoint"), per_s=20)
 
 BEARER = "bearer"
 MAX_INTEGER = (1 << 53) - 1
@@ -27,11 +29,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @web.middleware
 async def refusing(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn every refusal, ours and aiohttp's own (404, 405, 413), into one JSON answer."""
+    """Turn every refusal, ours, the store's (503) and aiohttp's own (404, 405, 413), into one JSON answer."""
     try:
         return await handler(request)
     except Refused as refused:
         return refusal(refused)
+    except StoreDown as error:
+        return refusal(Refused(503, "not now, try again later", detail=str(error)))
     except web.HTTPError as error:
         told = refusal(Refused(error.status, error.reason.lower()))
         if hdrs.ALLOW in error.headers:
@@ -111,7 +115,7 @@ def answer(body: object, status: int = 200) -> web.Response:
 def refusal(refused: Refused) -> web.Response:
     """A refusal as an HTTP answer; its detail stays here."""
     if refused.detail:
-        log.info("refused with %d: %s (%s)", refused.code, refused.message, refused.detail)
+        _details.info("refused with %d: %s (%s)", refused.code, refused.message, refused.detail)
     body: dict[str, object] = {"message": refused.message, "code": refused.code}
     if refused.request_id is not None:
         body["requestId"] = refused.request_id

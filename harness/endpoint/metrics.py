@@ -36,8 +36,14 @@ class Metrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """Everything, read now."""
         yield from counted(self._hub.counters)
-        yield GaugeMetricFamily("squall_connections", "Connections on the table.", len(self._hub.connections))
-        yield GaugeMetricFamily("squall_rooms", "Rooms with a member.", len(self._hub.rooms()))
+        hub = self._hub
+        yield GaugeMetricFamily("squall_connections", "Connections on the table.", len(hub.connections))
+        yield GaugeMetricFamily("squall_rooms", "Rooms with a member.", len(hub.rooms()))
+        yield GaugeMetricFamily("squall_waiting", "Long polls and event streams.", len(hub.subscriptions))
+        depth = GaugeMetricFamily("squall_queue_depth", "Accepted messages that wait.", labels=["shard"])
+        for shard, events in hub.pipeline.depth().items():
+            depth.add_metric([str(shard)], events)
+        yield depth
 
 
 def counted(counters: Counters) -> Iterable[Metric]:

@@ -23,6 +23,7 @@ from . import wrongs
 from .defects import Defect, bent
 from .hub import Hub
 from .parts import honest_parts
+from .quiet import ClientFaults
 from .server import Server
 from .settings import Settings
 from .sqlite_store import SqliteStore
@@ -45,6 +46,7 @@ def serve_until_stopped(
         UsageError: the port is taken, the secret or the store cannot be used.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("aiohttp.server").addFilter(ClientFaults())
     logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)  # its warning would quote an offered token
     parent = os.getppid()
     with contextlib.ExitStack() as stack:

@@ -6,6 +6,8 @@ The subtle thing: stderr may be a pipe that nobody reads fast; a blocked write t
 import logging
 import time
 
+from aiohttp.http_exceptions import HttpProcessingError
+
 
 class AtMost:
     """Writes at most `per_s` lines in any second of the clock, then one line that says how many were left out."""
@@ -26,3 +28,16 @@ class AtMost:
         self._written += 1
         if self._written <= self._per_s:
             self._log.info(text, *values)
+
+
+class ClientFaults(logging.Filter):
+    """For aiohttp's log: a request that is no HTTP is its client's fault, so one line says it, not a traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Shorten such a record; let every other one pass as it is."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            record.msg, record.args = "refused with 400: not HTTP (%s)", (" ".join(error.message.split())[:200],)
+            record.exc_info = None
+        return True

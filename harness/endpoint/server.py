@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from aiohttp import WSMsgType, hdrs, web
 
 from .connection import GIVE_UP_S, Connection
+from .dead_letters import DeadLetters
 from .envelope import PONG, wire
 from .gate import Gate
 from .health import Health
@@ -24,7 +25,10 @@ from .liveness import Liveness
 from .management import Management
 from .metrics import Metrics
 from .refusal import Refused
+from .rest import Rest
+from .rooms import RoomNames
 from .settings import MAX_MESSAGE_BYTES, Settings
+from .sse import Streams
 from .tokens import MEMBER, require
 
 log = logging.getLogger("squall.endpoint")
@@ -49,9 +53,13 @@ class Server:
         """The routes, with the sweeping task that lives as long as they do."""
         application = web.Application(middlewares=[refusing], client_max_size=MAX_MESSAGE_BYTES)
         application.router.add_get("/ws", self.websocket, allow_head=False)
-        gate = Gate(self._hub)
-        for routes in (Management(self._hub, gate), Metrics(self._hub), Health(self._failure)):
+        hub, names, gate = self._hub, RoomNames(self._hub.parts), Gate(self._hub)
+        streams = Streams(hub, gate, names)
+        members = (Rest(hub, gate, names), streams)
+        operators = (Management(hub, gate), DeadLetters(hub, gate), Metrics(hub), Health(hub.ready))
+        for routes in (*members, *operators):
             routes.add_routes(application.router)
+        application.on_shutdown.append(streams.end)
         application.cleanup_ctx.append(self._living)
         application.on_shutdown.append(self._say_goodbye)
         return application
@@ -129,10 +137,6 @@ class Server:
         self._hub.end(connection, clean=True)
         await socket.close(code=self._hub.parts.close_code(code))
         return True
-
-    def _failure(self) -> str:
-        """What does not work now; "" for nothing."""
-        return self._hub.ready()
 
     async def _living(self, _application: web.Application) -> AsyncIterator[None]:
         await self._hub.start()

@@ -56,6 +56,9 @@ class Subscriptions:
     def __init__(self) -> None:
         self._all: dict[tuple[str, str], set[Subscription]] = {}
 
+    def __len__(self) -> int:
+        return sum(map(len, self._all.values()))
+
     def add(self, tenant: str, room: str) -> Subscription:
         """A new one."""
         subscription = Subscription(self, (tenant, room))

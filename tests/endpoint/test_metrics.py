@@ -140,3 +140,14 @@ def test_an_endpoint_whose_store_cannot_be_written_lives_but_is_not_ready_until_
         with endpoint.client():
             while endpoint.call("GET", "/ready") != (200, {"status": "ready"}):
                 time.sleep(0.02)
+
+
+def test_bytes_that_are_no_http_are_400_and_one_line_in_the_log(serving):
+    with serving() as endpoint:
+        host, port = endpoint.http.removeprefix("http://").split(":")
+        for junk in (b"GET / HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n"):
+            with socket.create_connection((host, int(port)), timeout=10) as client:
+                client.sendall(junk)
+                assert client.recv(4096).startswith(b"HTTP/1.0 400") or client.recv(4096) == b""
+        assert endpoint.call("GET", "/health")[0] == 200
+        assert "not HTTP" in endpoint.log  # and the fixture looks for tracebacks

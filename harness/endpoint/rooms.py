@@ -1,0 +1,46 @@
+"""Which room a REST call speaks of, and whether its caller may.
+
+It must not know what is done there. The subtle thing: a name that is malformed is refused before any right is looked
+at, and a right before anything is looked up, so a refusal never tells whether a room exists.
+"""
+
+from aiohttp import web
+
+from .bodies import body_schema
+from .parts import Parts
+from .refusal import Refused
+from .tokens import Identity
+
+
+class RoomNames:
+    """Reads the room of a call."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._schema = body_schema("RoomId")
+
+    def is_name(self, text: object) -> bool:
+        """Whether it can be a room's name."""
+        return self._schema.is_valid(text)
+
+    def of(self, request: web.Request, identity: Identity) -> str:
+        """The room of the path.
+
+        Raises:
+            Refused: 400 for what cannot be a name, 403 where the caller has no right.
+        """
+        named = request.match_info["roomId"]
+        if not self.is_name(named):
+            raise Refused(400, "not a name of a room")
+        return self.allowed(identity, named)
+
+    def allowed(self, identity: Identity, named: str) -> str:
+        """The room that is meant by a name, if the WebSocket side would let the caller join it.
+
+        Raises:
+            Refused: 403.
+        """
+        room = self._parts.room_of(identity, named)
+        if not self._parts.may_join(identity, room):
+            raise Refused(403, "forbidden")
+        return room

@@ -1,0 +1,76 @@
+"""Server-sent events of one room (HTML Living Standard, section 9.2): `GET /rooms/{roomId}/events`.
+
+It must not know where messages are kept. The subtle thing: the first byte is written at once, so an EventSource opens
+before anything is said; and a stream on which nothing is said still writes a comment now and then, because a client
+that is gone is only noticed by writing to it.
+"""
+
+import asyncio
+
+from aiohttp import hdrs, web
+
+from .follow import Follower
+from .gate import Gate
+from .http import whole, whole_number
+from .hub import Hub
+from .rooms import RoomNames
+from .subscription import Said
+
+HEARTBEAT_S = 15.0
+RETRY_MS = 1000
+"""After how long an EventSource comes back; it says its Last-Event-ID then."""
+
+
+class Streams:
+    """All event streams of this process."""
+
+    def __init__(self, hub: Hub, gate: Gate, names: RoomNames) -> None:
+        self._hub = hub
+        self._gate = gate
+        self._names = names
+        self._open: set[asyncio.Task[object]] = set()
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Add the one route."""
+        router.add_get("/rooms/{roomId}/events", self.stream, allow_head=False)
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """`GET /rooms/{roomId}/events`: until either side ends it."""
+        identity = self._gate.member(request)
+        room = self._names.of(request, identity)
+        last = await self._hub.store.last(identity.tenant, room)
+        after = whole(request, "after", last)
+        if "Last-Event-ID" in request.headers:
+            after = whole_number("Last-Event-ID", request.headers["Last-Event-ID"], 0)
+        if after > last:  # from an earlier life of the room: all of this one is new to the client
+            after = 0
+        response = web.StreamResponse(headers={hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"})
+        response.content_type = "text/event-stream"
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        try:
+            with Follower(self._hub, identity.tenant, room, after) as follower:
+                await response.prepare(request)
+                await response.write(b"retry: %d\n\n" % RETRY_MS)
+                while True:
+                    said = await follower.next(HEARTBEAT_S)
+                    await response.write(events(said) or b":\n\n")
+        except ConnectionError:
+            return response
+        finally:
+            self._open.discard(task)
+
+    async def end(self, _application: web.Application) -> None:
+        """End every stream: the endpoint stops."""
+        for task in tuple(self._open):
+            task.cancel()
+
+
+def events(said: list[Said]) -> bytes:
+    """Messages as events. A frame is JSON without line breaks, so one `data:` line holds it.
+
+    >>> events([Said(7, b"{}")])
+    b'id: 7\\nevent: message\\ndata: {}\\n\\n'
+    """
+    return b"".join(b"id: %d\nevent: message\ndata: %s\n\n" % one for one in said)

@@ -26,12 +26,14 @@ from .observe.listing import Observer
 from .observe.process import ProcessWatch
 from .pacing import Pace, Pacer
 from .plan import JOIN_GRACE_S, Plan, Reconnect
+from .reach import find_addresses, make_options
 from .recorder import Recorder
 from .replay import replayed
 from .rooms import Rooms
 from .session import Context, Courtesy, Session
 from .tally import Snapshot, Tally
-from .transport.sockets import Sockets, allow_descriptors, resolve
+from .transport.options import Address
+from .transport.sockets import Sockets, allow_descriptors
 from .wire import make_dialect
 
 TICK_NS = 100 * MILLISECOND
@@ -53,20 +55,21 @@ class Generator:
 
     Raises:
         RunFailed: the shard cannot be made, the host has no address, or too few descriptors are allowed.
-        UsageError: an environment variable that the plan names is not set.
+        UsageError: an environment variable, file or source address that the plan names cannot be used.
     """
 
     def __init__(
         self, plan: Plan, path: Path, nonce: str, start_ns: int, *, rank: int = 0, processes: int = 1,
         schema: dict[str, object] | None = None, skipped: frozenset[Fault] = frozenset(),
-        courtesy: Courtesy | None = None,
+        courtesy: Courtesy | None = None, addresses: tuple[Address, ...] = (),
     ) -> None:  # fmt: skip
         allow_descriptors(plan.load.sessions // processes + SPARE_DESCRIPTORS)
         access = Access(plan.endpoint, nonce, plan.load.sessions, witness=self._logged_in, failure=self.fail)
         observer = (
             Observer(plan.observe, plan.endpoint, nonce, access.hiding) if plan.observe.url and rank == 0 else None
         )
-        addresses = resolve(plan.endpoint.host, access.port)
+        addresses = addresses or find_addresses(plan.endpoint, access.port)
+        options = make_options(plan.endpoint, access.port, addresses, access.hiding)
         self.plan = plan
         self.path = path
         self.rank = rank
@@ -91,7 +94,7 @@ class Generator:
         self.interrupted = False
         self.context = Context(
             plan, nonce, self.clock, Sockets(self.clock, self.fail), self.recorder, make_dialect(plan.endpoint),
-            access, addresses, Tally(plan.load.room_count, plan.contract.delivers_to_sender), courtesy,
+            access, options, Tally(plan.load.room_count, plan.contract.delivers_to_sender), courtesy,
         )  # fmt: skip
         self._conductor = Conductor(self.context, self.sessions, self.text, schema, skipped)
         self._observer = observer

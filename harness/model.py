@@ -9,7 +9,7 @@ from enum import IntEnum, IntFlag
 from struct import Struct
 from typing import NamedTuple
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MAGIC = b"SQUALLRW"
 
 NO_ROOM = 0xFFFFFFFF
@@ -35,6 +35,7 @@ class Kind(IntEnum):
     STRAY = 14
     PING = 15
     RECOVERY = 16
+    KEEPALIVE = 17
     FETCH = 18
     LOGIN = 19
 
@@ -79,7 +80,9 @@ class Closer(IntEnum):
     RESET = 4
     """The kernel reported ECONNRESET, EPIPE, ETIMEDOUT or alike (the errno is the code)."""
     GARBLED = 5
-    """We failed the connection because of what the endpoint sent (the code is ours: 1002, 1007, 1009)."""
+    """We failed the connection because of what the endpoint sent (the code is ours: 1002, 1007, 1009, 1015)."""
+    SILENT = 6
+    """We gave the connection up because a keepalive ping was not answered in time."""
 
 
 class Fault(IntEnum):

@@ -34,10 +34,13 @@ from .observe.listing import Observer
 from .observe.process import ProcessWatch
 from .plan import Plan, is_loopback, mask_header, mask_url
 from .plan.shape import Replay
+from .reach import find_addresses, make_options
 from .replay import keep, read_times
 from .shipped import find_shipped
-from .transport.sockets import Sockets, explain, kernel_stamps, resolve
-from .transport.websocket import Arrival, Ending, Refusal, WebSocket
+from .transport.events import Arrival, Ending, Pong, Refusal
+from .transport.options import Address
+from .transport.sockets import Sockets, explain, kernel_stamps
+from .transport.websocket import WebSocket
 from .users import RealtimeUser
 
 SPAWN_NS = 600_000
@@ -45,6 +48,9 @@ SPAWN_NS = 600_000
 RECRUIT_NS = 30_000
 """What making one session takes, generously."""
 HEADWAY_NS = 300_000_000
+PROXY_ADVICE = {407: "; give endpoint.proxy its credentials: http://${PROXY_USER}:${PROXY_PASSWORD}@host:port"}
+ADDRESSES = 32
+"""So many answers to one name are tried and used."""
 VERSIONS = ("squall", "locust", "gevent", "websockets", "msgspec")
 
 
@@ -60,6 +66,7 @@ class Prepared:
     skipped: frozenset[Fault]
     embedded: Embedded | None
     processes: int
+    addresses: tuple[Address, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
     def finish(self, status: rundir.Status, reason: str = "") -> None:
@@ -96,7 +103,7 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
             schema = schema or _schema(plan, beside)
         nonce = rundir.new_nonce()
         located = plan.located(beside.parent if beside is not None else None)
-        preflight(located, nonce)
+        addresses, warnings = preflight(located, nonce)
         reasons = {fault: reason for act in plan.chaos if (reason := why_not(fault := act.code))}
         start_ns = (
             Clock.now() + HEADWAY_NS + (SPAWN_NS * plan.load.users + RECRUIT_NS * plan.load.sessions) // processes
@@ -109,8 +116,10 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
         if embedded is not None:
             embedded.stop()
         raise
-    warnings = [f"skipped {fault.label}: {reason}" for fault, reason in reasons.items()]
-    return Prepared(located, path, nonce, start_ns, schema, frozenset(reasons), embedded, processes, warnings)
+    warnings += [f"skipped {fault.label}: {reason}" for fault, reason in reasons.items()]
+    return Prepared(
+        located, path, nonce, start_ns, schema, frozenset(reasons), embedded, processes, addresses, warnings
+    )
 
 
 def load_scenario(name: str) -> type[RealtimeUser]:
@@ -146,15 +155,37 @@ def load_scenario(name: str) -> type[RealtimeUser]:
     return users[0]
 
 
-def preflight(plan: Plan, nonce: str) -> None:
-    """Open one connection and close it, and look once at the connection list.
+def preflight(plan: Plan, nonce: str) -> tuple[tuple[Address, ...], list[str]]:
+    """Open one connection to each address of the endpoint and close it, and look once at the connection list.
+
+    Returns:
+        The addresses that take connections, and a line for each that does not, and for whatever else is doubtful.
 
     Raises:
-        RunFailed: one of them does not work; with what the endpoint answered.
+        RunFailed: none of them works, or the list does not; with what the endpoint answered.
     """
     access = Access(plan.endpoint, f"{nonce}x", plan.load.sessions)  # not a connection of the run
-    shown = mask_url(plan.endpoint.url)
-    addresses = resolve(plan.endpoint.host, access.port)
+    good, bad = [], []
+    for address in find_addresses(plan.endpoint, access.port)[:ADDRESSES]:
+        why = _scout(plan, access, address)
+        if why is None:
+            good.append(address)
+        else:
+            bad.append((address, _in_words(why, access)))
+    if not good:
+        raise RunFailed(f"endpoint.url: {mask_url(plan.endpoint.url)}: {bad[0][1]}")
+    warnings = [f"left out {address[1][0]}, an address of the endpoint's: {why}" for address, why in bad]
+    if plan.endpoint.tls is not None and plan.endpoint.tls.insecure:
+        warnings.append("endpoint.tls.insecure: the endpoint's certificate is not verified")
+    if plan.observe.url:
+        Observer(plan.observe, plan.endpoint, nonce).check()
+    if plan.observe.metrics:
+        ProcessWatch(plan.observe, plan.endpoint).check()
+    return tuple(good), warnings
+
+
+def _scout(plan: Plan, access: Access, address: Address) -> Refusal | None:
+    """Open and close one connection; why it did not open."""
     scout = _Scout()
     clock = Clock()
     clock.failure = scout.failed
@@ -162,20 +193,16 @@ def preflight(plan: Plan, nonce: str) -> None:
         connection = WebSocket(Sockets(clock, scout.failed), scout)
         scout.connection = connection
         uri, headers, subprotocols = access.entry(0, 0)
-        timeout_ns = round(plan.endpoint.open_timeout_s * SECOND)
-        connection.connect(addresses[0], uri, headers, subprotocols, timeout_ns, plan.endpoint.max_message_bytes)
+        connection.connect(
+            make_options(plan.endpoint, access.port, (address,), access.hiding), 0, uri, headers, subprotocols
+        )
         scout.done.wait()
         connection.reset()
     finally:
         clock.close()
     if scout.error is not None:
         raise scout.error
-    if scout.why is not None:
-        raise RunFailed(f"endpoint.url: {shown}: {_in_words(scout.why, access)}")
-    if plan.observe.url:
-        Observer(plan.observe, plan.endpoint, nonce).check()
-    if plan.observe.metrics:
-        ProcessWatch(plan.observe, plan.endpoint).check()
+    return scout.why
 
 
 class _Scout:
@@ -198,6 +225,9 @@ class _Scout:
     def received(self, data: bytes, when: Arrival) -> None:
         pass
 
+    def ponged(self, pong: Pong, when: Arrival | None) -> None:
+        pass
+
     def closed(self, end: Ending, when: Arrival) -> None:
         self.done.set()
 
@@ -213,6 +243,8 @@ def _in_words(why: Refusal, access: Access) -> str:
         body = access.conceal(" ".join(why.body.split()))
         advice = {401: "check endpoint.auth", 403: "check endpoint.auth", 404: "check the path", 429: "it throttles"}
         hint = advice.get(why.status, "it does not speak WebSocket there")
+        if not why.status or why.text.startswith("the proxy"):
+            return f"{why.text}{f': {body}' if body else ''}{PROXY_ADVICE.get(why.status, '')}"
         return f"the upgrade was refused with {why.text}{f': {body}' if body else ''}; {hint}"
     return why.text
 

@@ -18,8 +18,10 @@ from .plan import Plan, mask_header
 from .receipts import Done, Receipt, Receipts
 from .recorder import Recorder
 from .tally import Tally
-from .transport.sockets import Address, Sockets
-from .transport.websocket import Arrival, Ending, Refusal, WebSocket
+from .transport.events import Arrival, Ending, Pong, Refusal
+from .transport.options import Options
+from .transport.sockets import Sockets
+from .transport.websocket import WebSocket
 from .wire import Dialect, Message
 
 
@@ -54,7 +56,7 @@ class Context:
     recorder: Recorder
     dialect: Dialect
     access: Access
-    addresses: list[Address]
+    options: Options
     tally: Tally
     courtesy: Courtesy | None = None
 
@@ -63,12 +65,10 @@ class Context:
         self.room_names = [load.room_name.replace("{room}", str(room)) for room in range(load.room_count)]
         self.room_numbers = {name: number for number, name in enumerate(self.room_names)}
         self.answer_timeout_ns = round(self.plan.endpoint.answer_timeout_s * 1e9)
-        self.open_timeout_ns = round(self.plan.endpoint.open_timeout_s * 1e9)
 
     room_names: list[str] = None  # type: ignore[assignment]
     room_numbers: dict[str, int] = None  # type: ignore[assignment]
     answer_timeout_ns: int = 0
-    open_timeout_ns: int = 0
 
 
 class Session:
@@ -131,11 +131,7 @@ class Session:
             self.refused(why, 0, Arrival(now, now, 0))
             return
         self._socket = WebSocket(context.sockets, self)
-        address = context.addresses[self.number % len(context.addresses)]
-        self._socket.connect(
-            address, entry.uri, entry.headers, entry.subprotocols,
-            context.open_timeout_ns, context.plan.endpoint.max_message_bytes,
-        )  # fmt: skip
+        self._socket.connect(context.options, self.number, entry.uri, entry.headers, entry.subprotocols)
 
     def join(self, room: int, done: Done, due: int = 0, *, remembered: bool = False) -> None:
         """Become a member of a room, as due at `due` (0: not planned). A protocol without joins makes a member at
@@ -269,11 +265,19 @@ class Session:
         for room in self._rooms:
             self._exit(room)
         for receipt in self.receipts.take_all():
-            by_endpoint = end.closer in (Closer.ENDPOINT, Closer.FIN, Closer.RESET)
+            by_endpoint = end.closer in (Closer.ENDPOINT, Closer.FIN, Closer.RESET, Closer.SILENT)
             answered = when if receipt.kind is Kind.PROBE and by_endpoint else None
             self._finish(receipt, Outcome.CLOSED, end.code, answered)
         if self.keeper is not None:
             self.keeper.closed(end, when)
+
+    def ponged(self, pong: Pong, when: Arrival | None) -> None:
+        """A keepalive ping has ended."""
+        arrived, read, flags = when or (0, 0, 0)
+        self._context.recorder.row(
+            Kind.KEEPALIVE, pong.outcome, flags, pong.code, self.number, self.conn, due=pong.due, sent=pong.sent,
+            arrived=arrived, read=read,
+        )  # fmt: skip
 
     def received(self, data: bytes, when: Arrival) -> None:
         """A whole message came."""

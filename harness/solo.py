@@ -38,7 +38,7 @@ def run(plan: Plan, out: Path, beside: Path | None, console: Console) -> Path:
     try:
         generator = Generator(
             prepared.plan, prepared.path, prepared.nonce, prepared.start_ns,
-            schema=prepared.schema, skipped=prepared.skipped,
+            schema=prepared.schema, skipped=prepared.skipped, addresses=prepared.addresses,
         )  # fmt: skip
         _carry_out(generator, load_scenario(plan.load.scenario), console)
         generator.close()

@@ -25,6 +25,7 @@ from .model import Fault, Outcome
 from .plan import Plan, build_plan, load_plan
 from .rundir import Status
 from .shipped import find
+from .transport.options import Address
 from .users import attach, attached, detach
 
 BEGIN, STOP, DONE = "squall-begin", "squall-stop", "squall-done"
@@ -121,6 +122,7 @@ class _Swarm:
             "processes": len(clients),
             "schema": msgspec.json.encode(prepared.schema).decode(),
             "skipped": [int(fault) for fault in prepared.skipped],
+            "addresses": msgspec.json.encode(prepared.addresses).decode(),
             "boot": _boot_id(),
         }
         if isinstance(runner, LocalRunner):
@@ -234,6 +236,7 @@ class _Swarm:
                 orders["start_ns"], rank=orders["rank"], processes=orders["processes"],
                 schema=msgspec.json.decode(orders["schema"]),
                 skipped=frozenset(Fault(number) for number in orders["skipped"]), courtesy=self._copy,
+                addresses=msgspec.json.decode(orders["addresses"], type=tuple[Address, ...]),
             )  # fmt: skip
         except SquallError as error:
             told(str(error))

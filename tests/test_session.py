@@ -61,7 +61,7 @@ def make(json_dialect=None):
         endpoint |= {"dialect": "json", "json": json_dialect}
     plan = build_plan({"endpoint": endpoint, "load": {"sessions": 10, "rooms": 2}})
     clock = FakeClock()
-    context = Context(plan, "n", clock, None, Rows(), make_dialect(plan.endpoint), Access(plan.endpoint, "n"), [],
+    context = Context(plan, "n", clock, None, Rows(), make_dialect(plan.endpoint), Access(plan.endpoint, "n"), None,
                       Tally(2, True))  # fmt: skip
     session = Session(context, 3)
     session.conn = 0

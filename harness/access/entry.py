@@ -14,7 +14,7 @@ from ..plan import Endpoint
 from .hiding import Hiding
 from .placing import place
 from .provider import Denied, Fields, Setting, Witness, make_provider, wait_for
-from .templates import expand, fill
+from .templates import expand, fill, one_line, with_query
 
 
 class Entry(NamedTuple):
@@ -44,13 +44,24 @@ class Access:
         self.hiding = hiding or Hiding()
         self._endpoint = endpoint
         self._nonce = nonce
-        self._url = expand(endpoint.url, "endpoint.url", self.hiding)
-        self._headers = {
-            name: expand(value, f"endpoint.headers.{name}", self.hiding) for name, value in endpoint.headers.items()
-        }
+        url = expand(endpoint.url, "endpoint.url", self.hiding)
+        self._url = one_line(with_query(url, self._expanded("query")), "endpoint.url")
+        self._headers = self._expanded("headers")
+        cookies = [f"{name}={value}" for name, value in self._expanded("cookies").items()]
+        if cookies:
+            self._headers["Cookie"] = "; ".join(filter(None, (self._headers.get("Cookie"), *cookies)))
         setting = Setting("endpoint.auth", endpoint, self.hiding, sessions, witness, failure)
         self._provider = make_provider(endpoint.auth, setting)
         self._plain = None if "{" in self._url else parse_uri(self._url)
+
+    def _expanded(self, key: str) -> dict[str, str]:
+        """One of the endpoint's tables of texts, with the environment's values."""
+        table: dict[str, str] = getattr(self._endpoint, key)
+        return {
+            name: one_line(expand(text, where, self.hiding), where)
+            for name, text in table.items()
+            if (where := f"endpoint.{key}.{name}")
+        }
 
     @property
     def port(self) -> int:

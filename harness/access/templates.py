@@ -9,10 +9,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ..errors import UsageError
 from .hiding import Hiding
 
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+PLACE = re.compile(r"(\{(?:session|conn|key)\})")
 ENVIRONMENT = re.compile(r"\$\{(\w+)\}")
 
 
@@ -32,6 +35,25 @@ def expand_all(value: Any, where: str, hiding: Hiding | None = None) -> Any:
     if isinstance(value, list | tuple):
         return [expand_all(inside, where, hiding) for inside in value]
     return expand(value, where, hiding) if isinstance(value, str) else value
+
+
+def with_query(url: str, query: Mapping[str, str]) -> str:
+    """The url with more query parameters, encoded; placeholders in their values stay."""
+    for name, value in query.items():
+        parts = (part if PLACE.fullmatch(part) else quote(part, safe="") for part in PLACE.split(value))
+        url += f"{'&' if '?' in url else '?'}{quote(name, safe='')}={''.join(parts)}"
+    return url
+
+
+def one_line(text: str, where: str) -> str:
+    """The text, once it is known to fit a line of HTTP.
+
+    Raises:
+        UsageError: it would break the line.
+    """
+    if CONTROL.search(text):
+        raise UsageError(f"{where}: the value holds a line break or another control character")
+    return text
 
 
 def fill(text: str, fields: Mapping[str, str]) -> str:

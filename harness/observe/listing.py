@@ -44,6 +44,7 @@ class Observer:
         }
         self._http = requests.Session()
         self._http.trust_env = False
+        trust(self._http, endpoint)
         self._list_path = [name for name in observe.list_path.split(".") if name]
         self._key_path = [name for name in observe.key_path.split(".") if name]
         self._shape = _shape(self._list_path, self._key_path)
@@ -182,12 +183,21 @@ def _holder(name: str, inside: Any) -> Any:
     return msgspec.defstruct("Holder", [("inside", inside | None, None)], rename={"inside": name})
 
 
+def trust(http: requests.Session, endpoint: Endpoint) -> None:
+    """Let a session trust, over https, what connections to the endpoint trust."""
+    tls = endpoint.tls
+    if tls is not None:
+        http.verify = tls.ca_file or not tls.insecure
+        http.cert = (tls.cert_file, tls.key_file or tls.cert_file) if tls.cert_file else None
+
+
 def list_url(url: str, endpoint_url: str) -> str:
     """The list's address: absolute as it is, a path on the endpoint's own origin."""
     if url.startswith(("http://", "https://")):
         return url
     parts = urlsplit(endpoint_url)
-    return urljoin(f"http://{parts.netloc}/", url)
+    scheme = "https" if parts.scheme == "wss" else "http"
+    return urljoin(f"{scheme}://{parts.netloc}/", url)
 
 
 def _short(error: requests.RequestException) -> str:

@@ -16,7 +16,7 @@ from ..errors import RunFailed
 from ..model import Gauge, Kind
 from ..plan import Endpoint, Observe
 from ..recorder import Recorder
-from .listing import list_url
+from .listing import list_url, trust
 
 TIMEOUT_S = 5.0
 NAMES = {
@@ -54,6 +54,7 @@ class ProcessWatch:
         self._every_s = observe.metrics_every_s
         self._http = requests.Session()
         self._http.trust_env = False
+        trust(self._http, endpoint)
         self._http.headers.update(
             {name: expand(value, f"observe.headers.{name}", hiding) for name, value in observe.headers.items()}
         )

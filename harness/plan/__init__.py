@@ -18,11 +18,12 @@ from .observe import Observe
 from .reading import build_plan, load_plan, parse_override
 from .reconnect import Reconnect
 from .rest import Rest
+from .transport import Deflate, Tls
 from .whole import JOIN_GRACE_S, Plan, is_loopback
 
 __all__ = [
-    "EMBEDDED", "JOIN_GRACE_S", "MASK", "Act", "Arrivals", "Auth", "Burst", "Contract", "Departures", "Drop",
+    "EMBEDDED", "JOIN_GRACE_S", "MASK", "Act", "Arrivals", "Auth", "Burst", "Contract", "Deflate", "Departures", "Drop",
     "Endpoint", "FaultPlan", "JsonDialect", "JwtAuth", "Load", "LoginAuth", "Malformed", "Match", "NoAuth", "Observe",
-    "Placed", "Plan", "Reconnect", "Rest", "TokenAuth", "TokensAuth", "build_plan", "is_loopback", "load_plan",
+    "Placed", "Plan", "Reconnect", "Rest", "Tls", "TokenAuth", "TokensAuth", "build_plan", "is_loopback", "load_plan",
     "mask_header", "mask_url", "mask_value", "parse_override",
 ]  # fmt: skip

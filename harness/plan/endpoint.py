@@ -1,10 +1,13 @@
 """`[endpoint]`: the system under test: where it is, what it speaks, how to get in.
 
-It must not know how a connection is made.
+It must not know how a connection is made. The subtle thing: a proxy's credentials may only stand here as `${NAME}`, as
+every secret does.
 """
 
+import re
+from ipaddress import ip_network
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -13,8 +16,14 @@ from .auth import Auth, NoAuth
 from .masking import mask_url
 from .rest import Rest
 from .section import Count, Positive, Section
+from .transport import Deflate, Tls
 
 EMBEDDED = "embedded"
+PING_TIMEOUT_S = 20.0
+SOURCES = 1 << 16
+TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+CREDENTIALS = re.compile(r"(\$\{\w+\})(:\$\{\w+\})?")
 
 
 class Match(Section, frozen=True, kw_only=True):
@@ -57,38 +66,88 @@ class JsonDialect(Section, frozen=True, kw_only=True):
 class Endpoint(Section, frozen=True, kw_only=True):
     """The system under test: where it is, what it speaks, how to get in.
 
-    `url` and `headers` may hold {session}, {conn}, {key} (this connection's name in the endpoint's list) and ${ENV}.
+    `url`, `query`, `headers` and `cookies` may hold {session}, {conn}, {key} (this connection's name in the endpoint's
+    list) and ${ENV}.
     `serve` holds options of `squall serve` for the embedded endpoint, by their long names without the dashes.
     """
 
     url: str = EMBEDDED
     dialect: Literal["envelope", "json"] = "envelope"
     auth: Auth = NoAuth()
+    query: dict[str, str] = {}
     headers: dict[str, str] = {}
+    cookies: dict[str, str] = {}
     subprotocols: tuple[str, ...] = ()
     open_timeout_s: Positive = 10.0
     answer_timeout_s: Positive = 10.0
     max_message_bytes: Count = 1 << 20
+    max_frame_bytes: Count | None = None
+    ping_every_s: Positive | None = None
+    ping_timeout_s: Positive | None = None
+    tls: Tls | None = None
+    deflate: Deflate | None = None
+    proxy: str = ""
+    source_addresses: tuple[str, ...] = ()
     json: JsonDialect | None = None
     rest: Rest = Rest()
     serve: dict[str, str | int | float | list[str]] = {}
 
     def __post_init__(self) -> None:
         if self.url != EMBEDDED:
-            parts = urlsplit(self.url)
+            parts = _split("endpoint.url", self.url)
             if parts.scheme not in ("ws", "wss") or not parts.hostname:
                 raise PlanError(
                     f'endpoint.url: "{mask_url(self.url)}" is not a WebSocket url; '
                     f'write ws://host:port/path, or "{EMBEDDED}" for the reference endpoint'
                 )
-            if parts.scheme == "wss":
-                raise PlanError(
-                    "endpoint.url: wss:// is not supported yet; use ws:// (a TLS proxy can stand before it)"
-                )
             if self.serve:
                 raise PlanError(f'endpoint.serve: only the embedded endpoint (url = "{EMBEDDED}") takes it')
         if self.dialect == "json" and self.json is None:
             raise PlanError('endpoint.dialect: "json" needs a table [endpoint.json] that describes the protocol')
+        if self.tls is not None and not self.is_secure:
+            raise PlanError("endpoint.tls: only a wss:// url speaks TLS")
+        self._check_pings()
+        self._check_proxy()
+        for source in self.source_addresses:
+            try:
+                network = ip_network(source)
+            except ValueError as error:
+                raise PlanError(f"endpoint.source_addresses: {error}; write 10.0.0.5 or 10.0.0.0/28") from None
+            if network.num_addresses > SOURCES:
+                raise PlanError(f"endpoint.source_addresses: {source} has more than {SOURCES} addresses")
+        _check_names("headers", self.headers)
+        _check_names("cookies", self.cookies)
+
+    def _check_pings(self) -> None:
+        if self.ping_every_s is None:
+            if self.ping_timeout_s is not None:
+                raise PlanError("endpoint: ping_timeout_s goes with ping_every_s")
+        elif self.ping_timeout_s is not None and self.ping_timeout_s > self.ping_every_s:
+            raise PlanError("endpoint: ping_timeout_s is at most ping_every_s: one ping is under way at a time")
+
+    def _check_proxy(self) -> None:
+        if not self.proxy:
+            return
+        parts = _split("endpoint.proxy", self.proxy)
+        if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/"):
+            raise PlanError(f'endpoint.proxy: "{mask_url(self.proxy)}" is not a proxy; write http://host:port')
+        if self.is_embedded:
+            raise PlanError("endpoint.proxy: the embedded endpoint is here; give a url")
+        user = parts.netloc.rpartition("@")[0]
+        if user and not CREDENTIALS.fullmatch(user):
+            raise PlanError(
+                "endpoint.proxy: credentials stand in the environment: http://${PROXY_USER}:${PROXY_PASSWORD}@host:port"
+            )
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it speaks TLS."""
+        return self.url.startswith("wss:")
+
+    @property
+    def ping_within_s(self) -> float:
+        """How long a pong may take."""
+        return self.ping_timeout_s or min(PING_TIMEOUT_S, self.ping_every_s or PING_TIMEOUT_S)
 
     @property
     def is_embedded(self) -> bool:
@@ -104,3 +163,26 @@ class Endpoint(Section, frozen=True, kw_only=True):
     def host(self) -> str:
         """The host that load and chaos go to."""
         return "127.0.0.1" if self.is_embedded else urlsplit(self.url).hostname or ""
+
+    @property
+    def proxy_host(self) -> str:
+        """The proxy's host; "" without one."""
+        return urlsplit(self.proxy).hostname or ""
+
+
+def _split(key: str, url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - reading it is what checks it
+    except ValueError as error:
+        raise PlanError(f'{key}: "{mask_url(url)}": {error}') from None
+    return parts
+
+
+def _check_names(key: str, values: dict[str, str]) -> None:
+    """Header and cookie names are tokens (RFC 9110 5.6.2), and no value breaks its line."""
+    for name, value in values.items():
+        if not TOKEN.fullmatch(name):
+            raise PlanError(f'endpoint.{key}: "{name}" is not a name that HTTP allows')
+        if CONTROL.search(value):
+            raise PlanError(f"endpoint.{key}.{name}: the value holds a control character")

@@ -13,7 +13,7 @@ from .chaos import FaultPlan
 from .contract import Contract
 from .endpoint import Endpoint
 from .load import Load
-from .masking import mask_header, mask_url
+from .masking import mask_header, mask_url, mask_value
 from .observe import Observe
 from .reconnect import Reconnect
 from .section import Section
@@ -44,7 +44,7 @@ class Plan(Section, frozen=True, kw_only=True):
                 'load.room_sizes: "none" is for a protocol without rooms, and this endpoint\'s messages name one; '
                 'use "own" for a room each'
             )
-        for host in (self.endpoint.host, self.endpoint.rest.host):
+        for host in (self.endpoint.host, self.endpoint.rest.host, self.endpoint.proxy_host):
             if self.chaos and host and not is_loopback(host) and host not in self.allow_hosts:
                 raise PlanError(
                     f'chaos on "{host}" is not allowed: it is not loopback; if it is yours to break, '
@@ -68,7 +68,8 @@ class Plan(Section, frozen=True, kw_only=True):
 
     def located(self, folder: Path | None) -> "Plan":
         """The plan as it is carried out: files beside it are found from anywhere. It is never written down."""
-        endpoint = msgspec.structs.replace(self.endpoint, auth=with_files_of(self.endpoint.auth, folder))
+        tls = self.endpoint.tls.located(folder) if self.endpoint.tls is not None else None
+        endpoint = msgspec.structs.replace(self.endpoint, auth=with_files_of(self.endpoint.auth, folder), tls=tls)
         observe = msgspec.structs.replace(self.observe, auth=with_files_of(self.observe.auth, folder))
         return msgspec.structs.replace(self, endpoint=endpoint, observe=observe)
 
@@ -85,6 +86,8 @@ class Plan(Section, frozen=True, kw_only=True):
             headers = data[section]["headers"]
             data[section]["headers"] = {name: mask_header(name, value) for name, value in headers.items()}
             data[section]["auth"] = mask_auth(data[section]["auth"])
+        data["endpoint"]["query"] = {name: mask_header(name, value) for name, value in self.endpoint.query.items()}
+        data["endpoint"]["cookies"] = {name: mask_value(value) for name, value in self.endpoint.cookies.items()}
         for key in ("url", "metrics"):
             data["observe"][key] = mask_url(data["observe"][key])
         return data

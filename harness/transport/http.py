@@ -16,8 +16,11 @@ import h11
 from ..clock import Timer
 from ..model import Flag, Outcome
 from ..wire.exchange import Answer, Failure, Request
-from .sockets import Address, Socket, Sockets, explain
-from .websocket import LINGER_NS, READ, RESET_ON_CLOSE, WRITE, Arrival, Stampable
+from .events import Arrival, Stampable
+from .options import Address
+from .sockets import Socket, Sockets, explain
+from .stream import READ, RESET_ON_CLOSE, WRITE
+from .websocket import LINGER_NS
 
 EINPROGRESS = 115
 IDEMPOTENT = ("GET", "HEAD")

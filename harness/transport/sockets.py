@@ -13,24 +13,26 @@ import socket
 import struct
 from collections.abc import Callable
 from typing import Any
+from typing import cast as typed
 
 import gevent
 
 from ..clock import Clock
 from ..errors import RunFailed
 from .frames import Masker
+from .options import Address
+from .tls import PLAIN_BYTES
 
 READ_BYTES = 1 << 16
 SO_TIMESTAMPNS = 35
 SCM_TIMESTAMPNS = SO_TIMESTAMPNS
+IP_BIND_ADDRESS_NO_PORT = 24
 STAMP = struct.Struct("@ll")
 ANCILLARY_BYTES = _socket.CMSG_SPACE(STAMP.size)
 BILLION = 1_000_000_000
 
 # A port is freed at once by a reset, a minute later by an orderly close; and nobody wants Nagle in a latency test.
 Socket = Any  # _socket.socket: the C class, without the 200 bytes and the methods of its Python wrapper
-Address = tuple[int, Any]
-"""Family and address, as `resolve` found them."""
 
 
 class Sockets:
@@ -42,21 +44,35 @@ class Sockets:
         self.loop = gevent.get_hub().loop
         self.buffer = bytearray(READ_BYTES)
         self.view = memoryview(self.buffer)
+        self._opened: memoryview | None = None
         self.stamped = kernel_stamps()
         self.masker = Masker()
         self.unsent_bytes = 0
         """Bytes that the kernel has not taken yet, over all connections."""
 
-    def make(self, family: int) -> Socket:
-        """A new non-blocking TCP socket that stamps arrivals.
+    @property
+    def opened(self) -> memoryview:
+        """The buffer that decrypted bytes go to; made when it is first needed."""
+        if self._opened is None:
+            self._opened = memoryview(bytearray(PLAIN_BYTES))
+        return self._opened
+
+    def make(self, family: int, source: str = "") -> Socket:
+        """A new non-blocking TCP socket that stamps arrivals, bound to an address of ours if `source` names one.
 
         Raises:
-            OSError: no descriptors are left.
+            OSError: no descriptors are left, or the address is not ours.
         """
         sock = _socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.stamped:
             sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        if source:
+            try:
+                bind(sock, source)
+            except OSError:
+                sock.close()
+                raise
         return sock
 
     def receive(self, sock: Socket) -> tuple[int, int, int]:
@@ -89,17 +105,29 @@ def kernel_stamps() -> bool:
     return os.uname().sysname == "Linux"
 
 
-def resolve(host: str, port: int) -> list[Address]:
-    """Every address of `host`.
+def bind(sock: Socket, source: str) -> None:
+    """Give a socket its own address but no port yet: the kernel picks one when connecting, from all that are free to
+    this destination, so that each source address has its own 28,000.
+
+    Raises:
+        OSError: the address is not ours.
+    """
+    sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+    sock.bind((source, 0))
+
+
+def resolve(host: str, port: int, key: str = "endpoint.url") -> tuple[Address, ...]:
+    """Every address of `host`; `key` is where the plan names it.
 
     Raises:
         RunFailed: it has none.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise RunFailed(f'cannot find the host "{host}": {error.strerror}; check endpoint.url') from error
-    return [(family, address) for family, _, _, _, address in found]
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a host name"
+        raise RunFailed(f'cannot find the host "{host}": {reason}; check {key}') from error
+    return tuple(dict.fromkeys((int(family), typed(Any, address)) for family, _, _, _, address in found))
 
 
 def allow_descriptors(wanted: int) -> None:

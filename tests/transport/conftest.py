@@ -1,15 +1,21 @@
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
 
 import gevent
 import pytest
 from websockets.uri import parse_uri
 
 from harness.clock import SECOND, Clock
+from harness.transport.options import Options, Route
 from harness.transport.sockets import Sockets
-from harness.transport.websocket import Arrival, Ending, Refusal, WebSocket
+from harness.transport.trust import make_context
+from harness.transport.websocket import Arrival, Ending, Pong, Refusal, WebSocket
+from tests.transport.authority import Authority, Pair
 
 PATIENCE_S = 10
 
@@ -21,6 +27,7 @@ class Witness:
         self.opening: list[tuple[int, Arrival]] = []
         self.refusals: list[Refusal] = []
         self.messages: list[tuple[bytes, Arrival]] = []
+        self.pongs: list[tuple[Pong, Arrival | None]] = []
         self.endings: list[tuple[Ending, Arrival]] = []
 
     def opened(self, sent: int, when: Arrival) -> None:
@@ -32,14 +39,26 @@ class Witness:
     def received(self, data: bytes, when: Arrival) -> None:
         self.messages.append((data, when))
 
+    def ponged(self, pong: Pong, when: Arrival | None) -> None:
+        self.pongs.append((pong, when))
+
     def closed(self, end: Ending, when: Arrival) -> None:
         self.endings.append((end, when))
 
 
-class Bench:
-    """One connection against a server whose behaviour is a function on the accepted socket."""
+@dataclass(frozen=True)
+class Trust:
+    """What both sides of a TLS connection need."""
 
-    def __init__(self) -> None:
+    client: ssl.SSLContext
+    server: ssl.SSLContext
+
+
+class Bench:
+    """Connections against servers whose behaviour is a function on the accepted socket, under TLS if `tls` is given."""
+
+    def __init__(self, tls: Trust | None = None) -> None:
+        self.tls = tls
         self.failures: list[BaseException] = []
         self.clock = Clock()
         self.clock.failure = self.failures.append
@@ -48,8 +67,9 @@ class Bench:
         self.threads: list[threading.Thread] = []
 
     def connect(
-        self, behave: Callable[[socket.socket], None], *, timeout_s: float = PATIENCE_S, max_bytes: int = 1 << 20
-    ) -> WebSocket:
+        self, behave: Callable[[socket.socket], None], *, timeout_s: float = PATIENCE_S, max_bytes: int = 1 << 20,
+        route: Route | None = None, **wishes: Any,
+    ) -> WebSocket:  # fmt: skip
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
 
@@ -58,16 +78,30 @@ class Bench:
                 peer, _ = listener.accept()
             with closing(peer):
                 peer.settimeout(PATIENCE_S)
-                behave(peer)
+                if self.tls is None:
+                    behave(peer)
+                    return
+                try:
+                    sealed = self.tls.server.wrap_socket(peer, server_side=True)
+                except OSError:
+                    return  # the client did not like what it saw
+                with closing(sealed):
+                    behave(sealed)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         self.threads.append(thread)
         connection = WebSocket(self.sockets, self.witness)
-        connection.connect(
-            (socket.AF_INET, ("127.0.0.1", port)), parse_uri(f"ws://127.0.0.1:{port}/x"), {}, (),
-            round(timeout_s * SECOND), max_bytes,
+        where = (int(socket.AF_INET), ("127.0.0.1", port))
+        route = route or Route((where,))
+        if self.tls is not None:
+            route = replace(route, tls=self.tls.client, server_name="127.0.0.1")
+        options = Options(
+            replace(route, addresses=(where,)), open_timeout_ns=round(timeout_s * SECOND), max_message_bytes=max_bytes,
+            **wishes,
         )  # fmt: skip
+        scheme = "ws" if self.tls is None else "wss"
+        connection.connect(options, 0, parse_uri(f"{scheme}://127.0.0.1:{port}/x"), {}, ())
         return connection
 
     def until(self, happened: Callable[[], object]) -> None:
@@ -83,8 +117,33 @@ class Bench:
         assert not self.failures
 
 
+def serve_with(pair: Pair, **more: Any) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, **more)
+    context.load_cert_chain(pair.cert, pair.key)
+    return context
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def trust(authority: Authority) -> Trust:
+    """A server on 127.0.0.1 and a client that trusts it."""
+    return Trust(make_context(ca_file=str(authority.ca_file)), serve_with(authority.sign("127.0.0.1")))
+
+
+@pytest.fixture(params=["tcp", "tls"])
+def bench(request: pytest.FixtureRequest, trust: Trust) -> Iterator[Bench]:
+    """Every test that asks for it runs twice: over plain TCP and over TLS."""
+    bench = Bench(trust if request.param == "tls" else None)
+    yield bench
+    bench.finish()
+
+
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def plain() -> Iterator[Bench]:
     bench = Bench()
     yield bench
     bench.finish()

@@ -1,8 +1,6 @@
-"""The transport against servers that do one thing each, frame by frame."""
+"""The transport against servers that do one thing each, frame by frame: every test over plain TCP and over TLS."""
 
-import base64
 import errno
-import hashlib
 import os
 import socket
 import struct
@@ -10,44 +8,12 @@ import time
 
 import gevent
 import pytest
-from websockets.frames import Close, Frame, Opcode
+from websockets.frames import Frame, Opcode
 
 from harness.chaos.drop import drop, why_not
 from harness.model import Closer, Fault, Flag, Outcome
 from harness.transport.websocket import LINGER_NS
-
-GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-
-
-def accept(peer):
-    """Answer the upgrade, and give what came after it."""
-    head = b""
-    while b"\r\n\r\n" not in head:
-        head += peer.recv(4096)
-    key = next(line.split(b": ")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key"))
-    token = base64.b64encode(hashlib.sha1(key + GUID).digest())
-    peer.sendall(
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: " + token + b"\r\n\r\n"
-    )
-
-
-def text(data, fin=True, opcode=Opcode.TEXT):
-    return Frame(opcode, data, fin).serialize(mask=False)
-
-
-def close_frame(code=1000, reason=""):
-    return Frame(Opcode.CLOSE, Close(code, reason).serialize()).serialize(mask=False)
-
-
-def read_to_end(peer):
-    data = b""
-    try:
-        while part := peer.recv(65536):
-            data += part
-    except ConnectionResetError:
-        return None
-    return data
+from tests.transport.serving import accept, close_frame, read_to_end, text
 
 
 class Stamped:
@@ -194,9 +160,12 @@ def test_an_end_of_stream_without_a_close_frame_is_told_apart(bench):
 def test_a_reset_by_the_endpoint_is_told_with_its_errno(bench):
     def behave(peer):
         accept(peer)
+        peer.recv(100)  # the client is open, or the reset would take the answer with it
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    bench.connect(behave)
+    connection = bench.connect(behave)
+    bench.until(lambda: bench.witness.opening)
+    connection.send(b"now")
     bench.until(lambda: bench.witness.endings)
     end, _ = bench.witness.endings[0]
     assert (end.closer, end.code) == (Closer.RESET, errno.ECONNRESET)
@@ -253,13 +222,14 @@ def test_a_handshake_that_dribbles_expires_too(bench):
 def test_a_refused_port_is_an_outcome_with_its_errno(bench):
     from websockets.uri import parse_uri
 
+    from harness.transport.options import Options, Route
     from harness.transport.websocket import WebSocket
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     connection = WebSocket(bench.sockets, bench.witness)
     uri = parse_uri(f"ws://127.0.0.1:{port}/")
-    connection.connect((socket.AF_INET, ("127.0.0.1", port)), uri, {}, (), 10**10, 100)
+    connection.connect(Options(Route(((int(socket.AF_INET), ("127.0.0.1", port)),))), 0, uri, {}, ())
     bench.until(lambda: bench.witness.refusals)
     assert bench.witness.refusals[0][:2] == (Outcome.CLOSED, errno.ECONNREFUSED)
 
@@ -319,6 +289,7 @@ def test_each_way_of_dropping_looks_to_the_endpoint_as_it_should(bench, how, pee
         accept(peer)
         peer.settimeout(0.5)
         try:
+            socket.socket.recv(peer, 1, socket.MSG_PEEK)  # below TLS, whose reader takes a reset for an end
             data = peer.recv(100)
             seen.append("close frame" if data[:1] == b"\x88" else "end")
         except TimeoutError:

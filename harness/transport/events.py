@@ -1,0 +1,71 @@
+"""What happened on a connection, as past facts, and who hears them.
+
+Pure. Times are nanoseconds on the monotonic clock.
+"""
+
+from typing import NamedTuple, Protocol
+
+from ..model import Closer, Outcome
+
+
+class Arrival(NamedTuple):
+    """When something came, and what that time is worth."""
+
+    arrived: int
+    read: int
+    flags: int
+
+
+class Refusal(NamedTuple):
+    """Why a connection did not open; `code` is by outcome an HTTP status, an errno, or OpenSSL's verify code."""
+
+    outcome: Outcome
+    code: int
+    text: str
+    status: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+
+
+class Ending(NamedTuple):
+    """How an open connection ended. `began` is when we began to close it (0: we did not)."""
+
+    closer: Closer
+    code: int
+    reason: str
+    outcome: Outcome
+    began: int
+
+
+class Pong(NamedTuple):
+    """How one keepalive ping of ours ended: `due` as planned, `sent` when it left, and whether a pong came."""
+
+    outcome: Outcome
+    code: int
+    due: int
+    sent: int
+
+
+class Listener(Protocol):
+    """Who hears what happens on a connection; called from the hub, in order."""
+
+    def opened(self, sent: int, when: Arrival) -> None:
+        """The upgrade was accepted."""
+
+    def refused(self, why: Refusal, sent: int, when: Arrival) -> None:
+        """It did not open; nothing more will come."""
+
+    def received(self, data: bytes, when: Arrival) -> None:
+        """A whole text or binary message."""
+
+    def ponged(self, pong: Pong, when: Arrival | None) -> None:
+        """A keepalive ping has ended; `when` is None where no pong came."""
+
+    def closed(self, end: Ending, when: Arrival) -> None:
+        """It was open and is no more; nothing more will come."""
+
+
+class Stampable(Protocol):
+    """What carries the time at which its message left."""
+
+    sent: int

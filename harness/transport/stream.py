@@ -1,0 +1,367 @@
+"""One byte stream to the endpoint: TCP, through a proxy if the route says so, under TLS if it says so.
+
+It must not know what the bytes mean: it tells one owner what happened, with times. There is no greenlet (DESIGN
+decision 1): everything here runs in hub callbacks, which must neither block nor switch, and each ends in one guard,
+since the hub swallows what they raise. The subtle things: `sent` is read just before the system call that takes the
+last byte of a message, so that no answer can precede it; and the owner may end the stream from within anything it is
+told, so nothing here is touched after telling.
+"""
+
+import errno
+import socket
+import ssl
+import struct
+from collections import deque
+from contextlib import suppress
+from enum import IntEnum
+from typing import Any, Protocol
+
+from ..model import Outcome
+from .events import Refusal, Stampable
+from .options import Route
+from .sockets import READ_BYTES, Socket, Sockets
+from .tls import Tls, refusal
+from .tunnel import Tunnel
+
+READ, WRITE = 1, 2
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Owner(Protocol):
+    """Who hears what happens on a stream; called from the hub."""
+
+    def connected(self) -> None:
+        """Bytes may be written."""
+
+    def refused_on_the_way(self, why: Refusal) -> None:
+        """The proxy or TLS did not let us through; nothing more will come."""
+
+    def arrived(self, view: memoryview, count: int, arrived: int, read: int, drained: bool) -> None:
+        """`view[:count]` came, and is only good until this returns; `arrived` (0: unknown) is the kernel's stamp.
+
+        `drained` says that nothing that came later was read with it.
+        """
+
+    def ended(self, arrived: int, read: int) -> None:
+        """The endpoint has ended its side."""
+
+    def lost(self, code: int) -> None:
+        """The kernel says that the connection is broken, or never came to be (an errno)."""
+
+    def broken(self, why: Refusal) -> None:
+        """TLS has failed on an open stream."""
+
+
+class _Nobody:
+    """Hears nothing: the owner of a stream that is closed, so that the two hold each other no longer."""
+
+    def connected(self) -> None: ...
+    def refused_on_the_way(self, why: Refusal) -> None: ...
+    def arrived(self, view: memoryview, count: int, arrived: int, read: int, drained: bool) -> None: ...
+    def ended(self, arrived: int, read: int) -> None: ...
+    def lost(self, code: int) -> None: ...
+    def broken(self, why: Refusal) -> None: ...
+
+
+NOBODY = _Nobody()
+
+
+class Stage(IntEnum):
+    """How far a stream has come."""
+
+    TCP = 0
+    PROXY = 1
+    TLS = 2
+    UP = 3
+    CLOSED = 4
+
+
+class Stream:
+    """A stream to be; `connect` begins it."""
+
+    __slots__ = ("_owner", "_queue", "_reader", "_route", "_sockets", "_tls", "_tunnel", "_writer", "socket", "stage")
+
+    def __init__(self, sockets: Sockets, owner: Owner) -> None:
+        self._sockets = sockets
+        self._owner = owner
+        self._route: Route = None  # type: ignore[assignment]  # from connect() on
+        self._reader: Any = None
+        self._writer: Any = None
+        self._queue: deque[tuple[memoryview, Stampable | None]] | None = None
+        self._tunnel: Tunnel | None = None
+        self._tls: Tls | None = None
+        self.socket: Socket = None
+        self.stage = Stage.TCP
+
+    # -- coming up ----------------------------------------------------------------------------------------------
+
+    def connect(self, route: Route, number: int) -> None:
+        """Begin; the owner hears `connected`, `refused_on_the_way` or `lost` later, never from here."""
+        self._route = route
+        (family, where), source = route.hop(number)
+        try:
+            self.socket = self._sockets.make(family, source)
+            code = self.socket.connect_ex(where)
+        except OSError as error:
+            code = error.errno or 0
+        if code in (0, errno.EINPROGRESS):
+            self._watch_writable(self._on_connected)
+        else:
+            self._sockets.clock.after(0, lambda: self._owner.lost(code))
+
+    def _on_connected(self) -> None:
+        try:
+            code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                self._owner.lost(code)
+                return
+            self._unwatch_writable()
+            self._reader = self._sockets.loop.io(self.socket.fileno(), READ)
+            if self._route.proxy_request:
+                self.stage = Stage.PROXY
+                self._tunnel = Tunnel()
+                self._reader.start(self._on_proxy)
+                self._hand_over(self._route.proxy_request, None)
+            else:
+                self._through()
+        except BaseException as error:  # noqa: BLE001
+            self._sockets.failure(error)
+
+    def _through(self) -> None:
+        """The way to the endpoint is open."""
+        if self._route.tls is None:
+            self._up(self._on_readable)
+            return
+        self.stage = Stage.TLS
+        self._tls = Tls(self._route.tls, self._route.server_name)
+        self._reader.stop()
+        self._reader.start(self._on_shaking)
+        self._tls.shake()
+        self._hand_over(self._tls.outgoing(), None)
+
+    def _up(self, callback: Any) -> None:
+        self.stage = Stage.UP
+        self._reader.stop()
+        self._reader.start(callback)
+        self._owner.connected()
+
+    def _on_proxy(self) -> None:
+        try:
+            count, _, _ = self._receive()
+            if count < 0 or self._tunnel is None:
+                return
+            if not count:
+                why = Refusal(Outcome.CLOSED, 0, "the proxy ended the connection before an answer")
+                self._owner.refused_on_the_way(why)
+                return
+            answer = self._tunnel.feed(bytes(self._sockets.view[:count]))
+            if isinstance(answer, Refusal):
+                self._owner.refused_on_the_way(answer)
+            elif answer:
+                self._tunnel = None
+                self._through()
+        except BaseException as error:  # noqa: BLE001
+            self._sockets.failure(error)
+
+    def _on_shaking(self) -> None:
+        try:
+            count, arrived, read = self._receive()
+            tls = self._tls
+            if count < 0 or tls is None:
+                return
+            if not count:
+                why = Refusal(Outcome.CLOSED, 0, "the connection ended during the TLS handshake")
+                self._owner.refused_on_the_way(why)
+                return
+            tls.feed(self._sockets.view[:count])
+            try:
+                done = tls.shake()
+            except ssl.SSLError as error:
+                self._say(tls.outgoing())
+                self._owner.refused_on_the_way(refusal(error, tls.first))
+                return
+            self._hand_over(tls.outgoing(), None)
+            if done and self.stage is Stage.TLS:
+                self._up(self._on_sealed)
+                self._unseal(tls, arrived, read)
+        except BaseException as error:  # noqa: BLE001
+            self._sockets.failure(error)
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def _receive(self) -> tuple[int, int, int]:
+        """Read once: (bytes, arrived, read); -1 bytes when there is nothing, or the owner heard why."""
+        try:
+            return self._sockets.receive(self.socket)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._owner.lost(error.errno or 0)
+        return -1, 0, 0
+
+    def _on_readable(self) -> None:
+        sockets = self._sockets
+        try:
+            try:
+                count, arrived, read = sockets.receive(self.socket)  # not by _receive: a call less on the hot path
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._owner.lost(error.errno or 0)
+                return
+            if count:
+                self._owner.arrived(sockets.view, count, arrived, read, count < READ_BYTES)
+            else:
+                self._owner.ended(arrived, read)
+        except BaseException as error:  # noqa: BLE001
+            sockets.failure(error)
+
+    def _on_sealed(self) -> None:
+        try:
+            count, arrived, read = self._receive()
+            tls = self._tls
+            if count < 0 or tls is None:
+                return
+            if count:
+                tls.feed(self._sockets.view[:count])
+            else:
+                tls.feed_eof()
+            self._unseal(tls, arrived, read, whole=count < READ_BYTES)
+        except BaseException as error:  # noqa: BLE001
+            self._sockets.failure(error)
+
+    def _unseal(self, tls: Tls, arrived: int, read: int, whole: bool = True) -> None:
+        """Tell the owner what was in the sealed bytes of one read."""
+        buffer = self._sockets.opened
+        while self.stage is Stage.UP:
+            try:
+                count, at_end = tls.open(buffer)
+            except ssl.SSLError as error:
+                self._say(tls.outgoing())
+                self._owner.broken(refusal(error, tls.first))
+                return
+            self._hand_over(tls.outgoing(), None)
+            if count:
+                self._owner.arrived(buffer, count, arrived, read, whole and tls.drained)
+            if at_end and self.stage is Stage.UP:
+                self._owner.ended(arrived, read)
+            if at_end or not count or tls.drained:
+                return
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes, message: Stampable | None = None) -> None:
+        """Send; `message.sent` is stamped when the kernel takes the last byte, now or later."""
+        if self._tls is not None:
+            try:
+                data = self._tls.seal(data)
+            except ssl.SSLError as error:
+                self._owner.broken(refusal(error, self._tls.first))
+                return
+        self._hand_over(data, message)
+
+    def _hand_over(self, data: bytes, message: Stampable | None) -> None:
+        if not data:
+            return
+        sockets = self._sockets
+        if self._queue:
+            self._queue.append((memoryview(data), message))
+            sockets.unsent_bytes += len(data)
+            return
+        now = sockets.clock.now()
+        try:
+            count = self.socket.send(data)
+        except BlockingIOError:
+            count = 0
+        except OSError as error:
+            self._owner.lost(error.errno or 0)
+            return
+        if count == len(data):
+            if message is not None:
+                message.sent = now
+            return
+        self._queue = deque([(memoryview(data)[count:], message)])
+        sockets.unsent_bytes += len(data) - count
+        self._watch_writable(self._on_writable)
+
+    def _on_writable(self) -> None:
+        try:
+            queue = self._queue
+            while queue:
+                data, message = queue[0]
+                now = self._sockets.clock.now()
+                try:
+                    count = self.socket.send(data)
+                except BlockingIOError:
+                    return
+                except OSError as error:
+                    self._owner.lost(error.errno or 0)
+                    return
+                self._sockets.unsent_bytes -= count
+                if count < len(data):
+                    queue[0] = (data[count:], message)
+                    return
+                queue.popleft()
+                if message is not None:
+                    message.sent = now
+            self._queue = None
+            self._unwatch_writable()
+        except BaseException as error:  # noqa: BLE001
+            self._sockets.failure(error)
+
+    def _say(self, data: bytes) -> None:
+        """Send a last word if the kernel takes it at once."""
+        if data and not self._queue:
+            with suppress(OSError):  # whoever is not there any more does not need it
+                self.socket.send(data)
+
+    # -- ending -------------------------------------------------------------------------------------------------
+
+    def half_close(self) -> None:
+        """End our side with a FIN, and nothing of TLS's own, as a process that exits does."""
+        with suppress(OSError):  # it has been broken meanwhile, and we are about to read so
+            self.socket.shutdown(socket.SHUT_WR)
+
+    def silence(self) -> None:
+        """Stop reading and sending for good, keeping the socket."""
+        self._stop_watching()
+
+    def reset(self) -> None:
+        """Break it with a TCP reset."""
+        if self.socket is not None and self.socket.fileno() >= 0:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        self._tls = None
+        self.close()
+
+    def close(self) -> None:
+        """Give everything back to the system; silent, and harmless when done before."""
+        if self._tls is not None and self.stage is Stage.UP and self._reader is not None:
+            self._say(self._tls.goodbye())
+        self.stage = Stage.CLOSED
+        self._tls = None
+        self._owner = NOBODY
+        self._stop_watching()
+        if self.socket is not None:
+            self.socket.close()
+
+    # -- watchers -----------------------------------------------------------------------------------------------
+
+    def _watch_writable(self, callback: Any) -> None:
+        self._writer = self._sockets.loop.io(self.socket.fileno(), WRITE)
+        self._writer.start(callback)
+
+    def _unwatch_writable(self) -> None:
+        if self._writer is not None:
+            self._writer.stop()
+            self._writer.close()
+            self._writer = None
+
+    def _stop_watching(self) -> None:
+        self._unwatch_writable()
+        if self._reader is not None:
+            self._reader.stop()
+            self._reader.close()
+            self._reader = None
+        if self._queue:
+            self._sockets.unsent_bytes -= sum(len(data) for data, _ in self._queue)
+        self._queue = None

@@ -6,9 +6,7 @@ settle (listen), part (leave and close), over. The subtle thing: whatever goes w
 """
 
 import gc
-import os
 import random
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ from .errors import RunFailed, SquallError
 from .model import Fault, Gauge, Kind, Outcome
 from .observe.listing import Observer
 from .observe.process import ProcessWatch
-from .pacing import Pace, Pacer
+from .pacing import Pace, Pacer, planned
 from .plan import JOIN_GRACE_S, Plan, Reconnect
 from .reach import find_addresses, make_options
 from .recorder import Recorder
@@ -34,6 +32,7 @@ from .session import Context, Courtesy, Session
 from .tally import Snapshot, Tally
 from .transport.options import Address
 from .transport.sockets import Sockets, allow_descriptors
+from .vitals import Looked, Vitals
 from .wire import make_dialect
 
 TICK_NS = 100 * MILLISECOND
@@ -45,7 +44,6 @@ PARTS_AT_ONCE = 32
 NEVER = 1 << 62
 PART_AT_MOST_NS = 8 * SECOND
 SPARE_DESCRIPTORS = 256
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Generator:
@@ -92,9 +90,13 @@ class Generator:
         """Set when nothing more will happen: the last session has parted, or the run has failed."""
         self.failure: SquallError | None = None
         self.interrupted = False
+        sockets = Sockets(self.clock, self.fail)
+        self.vitals = Vitals(plan.fitness, self.clock.now(), stamped=sockets.stamped)
+        sockets.read_lags = self.vitals.read_lags
+        tally = Tally(plan.load.room_count, plan.contract.delivers_to_sender, self.vitals.lags)
         self.context = Context(
-            plan, nonce, self.clock, Sockets(self.clock, self.fail), self.recorder, make_dialect(plan.endpoint),
-            access, options, Tally(plan.load.room_count, plan.contract.delivers_to_sender), courtesy,
+            plan, nonce, self.clock, sockets, self.recorder, make_dialect(plan.endpoint),
+            access, options, tally, courtesy,
         )  # fmt: skip
         self._conductor = Conductor(self.context, self.sessions, self.text, schema, skipped)
         self._observer = observer
@@ -104,8 +106,6 @@ class Generator:
         self._watches: list[Any] = []
         self._ticks = 0
         self._tick_due = 0
-        self._worst_lag = 0
-        self._cpu = (time.process_time_ns(), self.clock.now())
         self._parting = False
         self.has_parted = False
         """Whether it is too late to send what was due: sessions have begun to leave, or the run is broken off."""
@@ -162,8 +162,8 @@ class Generator:
     def begin(self) -> None:
         """Start the time line: chaos, observer, samples, and the end of the load."""
         plan = self.plan
-        planned = strokes(plan.chaos, plan.load.sessions, plan.seed, self.start_ns, plan.load_end_s)
-        self._conductor.schedule(planned, self.start_ns)
+        acts = strokes(plan.chaos, plan.load.sessions, plan.seed, self.start_ns, plan.load_end_s)
+        self._conductor.schedule(acts, self.start_ns)
         for watch in (self._observer, self._process):
             if watch is not None:
                 self._watches.append(gevent.spawn(watch.run, self.clock, self.recorder, self.fail))
@@ -189,11 +189,21 @@ class Generator:
     def _part(self) -> None:
         """Everybody leaves, spread a little so that the endpoint is not struck by all at once."""
         self._conductor.lift_all()
+        self._count_missed()
         self.has_parted = True
         alive = [session for session in self.sessions.values() if session.is_open]
         now = self.clock.now()
         self._part_some(alive, PART_OVER_NS * PARTS_AT_ONCE // max(1, len(alive)), now)
         self._await_parted(now + PART_AT_MOST_NS)
+
+    def _count_missed(self) -> None:
+        """Record how many messages were due and never handed out: nobody else will ever know of them."""
+        missed = sum(
+            planned(client.pace, self.load_end_ns, client.n)
+            for client in self._clients
+            if client.pace is not None and client.n  # a client that has never paced has nothing to send
+        )
+        self.recorder.row(Kind.SAMPLE, code=Gauge.MISSED, session=self.rank, seq=missed, arrived=self.load_end_ns)
 
     def _part_some(self, alive: list[Session], every_ns: int, due: int) -> None:
         for session in alive[-PARTS_AT_ONCE:]:
@@ -248,7 +258,7 @@ class Generator:
     def _tick(self) -> None:
         """A tenth of the sessions is looked through each time, so that no look takes long."""
         now = self.clock.now()
-        self._worst_lag = max(self._worst_lag, now - self._tick_due)
+        self.vitals.ticked(now - self._tick_due)
         self._ticks += 1
         for number in range(self.rank + self._ticks % TICKS_A_SAMPLE * self.processes, self.plan.load.sessions,
                             TICKS_A_SAMPLE * self.processes):  # fmt: skip
@@ -262,21 +272,15 @@ class Generator:
 
     def _sample(self, now: int) -> None:
         """Once a second: gauges, a look at the wall clock, and everything to disk."""
-        cpu, (cpu_before, before) = time.process_time_ns(), self._cpu
-        self._cpu = (cpu, now)
         self.clock.look_at_wall(now)
-        values = {
-            Gauge.CPU_PERMILLE: (cpu - cpu_before) * 1000 // max(1, now - before),
-            Gauge.RESIDENT_BYTES: _resident_bytes(),
-            Gauge.OPEN_SESSIONS: self.context.tally.open,
-            Gauge.UNSENT_BYTES: self.context.sockets.unsent_bytes,
-            Gauge.LOOP_LAG_NS: self._worst_lag,
-            Gauge.CLOCK_STEP_NS: self.clock.step_ns,
-            Gauge.LATE_ANSWERS: self.context.tally.late_answers,
-        }
-        if self._ticks % (10 * TICKS_A_SAMPLE) == 0:
-            values[Gauge.DESCRIPTORS] = _descriptors()
-        self._worst_lag = 0
+        context = self.context
+        values = self.vitals.look(
+            now,
+            Looked(
+                context.tally.open, self._conductor.held, context.sockets.unsent_bytes, context.sockets.reads,
+                context.sockets.unstamped, context.tally.late_answers, self.clock.step_ns,
+            ),
+        )  # fmt: skip
         for gauge, value in values.items():
             self.recorder.row(Kind.SAMPLE, code=gauge, session=self.rank, seq=value, arrived=now)
         self.latest = self.context.tally.snapshot(now)
@@ -295,15 +299,6 @@ def filler(seed: int, size: int) -> str:
     chance = random.Random(f"{seed}-text")
     letters = "etaoinshrdlu" * 3 + "cmfwypvbgkjqxz" + " " * 8
     return "".join(chance.choices(letters, k=size))
-
-
-def _resident_bytes() -> int:
-    with open("/proc/self/statm", "rb") as stream:  # noqa: PTH123 - read every second; Path is slower
-        return int(stream.read().split()[1]) * PAGE_BYTES
-
-
-def _descriptors() -> int:
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def _where(error: BaseException) -> str:

@@ -146,6 +146,16 @@ class Gauge(IntEnum):
     CLOCK_STEP_NS = 6
     LATE_ANSWERS = 7
     DESCRIPTORS = 8
+    LAG_P50_NS = 9
+    LAG_P99_NS = 10
+    LAG_MAX_NS = 11
+    READ_LAG_P50_NS = 12
+    READ_LAG_P99_NS = 13
+    READ_LAG_MAX_NS = 14
+    HELD = 15
+    """Connections held open on purpose, and silent, that are no sessions any more."""
+    MISSED = 16
+    """Messages due before the end of the load that were never handed out; once, at its end."""
     ENDPOINT_RESIDENT_BYTES = 40
     """What the endpoint says of its own process; `session` is 0."""
     ENDPOINT_DESCRIPTORS = 41

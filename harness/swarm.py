@@ -27,9 +27,11 @@ from .rundir import Status
 from .shipped import find
 from .transport.options import Address
 from .users import attach, attached, detach
+from .vitals import Warnings
 
 BEGIN, STOP, DONE = "squall-begin", "squall-stop", "squall-done"
 PART_S = 30.0
+WARN_EVERY = 5
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 logger = logging.getLogger("squall")
@@ -246,7 +248,10 @@ class _Swarm:
         gevent.spawn(self._watch, generator, told)
 
     def _watch(self, generator: Generator, told: Callable[[str], None]) -> None:
-        generator.over.wait()
+        warnings = Warnings(WARN_EVERY)
+        while not generator.over.wait(1.0):
+            for text in warnings.fresh(generator.vitals.sick):
+                logger.warning("process %s: %s", generator.rank, text)
         failure = ""
         try:
             generator.close()

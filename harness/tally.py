@@ -9,6 +9,7 @@ from collections import deque
 from typing import NamedTuple
 
 from .model import NO_ROOM
+from .vitals import Spread
 
 SETTLE_NS = 2_000_000_000
 SAMPLES = 4_096
@@ -22,7 +23,7 @@ class Acted(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """What happened since the last one; response percentiles and lag in ns, None when nothing was measured."""
+    """What happened since the last one; response percentiles in ns, None when nothing was measured."""
 
     open: int
     sent: int
@@ -31,7 +32,6 @@ class Snapshot(NamedTuple):
     deliveries: int
     response_p50: int | None
     response_p99: int | None
-    lag_p99: int | None
     lost: int
     abandoned: int
 
@@ -39,7 +39,7 @@ class Snapshot(NamedTuple):
 class Tally:
     """Counted into by sessions, read once a second."""
 
-    def __init__(self, rooms: int, delivers_to_sender: bool) -> None:
+    def __init__(self, rooms: int, delivers_to_sender: bool, lags: Spread | None = None) -> None:
         self.open = 0
         self.sent = 0
         self.answered = 0
@@ -54,7 +54,7 @@ class Tally:
         self._epochs = [0] * rooms
         self._owed: dict[tuple[int, int], list[int]] = {}
         self._responses: list[int] = []
-        self._lags: list[int] = []
+        self._lags = lags or Spread()
         self._last = (0, 0, 0, 0, 0)
 
     def joined(self, room: int, change: int) -> None:
@@ -65,8 +65,7 @@ class Tally:
     def published(self, session: int, seq: int, room: int, due: int, sent: int) -> None:
         """A message left for `room`, whose members should now get it (NO_ROOM: nobody is owed it)."""
         self.sent += 1
-        if len(self._lags) < SAMPLES:
-            self._lags.append(sent - due)
+        self._lags.add(sent - due)
         if room == NO_ROOM:
             return
         owed = self._members[room] - (0 if self._to_sender else 1)
@@ -109,10 +108,9 @@ class Tally:
         )
         self._last = counts
         responses, self._responses = sorted(self._responses), []
-        lags, self._lags = sorted(self._lags), []
         return Snapshot(
             self.open, sent, answered, rejected, deliveries,
-            _share(responses, 0.50), _share(responses, 0.99), _share(lags, 0.99), self.lost, abandoned,
+            _share(responses, 0.50), _share(responses, 0.99), self.lost, abandoned,
         )  # fmt: skip
 
 

@@ -14,9 +14,9 @@ from rich.text import Text
 from .clock import SECOND
 from .generator import Generator
 from .tally import Snapshot
+from .vitals import Warnings
 
 LINE_EVERY = 5
-LAG_WARNING_NS = 20_000_000
 
 
 class View:
@@ -26,6 +26,7 @@ class View:
         self._generator = generator
         self._console = console
         self._seconds = 0
+        self._warnings = Warnings(LINE_EVERY)
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         self._told = 0
 
@@ -45,7 +46,10 @@ class View:
         latest = self._generator.latest
         if self._live is not None:
             self._live.update(self._table(latest), refresh=True)
-        elif self._seconds % LINE_EVERY == 0 and latest is not None:
+            return
+        for text in self._warnings.fresh(self._generator.vitals.sick):
+            self._console.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        if self._seconds % LINE_EVERY == 0 and latest is not None:
             self._console.print(self._line(latest), highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
@@ -59,7 +63,7 @@ class View:
             f"{self._elapsed_s():4.0f}s {self._phase():<6} open {latest.open}/{self._planned()}"
             f"  sent {latest.sent}/s  delivered {latest.deliveries}/s"
             f"  response p50 {_ms(latest.response_p50)} p99 {_ms(latest.response_p99)}"
-            f"  lag p99 {_ms(latest.lag_p99)}  lost so far {latest.lost}  left {self._left_s():.0f}s{last}"
+            f"  lag p99 {self._lag()}  lost so far {latest.lost}  left {self._left_s():.0f}s{last}"
         )
 
     def _table(self, latest: Snapshot | None) -> Table:
@@ -74,14 +78,20 @@ class View:
         table.add_row("sessions", f"{latest.open} open of {self._planned()}")
         table.add_row("a second", f"{latest.sent} messages sent, {latest.deliveries} deliveries, {_rest(latest)}")
         table.add_row("response", f"p50 {_ms(latest.response_p50)}, p99 {_ms(latest.response_p99)}")
-        slow = (latest.lag_p99 or 0) > LAG_WARNING_NS
-        lag = f"p99 {_ms(latest.lag_p99)}"
-        table.add_row("our lag", Text(f"{lag}: this generator is late", style="bold yellow") if slow else lag)
+        vitals = self._generator.vitals
+        read = _ms(vitals.read_lag.p99) if vitals.read_lag is not None else "-"
+        table.add_row("ourselves", f"lag p99 {self._lag()}, read lag p99 {read}, CPU {vitals.cpu_share:.0%} of a core")
+        for text in vitals.sick:
+            table.add_row("", Text(text, style="bold yellow"))
         lost = Text(f"{latest.lost} deliveries so far", style="bold red" if latest.lost else "")
         table.add_row("lost", lost)
         for act in self._generator.context.tally.acts:
             table.add_row("chaos", f"{act.at_ns / SECOND:5.1f} s  {act.text}")
         return table
+
+    def _lag(self) -> str:
+        lag = self._generator.vitals.lag
+        return _ms(lag.p99) if lag is not None else "-"
 
     def _planned(self) -> int:
         generator = self._generator

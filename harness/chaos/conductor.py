@@ -155,6 +155,11 @@ class Conductor:
         if connection is not None:
             connection.reset()
 
+    @property
+    def held(self) -> int:
+        """How many silent connections are held open."""
+        return sum(connection is not None for connection, _, _ in self._open.values())
+
     def lift_all(self) -> None:
         """End everything that is still under way, whatever has happened."""
         self._over = True

@@ -12,6 +12,7 @@ from .auth import Auth, JwtAuth, LoginAuth, NoAuth, Placed, TokenAuth, TokensAut
 from .chaos import Act, Burst, Drop, FaultPlan, Malformed
 from .contract import Contract
 from .endpoint import EMBEDDED, Endpoint, JsonDialect, Match
+from .fitness import Fitness
 from .load import Load
 from .masking import MASK, mask_header, mask_url, mask_value
 from .observe import Observe
@@ -22,8 +23,8 @@ from .transport import Deflate, Tls
 from .whole import JOIN_GRACE_S, Plan, is_loopback
 
 __all__ = [
-    "EMBEDDED", "JOIN_GRACE_S", "MASK", "Act", "Arrivals", "Auth", "Burst", "Contract", "Deflate", "Departures", "Drop",
-    "Endpoint", "FaultPlan", "JsonDialect", "JwtAuth", "Load", "LoginAuth", "Malformed", "Match", "NoAuth", "Observe",
-    "Placed", "Plan", "Reconnect", "Rest", "Tls", "TokenAuth", "TokensAuth", "build_plan", "is_loopback", "load_plan",
-    "mask_header", "mask_url", "mask_value", "parse_override",
+    "EMBEDDED", "JOIN_GRACE_S", "MASK", "Act", "Arrivals", "Auth", "Burst", "Contract", "Deflate", "Departures",
+    "Drop", "Endpoint", "FaultPlan", "Fitness", "JsonDialect", "JwtAuth", "Load", "LoginAuth", "Malformed", "Match",
+    "NoAuth", "Observe", "Placed", "Plan", "Reconnect", "Rest", "Tls", "TokenAuth", "TokensAuth", "build_plan",
+    "is_loopback", "load_plan", "mask_header", "mask_url", "mask_value", "parse_override",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from .auth import mask_auth, with_files_of
 from .chaos import FaultPlan
 from .contract import Contract
 from .endpoint import Endpoint
+from .fitness import Fitness
 from .load import Load
 from .masking import mask_header, mask_url, mask_value
 from .observe import Observe
@@ -33,6 +34,7 @@ class Plan(Section, frozen=True, kw_only=True):
     reconnect: Reconnect = Reconnect()
     chaos: tuple[FaultPlan, ...] = ()
     observe: Observe = Observe()
+    fitness: Fitness = Fitness()
 
     def __post_init__(self) -> None:
         end_s = self.load_end_s

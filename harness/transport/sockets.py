@@ -19,6 +19,7 @@ import gevent
 
 from ..clock import Clock
 from ..errors import RunFailed
+from ..vitals import Spread
 from .frames import Masker
 from .options import Address
 from .tls import PLAIN_BYTES
@@ -49,6 +50,10 @@ class Sockets:
         self.masker = Masker()
         self.unsent_bytes = 0
         """Bytes that the kernel has not taken yet, over all connections."""
+        self.read_lags: Spread | None = None
+        self.reads = 0
+        self.unstamped = 0
+        """Reads, and those of them to which the kernel gave no stamp."""
 
     @property
     def opened(self) -> memoryview:
@@ -86,10 +91,15 @@ class Sockets:
             return count, 0, self.clock.now()
         count, ancillary, _, _ = sock.recvmsg_into([self.buffer], ANCILLARY_BYTES)
         read = self.clock.now()
+        self.reads += 1
         for level, kind, payload in ancillary:
             if level == socket.SOL_SOCKET and kind == SCM_TIMESTAMPNS:
                 seconds, nanos = STAMP.unpack(payload)
-                return count, self.clock.monotonic(seconds * BILLION + nanos, read), read
+                arrived = self.clock.monotonic(seconds * BILLION + nanos, read)
+                if self.read_lags is not None:
+                    self.read_lags.add(read - arrived)
+                return count, arrived, read
+        self.unstamped += count > 0  # the end of a stream bears none
         return count, 0, read
 
 

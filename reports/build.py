@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.rundir import open_run
 
+from .closes import closes
 from .figures import all_figures, outcomes
 from .findings import find_all
 from .fitness import fitness
@@ -33,7 +34,8 @@ def build_report(path: Path) -> dict[str, Any]:
     books = ledger(rows)
     listed = stale(rows)
     refused = rejections(rows)
-    counts, findings = find_all(rows, books, listed, refused)
+    ended = closes(rows)
+    counts, findings = find_all(rows, books, listed, refused, ended["unexpected"])
     manifest = run.manifest
     return {
         "format": REPORT_FORMAT,
@@ -59,6 +61,7 @@ def build_report(path: Path) -> dict[str, Any]:
         "ledger": books,
         "stale": listed,
         "rejections": refused,
+        "closes": ended,
         "growth": growth(rows),
         "timeline": timeline(rows),
         "evidence": run.evidence()[:50],

@@ -64,6 +64,7 @@ def all_figures(rows: Rows) -> dict[str, Any]:
         "service": of(asked, "arrived", "sent"),
         "delivery": grouped(late, apart),
         "transit": grouped(transit, apart),
+        "pong": of(_answered(rows.of(Kind.KEEPALIVE, Outcome.OK)), "arrived", "sent"),
         "reject": of(_answered(refused), "arrived", "sent"),
         "lag": of(calm, "sent", "due"),
         "read_lag": of(stamped, "read", "arrived"),
@@ -97,6 +98,7 @@ def outcomes(rows: Rows) -> dict[str, dict[str, int]]:
         Kind.PROBE,
         Kind.CLOSE,
         Kind.POLL,
+        Kind.KEEPALIVE,
     ):
         counts = np.bincount(rows.of(kind)["outcome"], minlength=len(Outcome))
         named = {Outcome(number).name.lower(): int(count) for number, count in enumerate(counts) if count}

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import Closer, Fault, Kind, Outcome
+from harness.model import Kind, Outcome
 
-from .rows import DROPS, Rows
+from .rows import Rows
 
 SECTIONS = {
     "lost": "ledger",
@@ -26,19 +26,25 @@ SECTIONS = {
     "wrongly-rejected": "rejections",
     "wrong-code": "rejections",
     "unanswered": "rejections",
-    "unexpected-close": "connections",
+    "unexpected-close": "closes",
     "open-failed": "connections",
 }
 
 
 def find_all(
-    rows: Rows, ledger: dict[str, Any], stale: dict[str, Any] | None, rejections: dict[str, Any]
+    rows: Rows,
+    ledger: dict[str, Any],
+    stale: dict[str, Any] | None,
+    rejections: dict[str, Any],
+    closes: dict[str, int],
 ) -> tuple[dict[str, int | None], list[dict[str, Any]]]:
-    """The count of each finding by name (None: could not be judged), and those that were made, in words."""
+    """The count of each finding by name (None: could not be judged), and those that were made, in words.
+
+    `closes` are the unexpected ones, by cause.
+    """
     deliveries = ledger["all"]
     malformed = rejections["malformed"]
     throttle = rejections["throttle"]
-    closes = unexpected_closes(rows)
     opened = rows.of(Kind.OPEN)
     failed = opened[~np.isin(opened["outcome"], (Outcome.OK, Outcome.ABANDONED))]
     counts: dict[str, int | None] = {
@@ -72,23 +78,6 @@ def _throttle(throttle: dict[str, Any] | None) -> int | None:
         return None
     over: int = throttle["accepted_over_limit"]
     return over
-
-
-def unexpected_closes(rows: Rows) -> dict[str, int]:
-    """Open connections that the endpoint or the network ended without anything of ours being the reason, by cause."""
-    closed = rows.of(Kind.CLOSE)
-    closed = closed[closed["peer"] != Closer.US]
-    faults = rows.of(Kind.FAULT, Outcome.OK)
-    touched = faults[np.isin(faults["code"], [*DROPS, Fault.BURST])]
-    excused = set(zip(touched["session"].tolist(), touched["conn"].tolist(), strict=True))
-    probes = rows.of(Kind.PROBE)
-    excused |= set(zip(probes["session"].tolist(), probes["conn"].tolist(), strict=True))
-    found: dict[str, int] = {}
-    for row in closed:
-        if (int(row["session"]), int(row["conn"])) not in excused:
-            cause = f"{Closer(int(row['peer'])).name.lower()} {int(row['code'])}"
-            found[cause] = found.get(cause, 0) + 1
-    return found
 
 
 def _words(

@@ -15,6 +15,7 @@ SHOWN = (
     ("open", "open", "due to upgraded"),
     ("join", "join", ""),
     ("ack", "ack", ""),
+    ("pong", "keepalive", "ping to pong"),
     ("reject", "time to reject", "all"),
     ("lag", "our lag", "all"),
     ("read_lag", "our read lag", "all"),
@@ -51,6 +52,9 @@ def show(report: dict[str, Any], console: Console) -> None:
     for found in report["growth"]:
         grows = "bold red" if found["verdict"] == "grows" else None
         console.print(f"growth    {in_words(found)}", style=grows, highlight=False, soft_wrap=True)
+    if ended := report["closes"]["expected"]:
+        said = ", ".join(f"{count} {reason}" for reason, count in ended.items())
+        console.print(f"closes    expected by the contract: {said}", highlight=False, soft_wrap=True)
     stamps = fitness["stamps"]
     if stamps["exact"] is not None:
         console.print(

@@ -11,6 +11,9 @@ class Contract(Section, frozen=True, kw_only=True):
 
     A promise that is absent (None) is not judged. `schemas` maps `publish` to a JSON Schema file, looked up beside
     the plan and then among the shipped contracts.
+
+    `lifetime_s` and `idle_s` are limits after which the endpoint may close a connection, with one of `limit_codes`;
+    with one of `expected_closes` it may at any time.
     """
 
     throttle_per_s: Positive | None = None
@@ -18,6 +21,10 @@ class Contract(Section, frozen=True, kw_only=True):
     throttle_codes: tuple[int, ...] = (429,)
     malformed_codes: tuple[int, ...] = (400,)
     stale_within_s: Positive | None = None
+    lifetime_s: Positive | None = None
+    idle_s: Positive | None = None
+    limit_codes: tuple[int, ...] = (1001,)
+    expected_closes: tuple[int, ...] = ()
     delivers_to_sender: bool = True
     ordered: bool = True
     schemas: dict[Literal["publish"], str] = {}
@@ -25,3 +32,6 @@ class Contract(Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if (self.throttle_per_s is None) != (self.throttle_burst is None):
             raise PlanError("contract: throttle_per_s and throttle_burst go together; give both or neither")
+        for code in (*self.limit_codes, *self.expected_closes):
+            if not 1000 <= code < 5000:
+                raise PlanError(f"contract: {code} is not a close code (1000 to 4999)")

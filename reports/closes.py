@@ -1,0 +1,88 @@
+"""Closes: which connections ended without our doing, and which of those the endpoint was entitled to end.
+
+It must not know files. The subtle thing: a gateway closes what has been idle, or open, for too long, and says 1001 for
+both (as for any other "going away"), so a limit that the contract names excuses only a close that came no earlier than
+that; the same code before it stays unexpected.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from harness.model import Closer, Fault, Kind, Outcome
+
+from .rows import DROPS, Array, Rows
+
+SAYS = (Kind.JOIN, Kind.PUBLISH, Kind.DELIVERY, Kind.LEAVE, Kind.PROBE, Kind.PING, Kind.STRAY)
+"""What counts as saying something on a connection, in either direction; keepalive pings do not."""
+EARLY_SHARE = 0.02
+EARLY_NS = 100_000_000
+"""How much earlier than promised may be the way there and back, and the endpoint's clock."""
+
+
+def closes(rows: Rows) -> dict[str, Any]:
+    """How connections ended: `expected` by reason, and `unexpected` by cause ("endpoint 1011", "reset 104")."""
+    ended = rows.of(Kind.CLOSE)
+    ended = ended[ended["peer"] != Closer.US]
+    ended = ended[~np.isin(_keys(ended), _excused(rows))]
+    contract = rows.contract
+    by_endpoint = ended["peer"] == Closer.ENDPOINT
+    limited = by_endpoint & np.isin(ended["code"], contract.get("limit_codes") or [])
+    opened, spoke = _began(rows, ended)
+    reasons = {
+        "announced": by_endpoint & np.isin(ended["code"], contract.get("expected_closes") or []),
+        "lifetime": limited & _long(ended["arrived"] - opened, contract.get("lifetime_s")),
+        "idle": limited & _long(ended["arrived"] - spoke, contract.get("idle_s")),
+    }
+    expected: dict[str, int] = {}
+    left = np.ones(len(ended), bool)
+    for reason, these in reasons.items():
+        if count := int(np.count_nonzero(these & left)):
+            expected[reason] = count
+        left &= ~these
+    unexpected: dict[str, int] = {}
+    for row in ended[left]:
+        cause = f"{Closer(int(row['peer'])).name.lower()} {int(row['code'])}"
+        unexpected[cause] = unexpected.get(cause, 0) + 1
+    return {"expected": expected, "unexpected": unexpected}
+
+
+def _keys(found: Array) -> Array:
+    """One number for each connection."""
+    keys: Array = found["session"].astype(np.int64) << 32 | found["conn"]
+    return keys
+
+
+def _excused(rows: Rows) -> Array:
+    """The connections that chaos or a malformed payload gave a reason to end."""
+    faults = rows.of(Kind.FAULT, Outcome.OK)
+    touched = faults[np.isin(faults["code"], [*DROPS, Fault.BURST])]
+    return np.concatenate([_keys(touched), _keys(rows.of(Kind.PROBE))])
+
+
+def _began(rows: Rows, ended: Array) -> tuple[Array, Array]:
+    """For each of these ends: when its connection had opened, and when anything was said on it last."""
+    connections, at = np.unique(_keys(ended), return_inverse=True)
+    opened = _latest(rows.of(Kind.OPEN, Outcome.OK), connections)
+    spoke = opened.copy()
+    for kind in SAYS:
+        spoke = np.maximum(spoke, _latest(rows.of(kind), connections))
+    return opened[at], spoke[at]
+
+
+def _latest(found: Array, connections: Array) -> Array:
+    """The last time that stands in these rows for each connection; 0 where there is none."""
+    last = np.zeros(len(connections), np.int64)
+    if len(connections):
+        keys = _keys(found)
+        at = np.minimum(np.searchsorted(connections, keys), len(connections) - 1)
+        ours = connections[at] == keys
+        np.maximum.at(last, at[ours], np.maximum(found["sent"], found["arrived"])[ours])
+    return last
+
+
+def _long(spans_ns: Array, promised_s: float | None) -> Array:
+    if promised_s is None:
+        return np.zeros(len(spans_ns), bool)
+    long_enough: Array = spans_ns >= promised_s * 1e9 * (1 - EARLY_SHARE) - EARLY_NS
+    return long_enough

@@ -10,7 +10,13 @@ import threading
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from harness.endpoint.hub import Hub
+from harness.endpoint.parts import honest_parts
+from harness.endpoint.server import Server
+from harness.endpoint.settings import Settings
+from harness.endpoint.sqlite_store import SqliteStore
 from tests.contracts.conftest import CONTRACTS
+from tests.endpoint.conftest import SECRET
 
 EXAMPLES = 15
 CONFIG = """
@@ -34,6 +40,23 @@ def without_waiting(document):
     return document
 
 
+def run_tool(endpoint, document, *options, config=None):
+    """Run schemathesis on a document, as member and admin."""
+    token = endpoint.token("tester", roles=["member", "admin"])
+    command = [sys.executable, "-m", "schemathesis.cli", *(("--config-file", str(config)) if config else ())]
+    command += ["run", str(document), "--url", endpoint.http, "--header", f"Authorization: Bearer {token}", *options]
+    command += [
+        "--max-examples",
+        str(EXAMPLES),
+        "--seed",
+        "1",
+        "--generation-database",
+        "none",
+        "--continue-on-failure",
+    ]
+    return subprocess.run(command, cwd=document.parent, capture_output=True, text=True, timeout=110)
+
+
 @pytest.mark.slow  # hundreds of generated calls: some 15 s
 def test_schemathesis_finds_no_answer_that_the_openapi_document_does_not_promise(endpoint, tmp_path):
     document = tmp_path / "openapi.json"
@@ -53,16 +76,41 @@ def test_schemathesis_finds_no_answer_that_the_openapi_document_does_not_promise
         (item,) = endpoint.listed()
         config = tmp_path / "schemathesis.toml"
         config.write_text(CONFIG.format(connection=item["connectionId"]))
-        token = endpoint.token("tester", roles=["member", "admin"])
-        command = [
-            sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", str(document),
-            "--url", endpoint.http, "--header", f"Authorization: Bearer {token}",
-            "--exclude-operation-id", "streamRoom", "--exclude-operation-id", "connect",
-            "--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none", "--continue-on-failure",
-        ]  # fmt: skip
-        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110)
+        ended = run_tool(
+            endpoint,
+            document,
+            "--exclude-operation-id",
+            "streamRoom",
+            "--exclude-operation-id",
+            "connect",
+            config=config,
+        )
         pushed.connection.close()
         listener.join()
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "14 passed" in ended.stdout  # every operation but the two left out
     assert received  # the pushes went to a real client
+
+
+@pytest.mark.slow  # starts the tool once more
+def test_schemathesis_finds_an_answer_that_is_not_as_a_document_promises(endpoint, tmp_path):
+    document = without_waiting(json.loads((CONTRACTS / "openapi.json").read_text()))
+    document["components"]["schemas"]["Room"]["properties"]["last"] = {"type": "string"}
+    wrong = tmp_path / "openapi.json"
+    wrong.write_text(json.dumps(document))
+    ended = run_tool(endpoint, wrong, "--include-operation-id", "createRoom", "--phases", "coverage")
+    assert ended.returncode == 1 and "Response violates schema" in ended.stdout
+
+
+def test_the_document_names_every_route_of_the_endpoint_and_no_other():
+    settings = Settings()
+    hub = Hub(honest_parts(settings, SECRET), SqliteStore(settings.store, settings.history), settings)
+    routes = Server(hub, settings).application().router.routes()
+    served = {(route.method, route.resource.canonical) for route in routes}
+    promised = {
+        (method.upper(), path)
+        for path, item in json.loads((CONTRACTS / "openapi.json").read_text())["paths"].items()
+        for method in item
+        if method != "parameters"
+    }
+    assert served == promised

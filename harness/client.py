@@ -186,6 +186,8 @@ class Client:
     def load_over(self) -> None:
         """The load is over: nobody comes back any more, and who is still away is counted so."""
         self._cancel()
+        if self.state is State.WAITING and self.due <= self._course.clock.now():
+            self.session.skip(self.due)
         if self.state in (State.WAITING, State.AWAY):
             self._recovered(Outcome.ABANDONED)
             self.state = State.GONE

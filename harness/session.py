@@ -121,6 +121,20 @@ class Session:
         conn = self.conn
         self._context.access.admit(self.number, conn, lambda entry: self._admitted(entry, conn))
 
+    def skip(self, due: int) -> None:
+        """Record an opening that was due and that we did not get to."""
+        self._context.recorder.row(
+            Kind.OPEN,
+            Outcome.ABANDONED,
+            0,
+            0,
+            self.number,
+            self.conn + 1,
+            NO_ROOM,
+            due=due,
+            read=self._context.clock.now(),
+        )
+
     def _admitted(self, entry: Entry | Denied, conn: int) -> None:
         if not self._opening or conn != self.conn:
             return  # it was given up while the login was under way

@@ -22,7 +22,7 @@ class FakeSession:
         self.number, self.conn, self.keeper = number, -1, None
         self.is_open, self.is_free = False, True
         self.rooms = ()
-        self.opened_at, self.asked, self.left = [], [], []
+        self.opened_at, self.asked, self.left, self.skipped = [], [], [], []
         self.departing = False
 
     def open(self, due):
@@ -40,6 +40,9 @@ class FakeSession:
 
     def leave(self, room, done, due=0):
         self.left.append(room)
+
+    def skip(self, due):
+        self.skipped.append(due)
 
     def depart(self):
         self.departing = True
@@ -320,6 +323,20 @@ def test_the_load_over_while_backing_off_ends_it_and_says_that_it_was_still_away
     course.clock.advance(50 * SECOND)
     assert len(session.opened_at) == 1
     assert [(row["outcome"], row["arrived"]) for row in course.rows] == [(Outcome.ABANDONED, 0)]
+
+
+def test_an_opening_that_was_due_and_that_we_never_got_to_is_counted():
+    session, course = FakeSession(), Course()
+    client = Client(session, (7,), course, Host())
+    client.begin()
+    client.load_over()
+    assert session.skipped == []
+    client = Client(session, (7,), course, Host())
+    client.begin()
+    course.clock.now_ns = 2 * SECOND  # the generator is busy, and the load is over before it is not
+    client.load_over()
+    course.clock.advance(50 * SECOND)
+    assert (session.skipped, session.opened_at) == ([SECOND], [])
 
 
 def test_an_opening_that_succeeds_after_the_load_joins_nothing():

@@ -14,6 +14,7 @@ from .findings import find_all
 from .fitness import fitness
 from .growth import growth
 from .ledger import ledger
+from .recovery import recovery
 from .rejections import rejections
 from .rows import load
 from .stale import stale
@@ -46,6 +47,8 @@ def build_report(path: Path) -> dict[str, Any]:
             "reason": run.reason,
             "started": manifest.get("started"),
             "duration_s": round((rows.last_ns - rows.start_ns) / 1e9, 3),
+            "load_start_s": round((manifest["load_start_ns"] - rows.start_ns) / 1e9, 3),
+            "load_end_s": round((manifest["load_end_ns"] - rows.start_ns) / 1e9, 3),
             "rows": len(rows.table),
             "sessions": manifest["plan"]["load"]["sessions"],
             "sessions_faulted": int(rows.faulted.sum()),
@@ -60,6 +63,7 @@ def build_report(path: Path) -> dict[str, Any]:
         "outcomes": outcomes(rows),
         "ledger": books,
         "stale": listed,
+        "recovery": recovery(rows),
         "rejections": refused,
         "closes": ended,
         "growth": growth(rows),

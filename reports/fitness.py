@@ -36,6 +36,7 @@ def fitness(run: RunDirectory, rows: Rows, figures: dict[str, Any]) -> dict[str,
         "planned": len(published),
         "sent": int(np.count_nonzero(published["sent"] > 0)),
         "abandoned": int(np.count_nonzero(published["outcome"] == Outcome.ABANDONED)),
+        "never_opened": _never_opened(rows),
         "stamps": _stamps(rows),
     }
     reasons = _reasons(run, rows, found, step)
@@ -54,6 +55,11 @@ def _reasons(run: RunDirectory, rows: Rows, found: dict[str, Any], step: int) ->
         reasons.append(f"no session opened{said}")
     elif not found["sent"]:
         reasons.append("no message was sent")
+    if found["never_opened"]:
+        reasons.append(
+            f"{found['never_opened']} sessions were due to open and the generator did not get to it; give it more CPU, "
+            "processes or time"
+        )
     for name, limit, what in (
         ("lag_p99_ms", LAG_P99_MS, "the generator sent late"),
         ("read_lag_p99_ms", READ_LAG_P99_MS, "the generator looked late"),
@@ -66,6 +72,12 @@ def _reasons(run: RunDirectory, rows: Rows, found: dict[str, Any], step: int) ->
     if step > CLOCK_STEP_NS:
         reasons.append(f"the wall clock stepped by {step / 1e6:.1f} ms: arrival stamps cannot be trusted")
     return reasons
+
+
+def _never_opened(rows: Rows) -> int:
+    """Openings that were due before the end of the load and that we did not get to."""
+    opened = rows.of(Kind.OPEN, Outcome.ABANDONED)
+    return int(np.count_nonzero((opened["sent"] == 0) & (opened["arrived"] == 0)))
 
 
 def _stamps(rows: Rows) -> dict[str, Any]:

@@ -17,9 +17,7 @@ def render(report: dict[str, Any]) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
                                      lstrip_blocks=True)  # fmt: skip
     environment.filters |= {"ms": milliseconds, "s": _seconds, "share": _share, "n": _number}
-    load = report["manifest"]["plan"]["load"]
-    begin = float(load["ramp_s"]) + 0.5
-    picture = timeline_svg(report["timeline"], begin, begin + float(load["duration_s"]))
+    picture = timeline_svg(report["timeline"], report["run"]["load_start_s"], report["run"]["load_end_s"])
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(r=report, picture=Markup(picture), shown=SHOWN, of_all=OF_ALL, closed=CLOSED)
 

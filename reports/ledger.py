@@ -97,7 +97,7 @@ def ledger(rows: Rows) -> dict[str, Any]:
         "memberships": len(members.session),
         "unknown": int(np.count_nonzero(~known & ~probed)),
         "malformed_delivered": len(np.unique(raw_keys[probed & ~known])),
-        "missed_while_away": _missed(members, published, accepted),
+        "missed_while_away": _missed(members, published, accepted, got),
         "settle_s": SETTLE_NS / 1e9,
         "lost_examples": _examples(rows, members, published, owed_member[lost], owed_message[lost]),
     }
@@ -183,18 +183,26 @@ def _leaked(rows: Rows, published: Array, got: Deliveries) -> Array:
     return leaked
 
 
-def _missed(members: Memberships, published: Array, accepted: Array) -> int:
-    """Messages to a room while one of its people was between two connections; apart from what was lost."""
+def _missed(members: Memberships, published: Array, accepted: Array, got: Deliveries) -> int:
+    """Messages to a room while one of its people was between two connections and that never reached him: not losses.
+
+    What was sent before he was back and came all the same, since the join's ack was slower, was not missed.
+    """
+    messages = np.flatnonzero(accepted)
+    messages = messages[np.lexsort((published["sent"][messages], published["room"][messages]))]
+    rooms, first = np.unique(published["room"][messages], return_index=True)
+    sent = dict(zip(rooms.tolist(), np.split(messages, first)[1:], strict=True))
+    times = {room: published["sent"][found] for room, found in sent.items()}
+    size = max(1, len(published))
+    reached = np.unique(got.row["session"].astype(np.int64) * size + got.message)
     missed = 0
-    sent = {
-        room: np.sort(published["sent"][(published["room"] == room) & accepted]) for room in np.unique(members.room)
-    }
     last: dict[tuple[int, int], int] = {}
     for n in np.argsort(members.begin, kind="stable"):
-        who = (int(members.session[n]), int(members.room[n]))
-        if who in last:
-            between = np.searchsorted(sent[who[1]], [last[who], members.begin[n]])
-            missed += max(0, int(between[1] - between[0]))
+        who, room = (int(members.session[n]), int(members.room[n])), int(members.room[n])
+        if who in last and room in sent:
+            begin, end = np.searchsorted(times[room], [last[who], members.begin[n]])
+            _, came = find(reached, who[0] * size + sent[room][begin:end])
+            missed += int(np.count_nonzero(~came))
         if members.left[n] == FOREVER:
             last[who] = int(members.end[n])
         else:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .growth import in_words
+from .recovery import recovered_in_words
 
 SHOWN = (
     ("response", "response", "due to answer"),
@@ -47,6 +48,9 @@ def show(report: dict[str, Any], console: Console) -> None:
     _findings(report, console)
     console.print(_figures(report))
     _ledger(report, console)
+    if report["recovery"] is not None:
+        words = recovered_in_words(report["recovery"], report["ledger"]["missed_while_away"])
+        console.print(f"recovery  {words}", highlight=False, soft_wrap=True)
     _stale(report, console)
     _rejections(report, console)
     for found in report["growth"]:

@@ -3,7 +3,7 @@ import math
 import statistics
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.arrivals import SECOND, open_due_ns, stay_ns
@@ -23,6 +23,7 @@ def dues(load, seed=1):
 
 
 @pytest.mark.parametrize("arrivals", SHAPES)
+@settings(deadline=None)
 @given(sessions=st.integers(1, 300), ramp_s=st.floats(0, 100), seed=st.integers(0, 2**40))
 def test_everybody_comes_within_the_ramp_whatever_the_shape(arrivals, sessions, ramp_s, seed):
     found = dues(load(sessions, ramp_s, arrivals=arrivals), seed)

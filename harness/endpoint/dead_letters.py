@@ -29,7 +29,7 @@ class DeadLetters:
 
     async def listing(self, request: web.Request) -> web.Response:
         """`GET /dead-letters`: a page, oldest first."""
-        self._gate.operator(request)
+        await self._gate.operator(request)
         after, limit = whole(request, "after", 0), whole(request, "limit", LIMIT, least=1, most=MAX_LIMIT)
         letters = await self._hub.store.dead_letters(after, limit)
         return answer({"deadLetters": [listed(letter) for letter in letters]})
@@ -50,7 +50,7 @@ class DeadLetters:
         return web.Response(status=204)
 
     async def _taken(self, request: web.Request) -> DeadLetter:
-        self._gate.operator(request)
+        await self._gate.operator(request)
         letter = await self._hub.store.exhume(whole_number("id", request.match_info["id"], 1))
         if letter is None:
             raise Refused(404, "no such dead letter")

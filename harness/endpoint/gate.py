@@ -17,21 +17,21 @@ class Gate:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
-    def member(self, request: web.Request) -> Identity:
+    async def member(self, request: web.Request) -> Identity:
         """Who calls, if a member does.
 
         Raises:
             Refused: 401, 403, or 429 when a bucket is empty.
         """
-        return self._admitted(request, MEMBER)
+        return await self._admitted(request, MEMBER)
 
-    def operator(self, request: web.Request) -> Identity:
+    async def operator(self, request: web.Request) -> Identity:
         """Who calls, if an operator does (the role admin).
 
         Raises:
             Refused: 401, 403, or 429 when a bucket is empty.
         """
-        return self._admitted(request, ADMIN)
+        return await self._admitted(request, ADMIN)
 
-    def _admitted(self, request: web.Request, role: str) -> Identity:
+    async def _admitted(self, request: web.Request, role: str) -> Identity:
         return require(self._hub.parts.identify(token_of(request)), role)

@@ -33,12 +33,12 @@ class Management:
 
     async def listing(self, request: web.Request) -> web.Response:
         """`GET /connections`: what the endpoint believes about its connections now."""
-        self._gate.operator(request)
+        await self._gate.operator(request)
         return answer({"connections": await self._hub.everybody_listed()})
 
     async def push(self, request: web.Request) -> web.Response:
         """`POST`: the body to one client as one text message."""
-        self._gate.operator(request)
+        await self._gate.operator(request)
         body = await request.read()
         try:
             body.decode()
@@ -54,7 +54,7 @@ class Management:
 
     async def describe(self, request: web.Request) -> web.Response:
         """`GET`: since when, last active, from where."""
-        self._gate.operator(request)
+        await self._gate.operator(request)
         found = await one.describe(self._hub, request.match_info["connectionId"])
         if found is None:
             raise gone()
@@ -65,7 +65,7 @@ class Management:
 
     async def disconnect(self, request: web.Request) -> web.Response:
         """`DELETE`: close it."""
-        self._gate.operator(request)
+        await self._gate.operator(request)
         if not await one.disconnect(self._hub, request.match_info["connectionId"]):
             raise gone()
         return web.Response(status=204)

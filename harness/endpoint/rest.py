@@ -41,7 +41,7 @@ class Rest:
 
     async def listing(self, request: web.Request) -> web.Response:
         """`GET /rooms`: those that the caller may join, by name."""
-        identity = self._gate.member(request)
+        identity = await self._gate.member(request)
         limit = whole(request, "limit", LIMIT, least=1, most=MAX_LIMIT)
         after = request.query.get("after", "")
         if "after" in request.query and not self._names.is_name(after):
@@ -58,7 +58,7 @@ class Rest:
 
     async def create(self, request: web.Request) -> web.Response:
         """`POST /rooms`: 201 for a new one, 200 for one that was there."""
-        identity = self._gate.member(request)
+        identity = await self._gate.member(request)
         body = await read_body(request, self._new_room)
         tenant, name = identity.tenant, self._names.allowed(identity, body["roomId"])
         created = await self._hub.store.create_room(tenant, name, identity.user)
@@ -71,7 +71,7 @@ class Rest:
 
     async def post(self, request: web.Request) -> web.Response:
         """`POST /rooms/{roomId}/messages`."""
-        identity = self._gate.member(request)
+        identity = await self._gate.member(request)
         room = self._names.of(request, identity)
         body = await read_body(request, self._new_message)
         event = await self._hub.post(identity, Request("sendMessage", body["requestId"], room, body["payload"]["text"]))
@@ -88,7 +88,7 @@ class Rest:
 
     async def history(self, request: web.Request) -> web.Response:
         """`GET /rooms/{roomId}/messages`: a page, after waiting for it if asked to."""
-        identity = self._gate.member(request)
+        identity = await self._gate.member(request)
         room = self._names.of(request, identity)
         after, limit = whole(request, "after", 0), whole(request, "limit", LIMIT, most=MAX_LIMIT)
         wait_s = seconds(request, "wait", MAX_WAIT_S)

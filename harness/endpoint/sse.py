@@ -36,7 +36,7 @@ class Streams:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """`GET /rooms/{roomId}/events`: until either side ends it."""
-        identity = self._gate.member(request)
+        identity = await self._gate.member(request)
         room = self._names.of(request, identity)
         last = await self._hub.store.last(identity.tenant, room)
         after = whole(request, "after", last)

@@ -7,7 +7,6 @@ decision 3). Where there is no timerfd, the hub's timer serves: coarser, and the
 
 import ctypes
 import os
-import struct
 import sys
 import time
 from collections.abc import Callable
@@ -64,6 +63,7 @@ class Agenda:
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Timer]] = []
         self._order = 0
+        self._running = False
         self.failure: Failure = _raise
 
     def now(self) -> int:
@@ -75,7 +75,7 @@ class Agenda:
         timer = Timer(due_ns, callback)
         self._order += 1
         heappush(self._heap, (due_ns, self._order, timer))
-        if self._heap[0][2] is timer:
+        if self._heap[0][2] is timer and not self._running:
             self._arm(due_ns)
         return timer
 
@@ -84,20 +84,30 @@ class Agenda:
         return self.at(self.now() + delay_ns, callback)
 
     def _arm(self, due_ns: int) -> None:
+        """Wake at this time, instead of any that was asked for before."""
         raise NotImplementedError
+
+    def _disarm(self) -> None:
+        """Wake no more until armed again."""
 
     def _run_due(self) -> None:
         heap, now = self._heap, self.now()
-        for _ in range(BATCH):
-            if not heap or heap[0][0] > now:
-                break
-            timer = heappop(heap)[2]
-            try:
-                timer.fire()
-            except BaseException as error:  # noqa: BLE001 - the hub would print and swallow it
-                self.failure(error)
-        if heap:
-            self._arm(heap[0][0])
+        self._running = True  # whatever is put on the heap meanwhile, one arming at the end serves
+        try:
+            for _ in range(BATCH):
+                if not heap or heap[0][0] > now:
+                    break
+                timer = heappop(heap)[2]
+                try:
+                    timer.fire()
+                except BaseException as error:  # noqa: BLE001 - the hub would print and swallow it
+                    self.failure(error)
+        finally:
+            self._running = False
+            if heap:
+                self._arm(heap[0][0])
+            else:
+                self._disarm()
 
 
 class Clock(Agenda):
@@ -141,6 +151,9 @@ class Clock(Agenda):
 
     def _arm(self, due_ns: int) -> None:
         self._alarm.arm(due_ns)
+
+    def _disarm(self) -> None:
+        self._alarm.disarm()
 
     def close(self) -> None:
         """Give the timer back; nothing is called any more."""
@@ -201,28 +214,32 @@ def _has_timerfd() -> bool:
 
 
 class _TimerFd:
-    """A timerfd under the hub (timerfd_create(2); Python has no call for it before 3.13)."""
+    """A timerfd under the hub (timerfd_create(2); Python has no call for it before 3.13).
+
+    It is never read: setting it again takes the expiry back (timerfd_settime(2)), and after each expiry it is set.
+    """
 
     def __init__(self, fire: Callback) -> None:
-        self._libc: Any = ctypes.CDLL(None, use_errno=True)
-        self._fd: int = self._libc.timerfd_create(CLOCK_MONOTONIC, TFD_FLAGS)
+        libc: Any = ctypes.CDLL(None, use_errno=True)
+        self._fd: int = libc.timerfd_create(CLOCK_MONOTONIC, TFD_FLAGS)
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-        self._fire = fire
+        self._set = libc.timerfd_settime
+        self._set.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+        self._spec = (ctypes.c_longlong * 4)()  # struct itimerspec: interval and value, each seconds and nanoseconds
+        self._spec_at = ctypes.addressof(self._spec)
         self._watcher: Any = gevent.get_hub().loop.io(self._fd, 1)
-        self._watcher.start(self._expired)
+        self._watcher.start(fire)
 
     def arm(self, due_ns: int) -> None:
         # An all-zero value would disarm it; a time that has passed fires at once.
-        spec = struct.pack("@qqqq", 0, 0, *divmod(max(1, due_ns), SECOND))
-        self._libc.timerfd_settime(self._fd, TFD_TIMER_ABSTIME, spec, None)
+        spec = self._spec
+        spec[2], spec[3] = divmod(due_ns if due_ns > 1 else 1, SECOND)
+        self._set(self._fd, TFD_TIMER_ABSTIME, self._spec_at, None)
 
-    def _expired(self) -> None:
-        try:
-            os.read(self._fd, 8)
-        except BlockingIOError:
-            return
-        self._fire()
+    def disarm(self) -> None:
+        self._spec[2] = self._spec[3] = 0
+        self._set(self._fd, TFD_TIMER_ABSTIME, self._spec_at, None)
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -244,6 +261,9 @@ class _HubTimer:
         delay_s = max(0, due_ns - time.monotonic_ns()) / SECOND
         self._timer = gevent.get_hub().loop.timer(delay_s)
         self._timer.start(self._fire, update=True)
+
+    def disarm(self) -> None:
+        self.close()
 
     def close(self) -> None:
         if self._timer is not None:

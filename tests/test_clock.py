@@ -107,3 +107,34 @@ def test_a_step_of_the_wall_clock_is_noticed(clock, monkeypatch):
     monkeypatch.setattr(time, "time_ns", lambda: real() + 5 * SECOND)
     clock.look_at_wall(clock.now())
     assert abs(clock.step_ns - 5 * SECOND) < SECOND // 100
+
+
+def test_an_agenda_that_has_run_empty_lets_the_process_sleep(clock, monkeypatch):
+    looked = []
+    run_due = clock._run_due
+    clock._alarm.close()
+    monkeypatch.setattr(clock, "_run_due", lambda: (looked.append(1), run_due()))
+    clock._alarm = type(clock._alarm)(lambda: clock._run_due())
+    done = []
+    clock.after(1_000_000, lambda: done.append(1))
+    gevent.sleep(0.05)
+    assert done == [1]
+    assert len(looked) == 1
+
+
+def test_work_asked_for_by_work_happens_though_nothing_else_is_due(any_clock):
+    done = []
+    any_clock.after(1_000_000, lambda: any_clock.after(1_000_000, lambda: done.append(1)))
+    let_pass(any_clock, 10_000_000)
+    assert done == [1]
+
+
+def test_an_agenda_goes_on_after_work_that_failed_with_nobody_to_tell():
+    clock = FakeClock()
+    done = []
+    clock.after(1, lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        clock.advance(10)
+    clock.after(1, lambda: done.append(1))
+    clock.advance(10)
+    assert done == [1]

@@ -147,6 +147,10 @@ class Generator:
         """The rooms that the plan puts this session into; none when there are no rooms."""
         return self._rooms.of(session.number)
 
+    def led_by(self, session: Session) -> tuple[int, ...]:
+        """Those of its rooms that this session leads: it has the lowest number of all that the plan puts there."""
+        return self._rooms.led_by(session.number)
+
     @property
     def policy(self) -> Reconnect:
         """When a session comes back."""

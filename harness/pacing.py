@@ -49,6 +49,23 @@ class Constant:
         return due if self.interval_ns and due < self.end_ns else None
 
 
+NEVER = Constant(0, 0, 0)
+"""The pace of a session that says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Of another pace's messages every `step`-th, from the `first` (from 0) on: for what is done more seldom."""
+
+    pace: Pace
+    step: int
+    first: int = 0
+
+    def due_ns(self, n: int) -> int | None:
+        """When the n-th (from 0) of these is due; None when there is none."""
+        return self.pace.due_ns(self.first + n * self.step)
+
+
 @dataclass(frozen=True, slots=True)
 class Even:
     """As many messages as the curve's integral, `phase` (0 to 1) of a message behind; before `end_ns`."""

@@ -16,11 +16,13 @@ from .plan.room_sizes import Equal, Fixed, Giant, NoRoom, Own, Zipf
 class Rooms:
     """The rooms of every session; `count` is how many rooms there are."""
 
-    __slots__ = ("_dealt", "_per_session", "_table", "count")
+    __slots__ = ("_dealt", "_leaders", "_per_session", "_sessions", "_table", "count")
 
     def __init__(self, load: Load, seed: int) -> None:
         plan = load.room_sizes
         self.count = load.room_count
+        self._sessions = load.sessions
+        self._leaders = array("I")
         self._per_session = 0 if isinstance(plan, NoRoom) else 1 if isinstance(plan, Own) else plan.per_session
         # What plain arithmetic says needs no table.
         self._dealt = isinstance(plan, Own) or (isinstance(plan, Equal) and plan.per_session == 1)
@@ -34,6 +36,16 @@ class Rooms:
             return (number % self.count,)
         first = number * self._per_session
         return tuple(self._table[first : first + self._per_session])
+
+    def led_by(self, number: int) -> tuple[int, ...]:
+        """The rooms of session `number` in which nobody has a lower number: each room has one such leader."""
+        if not self._leaders and self.count:
+            leaders = array("I", [self._sessions] * self.count)
+            for session in reversed(range(self._sessions)):
+                for room in self.of(session):
+                    leaders[room] = session
+            self._leaders = leaders
+        return tuple(room for room in self.of(number) if self._leaders[room] == number)
 
 
 def sizes(load: Load) -> list[int]:

@@ -101,6 +101,11 @@ class RealtimeUser(User):
         """The rooms that the plan puts the current client into."""
         return self.client.rooms
 
+    @property
+    def led(self) -> tuple[int, ...]:
+        """Those of its rooms that the current client leads; each room has one leader, whatever process it is in."""
+        return self.generator.led_by(self.session)
+
     def on_connect(self) -> None:
         """Called whenever a connection has opened: join rooms here. Must not wait."""
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.curve import curve
-from harness.pacing import NOT_YET, SECOND, Pacer, Random, Thinking, planned, spread
+from harness.pacing import NOT_YET, SECOND, Every, Pacer, Random, Thinking, planned, spread
 from harness.plan import build_plan
 
 START = 5 * SECOND
@@ -234,6 +234,11 @@ def test_what_was_sent_and_what_is_left_make_what_was_planned(load, sent):
     every = len(dues(pace))
     assert planned(pace, end) == every
     assert planned(pace, end, sent) == max(0, every - sent)
+
+
+@given(loads(), st.integers(1, 7), st.integers(0, 7))
+def test_every_so_manieth_is_every_so_manieth_of_the_same_times(load, step, first):
+    assert dues(Every(pacer(load).of(0), step, first)) == dues(pacer(load).of(0))[first::step]
 
 
 def test_a_random_pace_holds_three_numbers_and_no_list():

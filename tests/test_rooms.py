@@ -113,6 +113,15 @@ def test_a_room_of_ones_own_is_shared_with_nobody_and_needs_no_number_of_rooms()
     assert len({rooms.of(number) for number in range(100)}) == 100
 
 
+@given(loads(), st.integers(0, 10**6))
+def test_each_room_that_has_anybody_has_one_leader_who_is_the_first_of_its_people(load, seed):
+    rooms = Rooms(load, seed)
+    led = {room: number for number in range(load.sessions) for room in rooms.led_by(number)}
+    people = [[n for n in range(load.sessions) if room in rooms.of(n)] for room in range(rooms.count)]
+    assert led == {room: min(numbers) for room, numbers in enumerate(people) if numbers}
+    assert sum(len(rooms.led_by(number)) for number in range(load.sessions)) == len(led)
+
+
 def test_no_room_is_no_room():
     rooms = Rooms(make({"sizes": "none"}), 1)
     assert (rooms.count, rooms.of(7)) == (0, ())

@@ -1,0 +1,41 @@
+"""Presence: people enter and leave rooms all the time, while one in each room goes on talking.
+
+A room's leader (its lowest number) says something at the plan's rate; everybody else, a fifth as often, goes out of the
+room or comes in again. The ledger then says whether the endpoint's idea of who is there keeps up: what is said after a
+join was acknowledged is owed, and what was sent after a leave was acknowledged and arrives all the same has leaked.
+"""
+
+from locust import task
+
+from harness.pacing import Every, Pace
+from harness.users import RealtimeUser
+
+CHANGES_EVERY = 5
+"""While so many messages are due, one change is: a stay is long enough to be owed something."""
+
+
+class PresenceUser(RealtimeUser):
+    """The one who talks, or one of those who come and go. `scratch` is whether it is, or is on its way, outside."""
+
+    def shape(self) -> Pace:
+        """The plan's for who talks; changes are fewer, and not all in the same one of five."""
+        pace = super().shape()
+        return pace if self.led else Every(pace, CHANGES_EVERY, self.session.number % CHANGES_EVERY)
+
+    def on_connect(self) -> None:
+        """Enter, unless it had left before its connection was lost."""
+        if not self.client.scratch:
+            self.join(self.room)
+
+    @task
+    def change(self) -> None:
+        """Say something, go out, or come in, when it is due."""
+        due = self.pace()
+        if self.led:
+            self.publish(self.room, self.text, due)
+        elif self.client.scratch:
+            self.client.scratch = None
+            self.join(self.room, due=due)
+        else:
+            self.client.scratch = True
+            self.leave(self.room, due=due)

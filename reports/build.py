@@ -18,6 +18,7 @@ from .recovery import recovery
 from .rejections import rejections
 from .rows import load
 from .stale import stale
+from .storms import storms
 from .timeline import timeline
 
 REPORT_FORMAT = 1
@@ -64,6 +65,7 @@ def build_report(path: Path) -> dict[str, Any]:
         "ledger": books,
         "stale": listed,
         "recovery": recovery(rows),
+        "storms": storms(rows),
         "rejections": refused,
         "closes": ended,
         "growth": growth(rows),

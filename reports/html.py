@@ -6,9 +6,10 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from .plots import timeline_svg
+from .plots import storms_svg, timeline_svg
 from .terminal import CLOSED, OF_ALL, SHOWN, milliseconds
 
+MOST_CURVES = 8
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
 
@@ -18,8 +19,11 @@ def render(report: dict[str, Any]) -> str:
                                      lstrip_blocks=True)  # fmt: skip
     environment.filters |= {"ms": milliseconds, "s": _seconds, "share": _share, "n": _number}
     picture = timeline_svg(report["timeline"], report["run"]["load_start_s"], report["run"]["load_end_s"])
+    curves = storms_svg(report["storms"][:MOST_CURVES]) if report["storms"] else ""
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(r=report, picture=Markup(picture), shown=SHOWN, of_all=OF_ALL, closed=CLOSED)
+    return template.render(
+        r=report, picture=Markup(picture), curves=Markup(curves), shown=SHOWN, of_all=OF_ALL, closed=CLOSED
+    )
 
 
 def _seconds(value_ms: float | None) -> str:

@@ -64,9 +64,9 @@ def leave_after(leaves: Array, column: str, place: Array, sent: Array) -> Array:
     """For joins at these places and times: `column` of the first leave from then on, or the next join there."""
     leave_place = places(leaves["session"], leaves["conn"], leaves["room"])
     order = np.lexsort((leaves["sent"], leave_place))
-    spot, found = _from_on(leave_place[order], leaves["sent"][order], place, sent)
+    spot, found = from_on(leave_place[order], leaves["sent"][order], place, sent)
     joins = np.lexsort((sent, place))
-    following, again = _from_on(place[joins], sent[joins], place, sent + 1)
+    following, again = from_on(place[joins], sent[joins], place, sent + 1)
     until = np.full(len(place), FOREVER)
     until[again] = sent[joins][following[again]]
     times = until.copy()
@@ -75,7 +75,7 @@ def leave_after(leaves: Array, column: str, place: Array, sent: Array) -> Array:
     return times
 
 
-def _from_on(keys: Array, times: Array, wanted: Array, since: Array) -> tuple[Array, Array]:
+def from_on(keys: Array, times: Array, wanted: Array, since: Array) -> tuple[Array, Array]:
     """In entries sorted by key and time: where the first of a wanted key from a time on stands, and whether it is.
 
     Where it is not, the place is that at which it would stand: right after the last earlier one of its key.
@@ -113,7 +113,7 @@ def membership_of(members: Memberships, row: Array, message: Array) -> Array:
     several = np.flatnonzero(found)[count[at[found]] > 1]  # seldom any, and the search costs two sorts
     if len(several):
         at = at[several]
-        spot, _ = _from_on(place[order], members.left[order], mine[several], message["sent"][several])
+        spot, _ = from_on(place[order], members.left[order], mine[several], message["sent"][several])
         member[several] = order[np.minimum(spot, first[at] + count[at] - 1)]
     return member
 
@@ -126,7 +126,7 @@ def latest_join(place: Array, sent: Array, mine: Array, arrived: Array) -> Array
     latest[found] = first[at[found]]
     several = np.flatnonzero(found)[count[at[found]] > 1]
     if len(several):
-        spot, _ = _from_on(place, sent, mine[several], arrived[several] + 1)
+        spot, _ = from_on(place, sent, mine[several], arrived[several] + 1)
         latest[several] = np.maximum(spot - 1, first[at[several]])
     latest[found] = np.where(sent[latest[found]] <= arrived[found], latest[found], -1)
     return latest

@@ -41,6 +41,25 @@ def timeline_svg(line: dict[str, Any], load_start_s: float, load_end_s: float) -
         return _svg(figure)
 
 
+def storms_svg(storms: list[dict[str, Any]]) -> str:
+    """How many of each storm's dropped sessions were back, by the time since the drop."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10, 2.8), layout="constrained")
+        axis = figure.subplots()
+        for number, storm in enumerate(storms):
+            seconds = [0.0, *(after for after, _ in storm["curve"])]
+            shares = [0.0, *(100 * back / storm["dropped"] for _, back in storm["curve"])]
+            color = mpl.colormaps["viridis"](0.9 * number / max(1, len(storms) - 1))
+            label = f"{storm['fault']} x{storm['dropped']} at {storm['at_s']:g} s"
+            axis.plot(seconds, shares, color=color, label=label, linewidth=1.6, drawstyle="steps-post")
+        axis.set_ylim(0, 102)
+        axis.set_xlim(left=0)
+        axis.set_ylabel("back in their rooms, %")
+        axis.set_xlabel("seconds since the drop")
+        axis.legend(loc="lower right", frameon=False, fontsize=8)
+        return _svg(figure)
+
+
 def _response(axis: Axes, line: dict[str, Any]) -> None:
     for name, color, label in (("response_p99_ms", BLUE, "p99"), ("response_p50_ms", LIGHT, "p50")):
         axis.plot(line["second"], _gaps(line[name]), color=color, label=label, linewidth=1.6, drawstyle="steps-post")

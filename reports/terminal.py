@@ -7,6 +7,7 @@ from rich.table import Table
 
 from .growth import in_words
 from .recovery import recovered_in_words
+from .storms import in_words as storm_in_words
 
 SHOWN = (
     ("response", "response", "due to answer"),
@@ -51,6 +52,8 @@ def show(report: dict[str, Any], console: Console) -> None:
     if report["recovery"] is not None:
         words = recovered_in_words(report["recovery"], report["ledger"]["missed_while_away"])
         console.print(f"recovery  {words}", highlight=False, soft_wrap=True)
+    for storm in report["storms"]:
+        console.print(f"storm     {storm_in_words(storm)}", highlight=False, soft_wrap=True)
     _stale(report, console)
     _rejections(report, console)
     for found in report["growth"]:

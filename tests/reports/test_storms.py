@@ -43,6 +43,9 @@ def test_a_return_counts_for_the_storm_before_it_and_not_for_an_earlier_one(make
 
 def test_a_few_dropped_sessions_are_no_storm(make):
     assert storm(many(make), range(9), 5000, {0: 100}).report()["storms"] == []
+
+
+def test_less_than_a_tenth_of_all_is_no_storm(make):
     assert storm(many(make, 400), range(39), 5000, {0: 100}).report()["storms"] == []
 
 

@@ -8,13 +8,13 @@ import sys
 
 from locust import events
 
+from harness.casting import cast
 from harness.errors import SquallError
-from harness.running import load_scenario
 from harness.swarm import install, plan_from_environment
 
 try:
     plan, beside = plan_from_environment()
-    Scenario = load_scenario(plan.load.scenario)
+    Scenario = cast(plan.load).user
 except SquallError as error:
     print(f"squall: {error}", file=sys.stderr)
     sys.exit(error.exit_code)

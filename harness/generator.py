@@ -7,6 +7,8 @@ settle (listen), part (leave and close), over. The subtle thing: whatever goes w
 
 import gc
 import random
+from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from .chaos.conductor import Conductor, strokes
 from .client import Client, Host
 from .clock import MILLISECOND, SECOND, Clock
 from .errors import RunFailed, SquallError
+from .mix import Mix
 from .model import Fault, Gauge, Kind, Outcome
 from .observe.listing import Observer
 from .observe.process import ProcessWatch
@@ -44,6 +47,8 @@ PARTS_AT_ONCE = 32
 NEVER = 1 << 62
 PART_AT_MOST_NS = 8 * SECOND
 SPARE_DESCRIPTORS = 256
+REST_DESCRIPTORS = 2
+"""Of a session that polls (commands, and one for each room) or posts beside its WebSocket."""
 
 
 class Generator:
@@ -60,8 +65,10 @@ class Generator:
         self, plan: Plan, path: Path, nonce: str, start_ns: int, *, rank: int = 0, processes: int = 1,
         schema: dict[str, object] | None = None, skipped: frozenset[Fault] = frozenset(),
         courtesy: Courtesy | None = None, addresses: tuple[Address, ...] = (),
+        patterns: Sequence[str] = ("websocket",),
     ) -> None:  # fmt: skip
-        allow_descriptors(plan.load.sessions // processes + SPARE_DESCRIPTORS)
+        each = 1 if set(patterns) == {"websocket"} else REST_DESCRIPTORS
+        allow_descriptors(plan.load.sessions * each // processes + SPARE_DESCRIPTORS)
         access = Access(plan.endpoint, nonce, plan.load.sessions, witness=self._logged_in, failure=self.fail)
         observer = (
             Observer(plan.observe, plan.endpoint, nonce, access.hiding) if plan.observe.url and rank == 0 else None
@@ -85,6 +92,11 @@ class Generator:
         """Shared by all clients for their jitter: one generator each would cost 2.5 KiB a session."""
         self.sessions: dict[int, Session] = {}
         self._clients: list[Client] = []
+        self._mix = Mix(plan.load, plan.seed)
+        self._patterns = patterns
+        self._crowds = deque(self._mix.crowds(plan.load, rank, processes))
+        self.users = len(self._crowds)
+        """How many users it takes to drive this process's sessions."""
         self.latest: Snapshot | None = None
         self.over = Event()
         """Set when nothing more will happen: the last session has parted, or the run has failed."""
@@ -114,15 +126,18 @@ class Generator:
 
     def recruit(self, host: Host) -> list[Client]:
         """The next clients of this process, for one user; fewer than the plan gives it, or none, at the end."""
-        load = self.plan.load
-        first = self.rank + len(self._clients) * self.processes
-        last = min(load.sessions, first + load.sessions_per_user * self.processes)
         crowd = []
-        for number in range(first, last, self.processes):
-            session = self.sessions[number] = Session(self.context, number)
+        for number in self._crowds.popleft() if self._crowds else ():
+            pattern = self.context.pattern(self._patterns[self._mix.of(number)])
+            session = self.sessions[number] = Session(self.context, number, pattern)
             crowd.append(Client(session, self.rooms(session), self, host))
         self._clients += crowd
         return crowd
+
+    @property
+    def next_part(self) -> int:
+        """Which scenario the next clients play, by its number in the plan's mix."""
+        return self._mix.of(self._crowds[0][0]) if self._crowds else 0
 
     def seat_ns(self, number: int, life: int) -> tuple[int, int | None, int]:
         """The life-th session on a seat: when it is due to open (-1: never), when to depart (None: it stays), and

@@ -82,7 +82,7 @@ class Closer(IntEnum):
     GARBLED = 5
     """We failed the connection because of what the endpoint sent (the code is ours: 1002, 1007, 1009, 1015)."""
     SILENT = 6
-    """We gave the connection up because a keepalive ping was not answered in time."""
+    """We gave the connection up because a keepalive ping, or a poll, was not answered in time."""
 
 
 class Fault(IntEnum):

@@ -8,14 +8,12 @@ It must not know how progress is shown or what reports say. The subtle thing: a 
 and leaves no directory behind.
 """
 
-import importlib
 import importlib.metadata
-import importlib.util
-import inspect
 import os
 import platform
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,13 +23,16 @@ from gevent.event import Event
 
 from . import rundir
 from .access import Access
+from .casting import Cast, cast
 from .chaos.drop import why_not
 from .clock import SECOND, Clock
 from .embedded import Embedded, complete
-from .errors import PlanError, RunFailed, UsageError
+from .errors import RunFailed, UsageError
+from .mix import Mix
 from .model import Damage, Fault, Outcome
 from .observe.listing import Observer
 from .observe.process import ProcessWatch
+from .patterns.check import check_rest
 from .plan import Plan, is_loopback, mask_header, mask_url
 from .plan.shape import Replay
 from .reach import find_addresses, make_options
@@ -41,7 +42,6 @@ from .transport.events import Arrival, Ending, Pong, Refusal
 from .transport.options import Address
 from .transport.sockets import Sockets, explain, kernel_stamps
 from .transport.websocket import WebSocket
-from .users import RealtimeUser
 
 SPAWN_NS = 600_000
 """What starting one Locust user takes, generously: the run begins when all are there."""
@@ -66,6 +66,7 @@ class Prepared:
     skipped: frozenset[Fault]
     embedded: Embedded | None
     processes: int
+    played: Cast
     addresses: tuple[Address, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
@@ -92,7 +93,7 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
         RunFailed: the endpoint or its connection list cannot be used, or the directory cannot be made.
         UsageError: an environment variable, a schema or a replay that the plan names is missing or wrong.
     """
-    load_scenario(plan.load.scenario)
+    played = cast(plan.load)
     schema = _schema(plan, beside)
     times = read_times(plan.load.shape, beside) if isinstance(plan.load.shape, Replay) else None
     embedded = Embedded(plan.endpoint.serve) if plan.endpoint.is_embedded else None
@@ -103,12 +104,12 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
             schema = schema or _schema(plan, beside)
         nonce = rundir.new_nonce()
         located = plan.located(beside.parent if beside is not None else None)
-        addresses, warnings = preflight(located, nonce)
+        addresses, warnings = preflight(located, nonce, played.patterns)
         reasons = {fault: reason for act in plan.chaos if (reason := why_not(fault := act.code))}
         start_ns = (
             Clock.now() + HEADWAY_NS + (SPAWN_NS * plan.load.users + RECRUIT_NS * plan.load.sessions) // processes
         )
-        manifest = _manifest(plan, nonce, start_ns, processes, embedded is not None, reasons, served)
+        manifest = _manifest(plan, nonce, start_ns, processes, embedded is not None, reasons, served, played)
         path = rundir.create(out, _safe(plan.name), manifest)
         if times is not None:
             keep(times, path)
@@ -118,45 +119,15 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
         raise
     warnings += [f"skipped {fault.label}: {reason}" for fault, reason in reasons.items()]
     return Prepared(
-        located, path, nonce, start_ns, schema, frozenset(reasons), embedded, processes, addresses, warnings
+        located, path, nonce, start_ns, schema, frozenset(reasons), embedded, processes, played, addresses, warnings
     )
 
 
-def load_scenario(name: str) -> type[RealtimeUser]:
-    """The user class of a scenario: one of ours by name (`reconnect-storm` is in reconnect_storm.py), or a Python file.
-
-    Raises:
-        PlanError: there is none, or the file does not hold exactly one RealtimeUser.
-    """
-    module_name = f"scenarios.{name.replace('-', '_')}"
-    try:
-        if name.endswith(".py"):
-            spec = importlib.util.spec_from_file_location(Path(name).stem, name)
-            if spec is None or spec.loader is None or not Path(name).is_file():
-                raise PlanError(f'load.scenario: there is no file "{name}"')
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-        else:
-            module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name != module_name:
-            raise PlanError(f'load.scenario: "{name}" needs the module "{error.name}", which is missing') from None
-        here = Path(str(importlib.import_module("scenarios").__file__)).parent
-        known = ", ".join(sorted(file.stem.replace("_", "-") for file in here.glob("*.py") if file.stem != "__init__"))
-        raise PlanError(f'load.scenario: there is no "{name}"; there are: {known}; or give a .py file') from None
-    except SyntaxError as error:
-        raise PlanError(f'load.scenario: "{name}" is not Python: {error.msg} (line {error.lineno})') from None
-    users = [
-        kind for _, kind in inspect.getmembers(module, inspect.isclass)
-        if issubclass(kind, RealtimeUser) and kind.__module__ == module.__name__ and not kind.abstract
-    ]  # fmt: skip
-    if len(users) != 1:
-        raise PlanError(f'load.scenario: "{name}" must hold exactly one RealtimeUser, it holds {len(users)}')
-    return users[0]
-
-
-def preflight(plan: Plan, nonce: str) -> tuple[tuple[Address, ...], list[str]]:
-    """Open one connection to each address of the endpoint and close it, and look once at the connection list.
+def preflight(
+    plan: Plan, nonce: str, patterns: Sequence[str] = ("websocket",)
+) -> tuple[tuple[Address, ...], list[str]]:
+    """Open one connection to each address of the endpoint and close it, and poll one room once, as the patterns want;
+    look once at the connection list.
 
     Returns:
         The addresses that take connections, and a line for each that does not, and for whatever else is doubtful.
@@ -167,13 +138,15 @@ def preflight(plan: Plan, nonce: str) -> tuple[tuple[Address, ...], list[str]]:
     access = Access(plan.endpoint, f"{nonce}x", plan.load.sessions)  # not a connection of the run
     good, bad = [], []
     for address in find_addresses(plan.endpoint, access.port)[:ADDRESSES]:
-        why = _scout(plan, access, address)
+        why = _scout(plan, access, address) if set(patterns) != {"polling"} else None
         if why is None:
             good.append(address)
         else:
             bad.append((address, _in_words(why, access)))
     if not good:
         raise RunFailed(f"endpoint.url: {mask_url(plan.endpoint.url)}: {bad[0][1]}")
+    if set(patterns) != {"websocket"}:
+        check_rest(plan, access, make_options(plan.endpoint, access.port, tuple(good), access.hiding))
     warnings = [f"left out {address[1][0]}, an address of the endpoint's: {why}" for address, why in bad]
     if plan.endpoint.tls is not None and plan.endpoint.tls.insecure:
         warnings.append("endpoint.tls.insecure: the endpoint's certificate is not verified")
@@ -268,7 +241,7 @@ def _schema(plan: Plan, beside: Path | None) -> dict[str, object] | None:
 
 def _manifest(
     plan: Plan, nonce: str, start_ns: int, processes: int, embedded: bool, reasons: dict[Fault, str],
-    served: dict[str, Any],
+    served: dict[str, Any], played: Cast,
 ) -> dict[str, Any]:  # fmt: skip
     host = plan.endpoint.host
     where = "embedded" if embedded else "loopback" if is_loopback(host) else "remote"
@@ -287,6 +260,11 @@ def _manifest(
             "python": platform.python_version(),
         },
         "versions": {name: importlib.metadata.version(name) for name in VERSIONS},
+        "scenarios": {
+            "names": played.names,
+            "patterns": played.patterns,
+            "parts": Mix(plan.load, plan.seed).table(plan.load.sessions),
+        },
         "stamps": "kernel" if kernel_stamps() else "read",
         "loop": "closed" if plan.load.shape.is_closed else "open",
         "skipped": [{"fault": fault.label, "reason": reason} for fault, reason in reasons.items()],

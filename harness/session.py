@@ -14,11 +14,15 @@ from typing import Protocol as Interface
 from .access import Access, Denied, Entry
 from .clock import Clock
 from .model import NO_PEER, NO_ROOM, Closer, Damage, Flag, Kind, Outcome, Signal, SignalKind
+from .patterns.conversation import Conversation, Pattern
+from .patterns.hybrid import Hybrid
+from .patterns.origin import Origin, make_origin
+from .patterns.polling import Polling
 from .plan import Plan, mask_header
 from .receipts import Done, Receipt, Receipts
 from .recorder import Recorder
 from .tally import Tally
-from .transport.events import Arrival, Ending, Pong, Refusal
+from .transport.events import Arrival, Ending, Listener, Pong, Refusal
 from .transport.options import Options
 from .transport.sockets import Sockets
 from .transport.websocket import WebSocket
@@ -66,6 +70,28 @@ class Context:
         self.room_numbers = {name: number for number, name in enumerate(self.room_names)}
         self.answer_timeout_ns = round(self.plan.endpoint.answer_timeout_s * 1e9)
 
+    def connect(self, listener: Listener, number: int, entry: Entry) -> WebSocket:
+        """Begin a WebSocket of session `number`."""
+        connection = WebSocket(self.sockets, listener)
+        connection.connect(self.options, number, entry.uri, entry.headers, entry.subprotocols)
+        return connection
+
+    def pattern(self, name: str) -> Pattern | None:
+        """How a new session talks; None: by a WebSocket alone.
+
+        Raises:
+            PlanError, RunFailed, UsageError: what the plan says of the REST side cannot be used.
+        """
+        if name == "websocket":
+            return None
+        endpoint = self.plan.endpoint
+        if self.origin is None:
+            self.origin = make_origin(endpoint, self.dialect, self.sockets, self.access, self.options, self.room_names)
+        if name == "hybrid":
+            return Hybrid(self.origin, self.dialect, self.nonce, self.connect)
+        return Polling(self.origin, endpoint.rest, self.dialect, self.nonce)
+
+    origin: Origin | None = None
     room_names: list[str] = None  # type: ignore[assignment]
     room_numbers: dict[str, int] = None  # type: ignore[assignment]
     answer_timeout_ns: int = 0
@@ -75,15 +101,16 @@ class Session:
     """One client of the run, over as many connections as it takes; `number` is unique over all processes."""
 
     __slots__ = (
-        "_context", "_due", "_opening", "_prefix", "_probe", "_rooms", "_seq", "_socket", "conn", "is_open", "keeper",
-        "number", "receipts",
+        "_context", "_due", "_opening", "_pattern", "_prefix", "_probe", "_rooms", "_seq", "_socket", "conn", "dialect",
+        "is_open", "keeper", "number", "receipts",
     )  # fmt: skip
 
-    def __init__(self, context: Context, number: int) -> None:
+    def __init__(self, context: Context, number: int, pattern: Pattern | None = None) -> None:
         self._context = context
+        self._pattern = pattern
         self._prefix = f"{context.nonce}-{number}-"
         self._seq = 0
-        self._socket: WebSocket | None = None
+        self._socket: Conversation | None = None
         self._rooms: tuple[int, ...] = ()
         self._probe: Receipt | None = None
         self._due = 0
@@ -92,6 +119,7 @@ class Session:
         self.conn = -1
         """Its how-manieth connection this is; -1 before the first."""
         self.is_open = False
+        self.dialect = pattern.dialect if pattern is not None else context.dialect
         self.receipts = Receipts()
         self.keeper: Keeper | None = None
         """Who hears that a connection opened, was refused, or ended."""
@@ -144,15 +172,17 @@ class Session:
             why = Refusal(entry.outcome, entry.code, entry.text, body=entry.body)
             self.refused(why, 0, Arrival(now, now, 0))
             return
-        self._socket = WebSocket(context.sockets, self)
-        self._socket.connect(context.options, self.number, entry.uri, entry.headers, entry.subprotocols)
+        if self._pattern is None:
+            self._socket = context.connect(self, self.number, entry)
+        else:
+            self._socket = self._pattern.begin(self, entry)
 
     def join(self, room: int, done: Done, due: int = 0, *, remembered: bool = False) -> None:
         """Become a member of a room, as due at `due` (0: not planned). A protocol without joins makes a member at
         once; so does an endpoint that has `remembered` the membership over a reconnect.
         """
-        if self._context.dialect.joins and not remembered:
-            self._request(Kind.JOIN, self._context.dialect.join, room, done, due)
+        if self.dialect.joins and not (remembered and (self._pattern is None or self._pattern.remembers)):
+            self._request(Kind.JOIN, self.dialect.join, room, done, due)
             return
         if self.is_open:
             self._row(Kind.JOIN, Outcome.OK, Flag.IMPLICIT, room, self._context.clock.now())
@@ -161,8 +191,8 @@ class Session:
 
     def leave(self, room: int, done: Done, due: int = 0) -> None:
         """Give up membership, as due at `due` (0: not planned)."""
-        if self._context.dialect.leaves or not self.is_open:
-            self._request(Kind.LEAVE, self._context.dialect.leave, room, done, due)
+        if self.dialect.leaves or not self.is_open:
+            self._request(Kind.LEAVE, self.dialect.leave, room, done, due)
             return
         self._row(Kind.LEAVE, Outcome.OK, Flag.IMPLICIT, room, self._context.clock.now())
         self._exit(room)
@@ -170,7 +200,7 @@ class Session:
 
     def ping(self, done: Done) -> None:
         """Ask for an answer at the application's level; needs a dialect that has pings."""
-        self._request(Kind.PING, self._context.dialect.ping, NO_ROOM, done)
+        self._request(Kind.PING, self.dialect.ping, NO_ROOM, done)
 
     def publish(self, room: int, text: str, due: int, *, burst: bool = False, done: Done | None = None) -> None:
         """Send one message to a room; without an open connection it is recorded as abandoned."""
@@ -182,7 +212,7 @@ class Session:
                 done(Outcome.ABANDONED, 0)
             return
         receipt = self._receipt(Kind.PUBLISH, due, room, flags, done=done)
-        data = context.dialect.publish(self._message(receipt.seq, room, text))
+        data = self.dialect.publish(self._message(receipt.seq, room, text))
         self._socket.send(data, receipt)
         if self.is_open:
             context.tally.published(self.number, receipt.seq, room, due, receipt.sent or context.clock.now())
@@ -237,18 +267,18 @@ class Session:
             now = self._context.clock.now()
             self.refused(Refusal(Outcome.ABANDONED, 0, "given up by us"), 0, Arrival(now, now, 0))
 
-    def take_socket(self) -> WebSocket | None:
+    def take_socket(self) -> Conversation | None:
         """The connection itself, for what breaks it on purpose; None when there is none open."""
         return self._socket if self.is_open else None
 
     # -- what the transport tells -------------------------------------------------------------------------------
 
-    def opened(self, sent: int, when: Arrival) -> None:
-        """The upgrade was accepted."""
+    def opened(self, sent: int, when: Arrival, flags: int = 0) -> None:
+        """The upgrade was accepted, or whatever else opens a conversation; IMPLICIT in `flags`: nothing was asked."""
         self.is_open = True
         self._opening = False
         self._context.tally.open += 1
-        self._row(Kind.OPEN, Outcome.OK, when.flags, NO_ROOM, sent, when, due=self._due)
+        self._row(Kind.OPEN, Outcome.OK, when.flags | flags, NO_ROOM, sent, when, due=self._due)
         self._copy("open", when.read - sent, Outcome.OK, 0)
         if self.keeper is not None:
             self.keeper.opened()
@@ -295,16 +325,43 @@ class Session:
 
     def received(self, data: bytes, when: Arrival) -> None:
         """A whole message came."""
-        for signal in self._context.dialect.decode(data):
-            kind = signal.kind
-            if kind is SignalKind.DELIVERY:
-                self._delivered(signal, when)
-            elif kind is SignalKind.ACK or kind is SignalKind.PONG:
-                self._answered(signal, Outcome.OK, when)
-            elif kind is SignalKind.ERROR:
-                self._answered(signal, Outcome.REJECTED, when)
-            elif kind is SignalKind.GARBLED:
-                self._stray(signal, Outcome.GARBLED, when)
+        for signal in self.dialect.decode(data):
+            self.heard(signal, when)
+
+    def heard(self, signal: Signal, when: Arrival) -> None:
+        """One past fact was read."""
+        kind = signal.kind
+        if kind is SignalKind.DELIVERY:
+            self._delivered(signal, when)
+        elif kind is SignalKind.ACK or kind is SignalKind.PONG:
+            self._answered(signal, Outcome.OK, when)
+        elif kind is SignalKind.ERROR:
+            self._answered(signal, Outcome.REJECTED, when)
+        elif kind is SignalKind.GARBLED:
+            self._stray(signal, Outcome.GARBLED, when)
+
+    def awaits(self, receipt: Receipt) -> bool:
+        """Whether the answer to this request is still waited for."""
+        return self.receipts.peek(receipt.seq) is receipt
+
+    def answered(self, receipt: Receipt, outcome: Outcome, code: int, reason: str, when: Arrival | None) -> None:
+        """A request was answered by an HTTP answer of its own, or got none."""
+        if not self.awaits(receipt):
+            self._context.tally.late_answers += when is not None
+            return
+        self.receipts.match(receipt.seq)
+        if outcome in (Outcome.REJECTED, Outcome.GARBLED) and reason and when is not None:
+            self._context.recorder.evidence(when.read, "error", code, reason)
+        self._finish(receipt, outcome, code, when)
+
+    def fetched(
+        self, room: int, outcome: Outcome, code: int, messages: int, due: int, sent: int, when: Arrival
+    ) -> None:  # fmt: skip
+        """One poll of a room has ended; it brought so many messages."""
+        self._context.recorder.row(
+            Kind.FETCH, outcome, when.flags, code, self.number, self.conn, room, seq=messages, due=due, sent=sent,
+            arrived=when.arrived, read=when.read,
+        )  # fmt: skip
 
     # -- answers ------------------------------------------------------------------------------------------------
 
@@ -323,7 +380,7 @@ class Session:
         context.tally.delivered(sender, seq)
         if sender == self.number:
             receipt = self.receipts.peek(seq)
-            if receipt is not None and (context.dialect.acks == "delivery" or receipt.kind is Kind.PROBE):
+            if receipt is not None and (self.dialect.acks == "delivery" or receipt.kind is Kind.PROBE):
                 self.receipts.match(seq)
                 self._finish(receipt, Outcome.OK, 0, when)
 
@@ -373,7 +430,7 @@ class Session:
         """Give up what has waited longer than the plan's answer timeout."""
         for receipt in self.receipts.expired(now_ns):
             # Without acks, sending is all there is to succeed at.
-            unacked = receipt.kind is Kind.PUBLISH and self._context.dialect.acks == "none" and receipt.sent
+            unacked = receipt.kind is Kind.PUBLISH and self.dialect.acks == "none" and receipt.sent
             self._finish(receipt, Outcome.OK if unacked else Outcome.EXPIRED, 0, None)
 
     def _finish(self, receipt: Receipt, outcome: Outcome, code: int, when: Arrival | None) -> None:

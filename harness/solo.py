@@ -19,7 +19,7 @@ from rich.console import Console
 from .errors import UNFIT, RunFailed
 from .generator import Generator
 from .plan import Plan
-from .running import Prepared, load_scenario, prepare
+from .running import Prepared, prepare
 from .users import attach, detach, scenario_broke
 from .view import View
 
@@ -39,8 +39,9 @@ def run(plan: Plan, out: Path, beside: Path | None, console: Console) -> Path:
         generator = Generator(
             prepared.plan, prepared.path, prepared.nonce, prepared.start_ns,
             schema=prepared.schema, skipped=prepared.skipped, addresses=prepared.addresses,
+            patterns=prepared.played.patterns,
         )  # fmt: skip
-        _carry_out(generator, load_scenario(plan.load.scenario), console)
+        _carry_out(generator, prepared.played.user, console)
         generator.close()
     except BaseException as error:
         if generator is not None and not isinstance(error, RunFailed):
@@ -69,7 +70,7 @@ def _carry_out(generator: Generator, scenario: Any, console: Console) -> None:
     logging.getLogger("locust").setLevel(logging.ERROR)  # its advice on spawn rates is not for smoothed openings
     attach(environment, generator)
     runner = environment.create_local_runner()
-    users = generator.plan.load.users
+    users = generator.users
     with View(generator, console) as view:
         handlers = [gevent.signal_handler(number, _stop, generator, view) for number in (signal.SIGINT, signal.SIGTERM)]
         try:

@@ -19,7 +19,7 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from . import running
 from .clock import SECOND, Clock
 from .embedded import make_secret
-from .errors import PASS, UNFIT, SquallError
+from .errors import PASS, UNFIT, PlanError, SquallError
 from .generator import Generator
 from .model import Fault, Outcome
 from .plan import Plan, build_plan, load_plan
@@ -125,6 +125,7 @@ class _Swarm:
             "schema": msgspec.json.encode(prepared.schema).decode(),
             "skipped": [int(fault) for fault in prepared.skipped],
             "addresses": msgspec.json.encode(prepared.addresses).decode(),
+            "patterns": list(prepared.played.patterns),
             "boot": _boot_id(),
         }
         if isinstance(runner, LocalRunner):
@@ -137,6 +138,11 @@ class _Swarm:
     def _as_locust_wants(self, environment: Any, runner: Any, processes: int) -> Plan:
         """The plan with Locust's number of users, spawn rate and run time."""
         options = environment.parsed_options
+        if len(self._plan.load.scenarios) > 1 and self._plan.load.sessions_per_user > 1:
+            raise PlanError(
+                "load.mix: Locust's number of users does not say how many of each scenario drive "
+                "load.sessions_per_user sessions: set that to 1, or use `squall run`"
+            )
         users = max(1, runner.target_user_count or 1)
         rate = getattr(runner, "spawn_rate", None) or getattr(options, "spawn_rate", None) or 1.0
         # Locust may give one worker a user more than another, and numbers are dealt by rank.
@@ -239,6 +245,7 @@ class _Swarm:
                 schema=msgspec.json.decode(orders["schema"]),
                 skipped=frozenset(Fault(number) for number in orders["skipped"]), courtesy=self._copy,
                 addresses=msgspec.json.decode(orders["addresses"], type=tuple[Address, ...]),
+                patterns=orders["patterns"],
             )  # fmt: skip
         except SquallError as error:
             told(str(error))

@@ -65,6 +65,8 @@ class RealtimeUser(User):
     """
 
     abstract = True
+    pattern = "websocket"
+    """How the clients of a scenario talk: `websocket`, `polling` (post and poll by REST) or `hybrid` (post by REST)."""
     client: Client
     generator: Generator
     text: str

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..model import NO_ROOM, Fault, Kind, Outcome
+from ..patterns.conversation import Conversation
 from ..plan import Burst, Drop, FaultPlan, Malformed
 from ..session import Context, Session
 from ..tally import Acted
-from ..transport.websocket import WebSocket
 from .drop import drop
 from .payloads import Malformer
 
@@ -63,7 +63,7 @@ class Conductor:
         self._text = text
         self._skipped = skipped
         self._malformer = Malformer(schema, context.plan.seed)
-        self._open: dict[Stroke, tuple[WebSocket | None, int, int]] = {}
+        self._open: dict[Stroke, tuple[Conversation | None, int, int]] = {}
         self._over = False
         throttle = context.plan.contract.throttle_per_s
         # Malformed payloads are judged by their own error: they must not run into the throttle.

@@ -16,14 +16,14 @@ import socket
 import struct
 
 from ..model import Fault
+from ..patterns.conversation import Conversation
 from ..transport.sockets import Socket
-from ..transport.websocket import WebSocket
 
 SO_ATTACH_FILTER = 26
 DROP_ALL = struct.pack("HBBI", 0x06, 0, 0, 0)  # BPF_RET | BPF_K, 0: keep no byte of any packet
 
 
-def drop(connection: WebSocket, how: Fault) -> bool:
+def drop(connection: Conversation, how: Fault) -> bool:
     """Do it.
 
     Returns:

@@ -10,6 +10,8 @@ from .room_sizes import Equal, RoomSizesPlan
 from .section import Count, NotNegative, Positive, Section
 from .shape import Constant, ShapePlan
 
+MOST_SCENARIOS = 16
+
 
 class Load(Section, frozen=True, kw_only=True):
     """How many sessions do what, how often, for how long.
@@ -17,10 +19,11 @@ class Load(Section, frozen=True, kw_only=True):
     Sessions open over `ramp_s` as `arrivals` says; messages are due from half a second later on, for `duration_s`;
     then nothing more is sent and everybody listens for `settle_s` before leaving. `rate_per_s` is of each session,
     and the rate at the beginning if the `shape` changes it. One Locust user drives `sessions_per_user` sessions: with
-    many, a session costs no greenlet.
+    many, a session costs no greenlet. `mix` gives several scenarios by weight, in place of `scenario`.
     """
 
     scenario: str = "chat"
+    mix: dict[str, Count] = {}
     sessions: Count = 50
     sessions_per_user: Count = 1
     rooms: Count = 5
@@ -40,6 +43,8 @@ class Load(Section, frozen=True, kw_only=True):
             raise PlanError(
                 f'load.room_name: "{self.room_name}" names one room for all {self.room_count}; put {{room}} in it'
             )
+        if len(self.mix) > MOST_SCENARIOS:
+            raise PlanError(f"load.mix: {len(self.mix)} scenarios; at most {MOST_SCENARIOS} can share a run")
         self.shape.check(self.rate_per_s, self.duration_s)
         self.room_sizes.check(self.rooms, self.sessions)
         if not self.arrivals.wait_for_all and self.open_over_s > self.duration_s:
@@ -47,6 +52,11 @@ class Load(Section, frozen=True, kw_only=True):
                 f"load.arrivals: the last session is due {self.open_over_s:g} s after the first, the load lasts "
                 f"{self.duration_s:g} s: raise load.duration_s or arrivals.per_s, or lower load.ramp_s"
             )
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """The scenarios that are played, by `mix` or `scenario`."""
+        return tuple(self.mix) or (self.scenario,)
 
     @property
     def room_count(self) -> int:

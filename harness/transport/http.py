@@ -1,29 +1,31 @@
-"""One HTTP/1.1 client connection: `h11`'s Sans-I/O core on a non-blocking socket under the hub's watchers.
+"""One HTTP/1.1 client connection: `h11`'s Sans-I/O core on a stream.
 
 One request at a time; kept alive between requests and dialled again when the endpoint has closed it. It must not know
-sessions, rooms or records: who asked is told the answer, or why there is none, with times. There is no greenlet (DESIGN
-decision 1). The subtle things: an endpoint may close an idle connection at the very moment at which we use it again, so
-a GET that got not one byte of an answer on a used connection is sent once more on a new one (RFC 9110 9.2.2; a POST
-is not, it may have been carried out); and what is told may ask again at once, so state is changed before.
+sockets, sessions, rooms or records: who asked is told the answer, or why there is none, with times. The subtle things:
+an endpoint may close an idle connection at the very moment at which we use it again, so a GET that got not one byte of
+an answer on a used connection is sent once more on a new one (RFC 9110 9.2.2; a POST is not, it may have been carried
+out); and what is told may ask again at once, so state is changed before.
 """
 
-import socket
 from collections.abc import Callable
-from typing import Any
 
 import h11
 
 from ..clock import Timer
 from ..model import Flag, Outcome
 from ..wire.exchange import Answer, Failure, Request
-from .events import Arrival, Stampable
-from .options import Address
+from .events import Arrival, Refusal, Stampable
+from .options import Route
 from .sockets import Socket, Sockets, explain
-from .stream import READ, RESET_ON_CLOSE, WRITE
+from .stream import Stage, Stream
 from .websocket import LINGER_NS
 
-EINPROGRESS = 115
 IDEMPOTENT = ("GET", "HEAD")
+WAITED_FOR = {
+    Stage.TCP: "no TCP connection in time",
+    Stage.PROXY: "no answer from the proxy in time",
+    Stage.TLS: "no end of the TLS handshake in time",
+}
 
 Heard = Callable[[Answer | Failure, Arrival], None]
 """Told the answer, or why there is none, exactly once; never from within `ask`."""
@@ -32,15 +34,14 @@ Dialled = Callable[[Failure | None, int, Arrival], None]
 
 
 class _Asked:
-    """The one request in flight."""
+    """The one request in flight; passes on when it left."""
 
-    __slots__ = ("again", "began", "data", "head", "heard", "length", "message", "parts", "request")
+    __slots__ = ("_sent", "again", "began", "head", "heard", "length", "message", "parts", "request")
 
     def __init__(self, request: Request, heard: Heard, message: Stampable | None) -> None:
         self.request = request
         self.heard = heard
         self.message = message
-        self.data = memoryview(b"")
         self.head: h11.Response | None = None
         self.parts: list[bytes] = []
         self.length = 0
@@ -48,30 +49,47 @@ class _Asked:
         """Whether any byte of an answer has come."""
         self.again = request.method in IDEMPOTENT
         """Whether it may be sent once more."""
+        self._sent = 0
+
+    @property
+    def sent(self) -> int:
+        """When its last byte left; 0 until then."""
+        return self._sent
+
+    @sent.setter
+    def sent(self, now: int) -> None:
+        self._sent = now
+        if self.message is not None:
+            self.message.sent = now
 
 
 class HttpConnection:
-    """A connection to one address; `host` is what the Host header says."""
+    """A connection of session `number` by a route; `host` is what the Host header says."""
 
     __slots__ = (
-        "_address", "_asked", "_core", "_deadline", "_dialled", "_host", "_longest", "_reader", "_sockets",
-        "_syn", "_used", "_writer", "socket",
+        "_asked", "_core", "_deadline", "_dialled", "_host", "_is_writing", "_longest", "_number", "_route", "_sockets",
+        "_stream", "_syn", "_used",
     )  # fmt: skip
 
-    def __init__(self, sockets: Sockets, address: Address, host: str, max_body_bytes: int) -> None:
+    def __init__(self, sockets: Sockets, route: Route, number: int, host: str, max_body_bytes: int) -> None:
         self._sockets = sockets
-        self._address = address
+        self._route = route
+        self._number = number
         self._host = host
         self._longest = max_body_bytes
+        self._stream: Stream | None = None
         self._core: h11.Connection | None = None
         self._asked: _Asked | None = None
         self._dialled: Dialled | None = None
         self._deadline: Timer | None = None
-        self._reader: Any = None
-        self._writer: Any = None
+        self._is_writing = False
         self._used = False
         self._syn = 0
-        self.socket: Socket = None
+
+    @property
+    def socket(self) -> Socket:
+        """The socket itself, for what breaks it on purpose; None when there is none."""
+        return self._stream.socket if self._stream is not None else None
 
     @property
     def is_busy(self) -> bool:
@@ -106,10 +124,16 @@ class HttpConnection:
         else:
             self._request()
 
+    def _connect(self) -> None:
+        self._used = False
+        self._syn = self._sockets.clock.now()
+        self._stream = Stream(self._sockets, self)
+        self._stream.connect(self._route, self._number)
+
     def _request(self) -> None:
         """The connection stands: send what is asked."""
-        core, asked = self._core, self._asked
-        if core is None or asked is None:
+        core, asked, stream = self._core, self._asked, self._stream
+        if core is None or asked is None or stream is None:
             return
         method, target, headers, body = asked.request
         given: list[tuple[str, str]] = [("Host", self._host), *headers]
@@ -121,103 +145,62 @@ class HttpConnection:
                 data += core.send(h11.Data(data=body)) or b""
             data += core.send(h11.EndOfMessage()) or b""
         except h11.LocalProtocolError as error:
-            # A header or target of the plan's with a sign that HTTP has no place for; soon, not from within `ask`.
+            # A header or target of the plan's with a sign that HTTP has no place for.
             text = f"the request cannot be written as HTTP: {error}"
-            self._soon(asked, lambda: self._fail(Outcome.GARBLED, 0, text))
+            self._soon(lambda: self._fail(Outcome.GARBLED, 0, text))
             return
-        asked.data = memoryview(data)
-        self._write()
+        self._is_writing = True
+        stream.write(data, asked)
+        self._is_writing = False
 
-    # -- connecting ---------------------------------------------------------------------------------------------
-
-    def _connect(self) -> None:
-        family, where = self._address
-        clock = self._sockets.clock
-        self._used = False
-        self._syn = clock.now()
-        try:
-            self.socket = self._sockets.make(family)
-            code = self.socket.connect_ex(where)
-        except OSError as error:
-            code = error.errno or 0
-        if code not in (0, EINPROGRESS):
-            clock.at(self._syn, lambda: self._fail(Outcome.CLOSED, code, explain(code)))
-            return
-        self._watch_writable(self._on_connected)
-
-    def _on_connected(self) -> None:
-        try:
-            code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if code:
-                self._fail(Outcome.CLOSED, code, explain(code))
-                return
-            self._unwatch_writable()
-            self._core = h11.Connection(h11.CLIENT)
-            self._reader = self._sockets.loop.io(self.socket.fileno(), READ)
-            self._reader.start(self._on_readable)
-            dialled, self._dialled = self._dialled, None
-            if dialled is not None:
-                self._cancel_deadline()
-                now = self._sockets.clock.now()
-                dialled(None, self._syn, Arrival(now, now, 0))
-            else:
-                self._request()
-        except BaseException as error:  # noqa: BLE001
-            self._sockets.failure(error)
-
-    # -- writing ------------------------------------------------------------------------------------------------
-
-    def _write(self) -> None:
+    def _soon(self, act: Callable[[], None]) -> None:
+        """Do it from the hub, unless this request has ended otherwise by then: nobody is told from within `ask`."""
         asked = self._asked
-        if asked is None:
-            return
-        now = self._sockets.clock.now()
-        try:
-            count = self.socket.send(asked.data)
-        except BlockingIOError:
-            count = 0
-        except OSError as error:
-            code = error.errno or 0
-            self._soon(asked, lambda: self._broken(code))
-            return
-        asked.data = asked.data[count:]
-        if asked.data:
-            if self._writer is None:
-                self._watch_writable(self._on_writable)
-            return
-        self._unwatch_writable()
-        if asked.message is not None:
-            asked.message.sent = now
-
-    def _on_writable(self) -> None:
-        try:
-            self._write()
-        except BaseException as error:  # noqa: BLE001
-            self._sockets.failure(error)
-
-    def _soon(self, asked: _Asked, act: Callable[[], None]) -> None:
-        """Do it from the hub, unless this request has ended otherwise by then."""
         self._sockets.clock.after(0, lambda: act() if self._asked is asked else None)
+
+    # -- what the stream tells ----------------------------------------------------------------------------------
+
+    def connected(self) -> None:
+        """The stream is up."""
+        self._core = h11.Connection(h11.CLIENT)
+        dialled, self._dialled = self._dialled, None
+        if dialled is not None:
+            self._cancel_deadline()
+            now = self._sockets.clock.now()
+            dialled(None, self._syn, Arrival(now, now, 0))
+        else:
+            self._request()
+
+    def refused_on_the_way(self, why: Refusal) -> None:
+        """A proxy or TLS did not let us through."""
+        self._fail(why.outcome, why.code, why.text)
+
+    def arrived(self, view: memoryview, count: int, arrived: int, read: int, drained: bool) -> None:
+        """Bytes came."""
+        flags = (Flag.EXACT if drained else Flag.BOUNDED) if arrived else 0
+        self._digest(bytes(view[:count]), Arrival(arrived or read, read, flags))
+
+    def ended(self, arrived: int, read: int) -> None:
+        """The endpoint has ended its side."""
+        self._digest(b"", Arrival(arrived or read, read, 0))
+
+    def lost(self, code: int) -> None:
+        """The kernel says that the connection is broken, or never came to be."""
+        if self._is_writing:
+            self._soon(lambda: self._broken(code))
+        else:
+            self._broken(code)
+
+    def broken(self, why: Refusal) -> None:
+        """TLS has failed."""
+        if self._is_writing:
+            self._soon(lambda: self._fail(why.outcome, why.code, why.text))
+        else:
+            self._fail(why.outcome, why.code, why.text)
 
     # -- reading ------------------------------------------------------------------------------------------------
 
-    def _on_readable(self) -> None:
-        sockets = self._sockets
-        try:
-            try:
-                count, arrived, read = sockets.receive(self.socket)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                self._broken(error.errno or 0)
-                return
-            drained = count < len(sockets.buffer)
-            exact = Arrival(arrived, read, Flag.EXACT if drained else Flag.BOUNDED)
-            self._digest(sockets.view[:count], exact if arrived else Arrival(read, read, 0))
-        except BaseException as error:  # noqa: BLE001
-            sockets.failure(error)
-
-    def _digest(self, data: memoryview, when: Arrival) -> None:
+    def _digest(self, data: bytes, when: Arrival) -> None:
         """Give the core one read and act on what it makes of it."""
         core, asked = self._core, self._asked
         if core is None or asked is None:
@@ -229,7 +212,7 @@ class HttpConnection:
             return
         asked.began = True
         try:
-            core.receive_data(bytes(data))
+            core.receive_data(data)
             while (event := core.next_event()) is not h11.NEED_DATA:
                 if type(event) is h11.Response:
                     asked.head = event
@@ -256,9 +239,10 @@ class HttpConnection:
         self._asked = None
         self._used = True
         head = asked.head
-        if core.trailing_data[0] or core.our_state is not h11.DONE or core.their_state is not h11.DONE or asked.data:
+        more, _ = core.trailing_data
+        if more or not asked.sent or core.our_state is not h11.DONE or core.their_state is not h11.DONE:
             # Bytes that nobody asked for, an answer before the request was whole, or "Connection: close".
-            when = Arrival(when.arrived, when.read, Flag.BOUNDED) if when.flags and core.trailing_data[0] else when
+            when = Arrival(when.arrived, when.read, Flag.BOUNDED) if when.flags and more else when
             self._hang_up()
         else:
             core.start_next_cycle()
@@ -282,10 +266,8 @@ class HttpConnection:
             self._fail(Outcome.CLOSED, code, text)
 
     def _too_late(self) -> None:
-        if self._dialled is not None or self._core is None:
-            self._fail(Outcome.EXPIRED, 0, "no TCP connection in time")
-        else:
-            self._fail(Outcome.EXPIRED, 0, "no answer in time")
+        stage = self._stream.stage if self._stream is not None else Stage.TCP
+        self._fail(Outcome.EXPIRED, 0, WAITED_FOR.get(stage, "no answer in time"))
 
     def _fail(self, outcome: Outcome, code: int, text: str, when: Arrival | None = None) -> None:
         asked, self._asked = self._asked, None
@@ -311,61 +293,40 @@ class HttpConnection:
     def reset(self) -> None:
         """Break it with a TCP reset; whoever waits is not told."""
         self._forget()
-        if self.socket is not None and self.socket.fileno() >= 0:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-        self._hang_up()
+        if self._stream is not None:
+            self._stream.reset()
+            self._stream = None
 
     def half_close(self) -> None:
         """End our half of the stream with a FIN, and close a little later; whoever waits is not told."""
+        stood = self._core is not None
         self._forget()
-        if self._core is None:
+        stream = self._stream
+        if stream is None or not stood:
             self._hang_up()
             return
-        self._stop_watching()
-        self._core = None
-        try:
-            self.socket.shutdown(socket.SHUT_WR)
-        except OSError:  # the peer was quicker
-            self._hang_up()
-            return
-        self._sockets.clock.after(LINGER_NS, self._hang_up)
+        stream.half_close()
+        stream.silence()
+        self._sockets.clock.after(LINGER_NS, stream.close)
 
     def silence(self) -> None:
         """Stop reading and sending for good, keeping the socket; end it with `reset` later."""
         self._forget()
-        self._stop_watching()
-        self._core = None
+        if self._stream is not None:
+            self._stream.silence()
 
     def _forget(self) -> None:
+        self._core = None
         self._asked = None
         self._dialled = None
         self._cancel_deadline()
 
     def _hang_up(self) -> None:
         """Give the socket back to the system; the next request dials again."""
-        self._stop_watching()
         self._core = None
-        if self.socket is not None:
-            self.socket.close()
-
-    # -- watchers -----------------------------------------------------------------------------------------------
-
-    def _watch_writable(self, callback: Callable[[], None]) -> None:
-        self._writer = self._sockets.loop.io(self.socket.fileno(), WRITE)
-        self._writer.start(callback)
-
-    def _unwatch_writable(self) -> None:
-        if self._writer is not None:
-            self._writer.stop()
-            self._writer.close()
-            self._writer = None
-
-    def _stop_watching(self) -> None:
-        self._unwatch_writable()
-        if self._reader is not None:
-            self._reader.stop()
-            self._reader.close()
-            self._reader = None
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
     def _cancel_deadline(self) -> None:
         if self._deadline is not None:

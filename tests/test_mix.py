@@ -1,0 +1,60 @@
+"""Who plays what: exact shares, the same everywhere, and nothing to do with rooms or processes."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import PlanError
+from harness.mix import Mix
+from harness.plan import build_plan
+
+
+def make(mix, sessions=1000, seed=1):
+    return Mix(build_plan({"load": {"mix": mix, "sessions": sessions}}).load, seed)
+
+
+def test_without_a_mix_everybody_plays_the_scenario():
+    load = build_plan({"load": {"scenario": "ticker"}}).load
+    mix = Mix(load, 1)
+    assert mix.names == ("ticker",)
+    assert {mix.of(number) for number in range(100)} == {0}
+    assert mix.table(100) == []
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), st.integers(1, 9), min_size=2), st.integers(1, 5))
+def test_every_round_has_each_scenario_by_its_weight(weights, rounds):
+    total = sum(weights.values())
+    mix = make(weights, sessions=total * rounds)
+    found = Counter(mix.names[mix.of(number)] for number in range(total * rounds))
+    assert found == {name: weight * rounds for name, weight in weights.items()}
+
+
+def test_weights_are_ratios():
+    assert make({"a": 200, "b": 100}).table(900) == make({"a": 2, "b": 1}).table(900)
+
+
+def test_the_same_plan_and_seed_deal_the_same_and_another_seed_does_not():
+    weights = {"a": 2, "b": 1, "c": 1}
+    assert make(weights).table(1000) == make(weights).table(1000)
+    assert make(weights).table(1000) != make(weights, seed=2).table(1000)
+
+
+def test_neighbours_by_number_modulo_anything_do_not_all_play_the_same():
+    mix = make({"a": 2, "b": 1, "c": 1})
+    for modulus in (2, 4, 5, 8):
+        for rest in range(modulus):
+            assert {mix.of(number) for number in range(rest, 1000, modulus)} == {0, 1, 2}
+
+
+def test_a_seat_taken_again_plays_what_it_played():
+    mix = make({"a": 1, "b": 1}, sessions=10)
+    assert mix.of(3) == mix.of(13)
+
+
+def test_a_weight_of_nothing_and_too_many_scenarios_are_errors():
+    with pytest.raises(PlanError, match=r"load\.mix"):
+        make({"a": 0, "b": 1})
+    with pytest.raises(PlanError, match="at most 16"):
+        make({f"s{number}": 1 for number in range(17)})

@@ -49,7 +49,8 @@ def all_figures(rows: Rows) -> dict[str, Any]:
     refused = np.concatenate([rows.of(Kind.PUBLISH, Outcome.REJECTED), rows.of(Kind.PROBE, Outcome.REJECTED)])
     sent = published[published["sent"] > 0]
     late, transit, apart = _deliveries(rows, sent)
-    calm = sent[sent["flags"] & Flag.BURST == 0]  # a burst is late by its own making
+    # A burst is late by its own making; what waited for its HTTP connection, by the endpoint's.
+    calm = sent[sent["flags"] & (Flag.BURST | Flag.WAITED) == 0]
     stamped = rows.table[rows.table["flags"] & (Flag.EXACT | Flag.BOUNDED) > 0]
 
     def of(found: Array, end: str, begin: str) -> dict[str, Any]:
@@ -99,6 +100,7 @@ def outcomes(rows: Rows) -> dict[str, dict[str, int]]:
         Kind.CLOSE,
         Kind.POLL,
         Kind.KEEPALIVE,
+        Kind.FETCH,
     ):
         counts = np.bincount(rows.of(kind)["outcome"], minlength=len(Outcome))
         named = {Outcome(number).name.lower(): int(count) for number, count in enumerate(counts) if count}

@@ -1,8 +1,9 @@
 """Memberships: who was in which room from when to when, and which of them a delivery belongs to.
 
 For the ledger. It must not know what is owed. A membership ends when its leave is requested, its connection is dropped
-by us, or its connection ends. The subtle thing: the same room may be entered and left many times on one connection,
-so a place (session, connection, room) has a row of memberships, one after the other, and time decides between them.
+by us, or its connection ends; of a session that polls, with the last poll that was answered, since it never asked for
+more. The subtle thing: the same room may be entered and left many times on one connection, so a place (session,
+connection, room) has a row of memberships, one after the other, and time decides between them.
 All arrays are in step.
 """
 
@@ -38,10 +39,27 @@ def memberships(rows: Rows) -> Memberships:
     ended = _connection_ends(rows, joined["session"], joined["conn"])
     asked = leave_after(leaves[leaves["sent"] > 0], "sent", place, joined["sent"])
     left = leave_after(leaves[leaves["outcome"] == Outcome.OK], "arrived", place, joined["sent"])
+    end = np.minimum(ended, asked)
+    polled = rows.polled[joined["session"]]
+    if polled.any():
+        end[polled] = _last_asked(rows, place[polled], joined["arrived"][polled], end[polled])
     return Memberships(
         joined["session"].astype(np.int64), joined["conn"].astype(np.int64), joined["room"].astype(np.int64),
-        joined["arrived"], np.minimum(ended, asked), left,
+        joined["arrived"], end, left,
     )  # fmt: skip
+
+
+def _last_asked(rows: Rows, place: Array, begin: Array, end: Array) -> Array:
+    """When the last poll that brought an answer was sent in memberships that poll; what was sent later is not owed."""
+    polls = rows.of(Kind.FETCH, Outcome.OK)
+    poll_place = places(polls["session"], polls["conn"], polls["room"])
+    order = np.lexsort((polls["sent"], poll_place))
+    after, _ = _from_on(poll_place[order], polls["sent"][order], place, end + 1)
+    last = np.maximum(after - 1, 0)
+    if not len(polls):
+        return begin
+    asked = polls["sent"][order][last]
+    return np.where((after > 0) & (poll_place[order][last] == place) & (asked >= begin), asked, begin)
 
 
 def _connection_ends(rows: Rows, session: Array, conn: Array) -> Array:

@@ -16,6 +16,7 @@ from harness.model import Damage, Fault, Flag, Kind, Outcome
 
 from .rows import Array, Rows, find, message_keys
 
+ANSWERED = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING, Kind.FETCH)
 CLOSES_FOR_CAUSE = (1002, 1003, 1007, 1008, 1009)
 LENIENT_BURST, LENIENT_RATE = 0.5, 0.8
 
@@ -157,4 +158,4 @@ def _needlessly(rows: Rows, session: int) -> list[int]:
 
 def unanswered(rows: Rows) -> int:
     """Valid requests that nobody answered in time."""
-    return sum(len(rows.of(kind, Outcome.EXPIRED)) for kind in (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING))
+    return sum(len(rows.of(kind, Outcome.EXPIRED)) for kind in ANSWERED)

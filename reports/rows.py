@@ -47,6 +47,18 @@ class Rows:
         return struck
 
     @cached_property
+    def parts(self) -> Array:
+        """For each session number: which of the run's scenarios it played, by its place in their list."""
+        seats = np.array(self.manifest.get("scenarios", {}).get("parts") or [0])
+        return seats[np.arange(len(self.faulted)) % len(seats)]
+
+    @cached_property
+    def polled(self) -> Array:
+        """For each session number: whether it heard by polling, and so had no lasting connection."""
+        patterns = self.manifest.get("scenarios", {}).get("patterns") or ["websocket"]
+        return np.isin(self.parts, [part for part, pattern in enumerate(patterns) if pattern == "polling"])
+
+    @cached_property
     def last_ns(self) -> int:
         """When anything was recorded last."""
         if not len(self.table):

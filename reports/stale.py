@@ -29,6 +29,8 @@ def stale(rows: Rows) -> dict[str, Any] | None:
     lifts = {(int(row["session"]), int(row["peer"]), int(row["seq"])): int(row["sent"]) for row in rows.of(Kind.LIFT)}
     faults = rows.of(Kind.FAULT, Outcome.OK)
     drops = faults[np.isin(faults["code"], DROPS)]
+    polled = rows.polled[drops["session"]]
+    unlisted, drops = drops[polled], drops[~polled]
     promise = rows.contract["stale_within_s"]
     last_look = int(good["sent"].max())
     by_way: dict[str, Any] = {}
@@ -49,6 +51,7 @@ def stale(rows: Rows) -> dict[str, Any] | None:
         "polls": len(polls),
         "polls_failed": len(polls) - len(good),
         "listed_last": int(good["peer"][-1]),
+        "not_listed": len(unlisted),
     }
 
 

@@ -54,7 +54,7 @@ def _last_asked(rows: Rows, place: Array, begin: Array, end: Array) -> Array:
     polls = rows.of(Kind.FETCH, Outcome.OK)
     poll_place = places(polls["session"], polls["conn"], polls["room"])
     order = np.lexsort((polls["sent"], poll_place))
-    after, _ = _from_on(poll_place[order], polls["sent"][order], place, end + 1)
+    after, _ = from_on(poll_place[order], polls["sent"][order], place, end + 1)
     last = np.maximum(after - 1, 0)
     if not len(polls):
         return begin

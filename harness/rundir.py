@@ -107,10 +107,18 @@ class Shard:
     rows: int
     torn_bytes: int
 
+    @property
+    def rank(self) -> int:
+        """Which process of the run wrote it."""
+        return int(self.path.name.split("-")[1])
+
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """A run as found on disk; `warnings` says in plain lines what is wrong with it (torn rows, no seal)."""
+    """A run as found on disk; `warnings` says in plain lines what is wrong with it (torn rows, no seal).
+
+    `incomplete` says what was sealed and is not there (any more).
+    """
 
     path: Path
     manifest: dict[str, Any]
@@ -119,6 +127,7 @@ class RunDirectory:
     ended_ns: int
     shards: tuple[Shard, ...]
     warnings: tuple[str, ...] = field(default=())
+    incomplete: tuple[str, ...] = field(default=())
 
     def evidence(self) -> list[dict[str, Any]]:
         """Every evidence line of every process that is whole."""
@@ -149,26 +158,27 @@ def open_run(path: Path) -> RunDirectory:
             f"{path} has format {version}, this squall reads up to {FORMAT_VERSION}: report it with the newer squall"
         )
     warnings: list[str] = []
+    incomplete: list[str] = []
     shards = tuple(_open_shard(file, warnings) for file in sorted(path.glob("shard-*.rows")))
     status: Status = "unsealed"
     reason, ended_ns = "", 0
     if (path / SEAL).exists():
         sealed = _read_json(path / SEAL, f"{path / SEAL} cannot be read")
         status, reason, ended_ns = sealed["status"], sealed.get("reason", ""), sealed.get("ended_ns", 0)
-        _compare_with_seal(shards, sealed.get("shards", []), warnings)
+        _compare_with_seal(shards, sealed.get("shards", []), incomplete)
     else:
         warnings.append("the run was killed before it was sealed: figures end where the rows end")
-    return RunDirectory(path, manifest, status, reason, ended_ns, shards, tuple(warnings))
+    return RunDirectory(path, manifest, status, reason, ended_ns, shards, tuple(warnings), tuple(incomplete))
 
 
-def _compare_with_seal(shards: tuple[Shard, ...], sealed: list[dict[str, Any]], warnings: list[str]) -> None:
+def _compare_with_seal(shards: tuple[Shard, ...], sealed: list[dict[str, Any]], incomplete: list[str]) -> None:
     found = {shard.path.name: shard.rows for shard in shards}
     for entry in sealed:
         rows = found.get(entry["name"])
         if rows is None:
-            warnings.append(f"{entry['name']} is missing: {entry['rows']} rows were sealed in it")
+            incomplete.append(f"{entry['name']} is missing: {entry['rows']} rows were sealed in it")
         elif rows < entry["rows"]:
-            warnings.append(f"{entry['name']} has {rows} rows, {entry['rows']} were sealed: it was cut short")
+            incomplete.append(f"{entry['name']} has {rows} rows, {entry['rows']} were sealed: it was cut short")
 
 
 def _open_shard(file: Path, warnings: list[str]) -> Shard:

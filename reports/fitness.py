@@ -1,49 +1,73 @@
 """Fitness: may this run be judged at all? A figure that we cannot stand behind is reported as unfit, with the reason.
 
-It must not know what the figures say about the endpoint. Limits are on ourselves only: our lag, our looking late, our
-CPU, our clock, and whether the run went to its end.
+It must not know what the figures say about the endpoint. Limits are on ourselves only (the plan's `[fitness]`): each
+process's lag, looking late, CPU, clock, stamps and descriptors, what it never sent, and whether it went to its end.
 """
 
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from harness.model import Flag, Gauge, Kind, Outcome
+from harness.model import Gauge, Kind, Outcome
+from harness.plan import Fitness
 from harness.rundir import RunDirectory
 
+from .processes import Process, all_processes, percentile, spans
 from .rows import Rows
 
-LAG_P99_MS = 50.0
-READ_LAG_P99_MS = 50.0
-CPU_P95_PERMILLE = 850
-CLOCK_STEP_NS = 1_000_000
+SECOND = 1_000_000_000
+EARLY_NS = 3 * SECOND
+FEW = 100
+"""Percentiles of a process stand on at least so many values, shares of arrivals too."""
 
 
 def fitness(run: RunDirectory, rows: Rows, figures: dict[str, Any]) -> dict[str, Any]:
-    """The verdict on the run itself, every measurement behind it, and each reason why it is unfit."""
-    cpu = _gauge(rows, Gauge.CPU_PERMILLE)
-    step = int(np.abs(_gauge(rows, Gauge.CLOCK_STEP_NS)).max(initial=0))
-    cpu_p95 = float(np.percentile(cpu, 95, method="inverted_cdf")) if len(cpu) else None
+    """The verdict on the run itself, every measurement behind it by process, and each reason why it is unfit."""
+    limits = msgspec.convert(rows.manifest["plan"].get("fitness", {}), Fitness)
+    promised = rows.manifest.get("stamps") == "kernel"
+    judged = [_judge(process, limits, promised) for process in all_processes(rows)]
     published = rows.of(Kind.PUBLISH)
-    found = {
+    reasons = [*_whole(run, rows, published), *_shards(run, rows, judged)]
+    several = len(judged) > 1
+    notes = []
+    for one in judged:
+        whose = f"process {one['process']}: " if several else ""
+        reasons += [f"{whose}{reason}" for reason in one.pop("reasons")]
+        notes += [f"{whose}{note}" for note in one.pop("notes")]
+
+    def most(name: str) -> Any:
+        return max((one[name] for one in judged if one[name] is not None), default=None)
+
+    missed = [one["missed"] for one in judged if one["missed"] is not None]
+    return {
+        "verdict": "unfit" if reasons else "fit",
+        "reasons": reasons,
+        "notes": notes,
+        "limits": msgspec.to_builtins(limits),
         "lag_p99_ms": figures["lag"]["all"]["p99"],
         "read_lag_p99_ms": figures["read_lag"]["all"]["p99"],
-        "cpu_p95": cpu_p95 / 1000 if cpu_p95 is not None else None,
-        "resident_max_mib": round(float(_gauge(rows, Gauge.RESIDENT_BYTES).max(initial=0)) / 2**20, 1),
-        "loop_lag_max_ms": round(float(_gauge(rows, Gauge.LOOP_LAG_NS).max(initial=0)) / 1e6, 3),
-        "late_answers": _last(rows, Gauge.LATE_ANSWERS),
-        "clock_step_ms": step / 1e6,
-        "planned": len(published),
+        "cpu_p95": most("cpu_p95"),
+        "resident_max_mib": most("resident_max_mib") or 0.0,
+        "loop_lag_max_ms": most("loop_lag_max_ms") or 0.0,
+        "unsent_max_bytes": most("unsent_max_bytes") or 0,
+        "late_answers": sum(one["late_answers"] for one in judged),
+        "clock_step_ms": most("clock_step_ms") or 0.0,
+        "planned": len(published) + sum(missed),
         "sent": int(np.count_nonzero(published["sent"] > 0)),
         "abandoned": int(np.count_nonzero(published["outcome"] == Outcome.ABANDONED)),
         "never_opened": _never_opened(rows),
-        "stamps": _stamps(rows),
+        "missed": sum(missed) if missed else None,
+        "stamps": {"source": rows.manifest.get("stamps"), **_all_stamps(judged)},
+        "unfit_seconds": sorted(
+            {second for one in judged for found in one["unfit_seconds"].values() for second in found}
+        ),
+        "processes": judged,
     }
-    reasons = _reasons(run, rows, found, step)
-    return {"verdict": "unfit" if reasons else "fit", "reasons": reasons, **found}
 
 
-def _reasons(run: RunDirectory, rows: Rows, found: dict[str, Any], step: int) -> list[str]:
+def _whole(run: RunDirectory, rows: Rows, published: Any) -> list[str]:
+    """What is wrong with the run as a whole."""
     reasons = []
     if run.status == "unsealed":
         reasons.append("the run was killed before it was sealed")
@@ -53,24 +77,12 @@ def _reasons(run: RunDirectory, rows: Rows, found: dict[str, Any], step: int) ->
         refusals = [line for line in run.evidence() if line.get("kind") == "refused"]
         said = f": {refusals[0].get('text', '')}" if refusals else ""
         reasons.append(f"no session opened{said}")
-    elif not found["sent"]:
+    elif not np.count_nonzero(published["sent"] > 0):
         reasons.append("no message was sent")
-    if found["never_opened"]:
+    if never := _never_opened(rows):
         reasons.append(
-            f"{found['never_opened']} sessions were due to open and the generator did not get to it; give it more CPU, "
-            "processes or time"
+            f"{never} sessions were due to open and the generator did not get to it; give it more CPU, processes or time"
         )
-    for name, limit, what in (
-        ("lag_p99_ms", LAG_P99_MS, "the generator sent late"),
-        ("read_lag_p99_ms", READ_LAG_P99_MS, "the generator looked late"),
-    ):
-        value = found[name]
-        if value is not None and value > limit:
-            reasons.append(f"{what}: p99 {value:.1f} ms, at most {limit:g} is fit; give it more CPU or processes")
-    if found["cpu_p95"] is not None and found["cpu_p95"] * 1000 > CPU_P95_PERMILLE:
-        reasons.append(f"the generator's CPU was at {found['cpu_p95']:.0%} of a core (p95); use --processes")
-    if step > CLOCK_STEP_NS:
-        reasons.append(f"the wall clock stepped by {step / 1e6:.1f} ms: arrival stamps cannot be trusted")
     return reasons
 
 
@@ -80,29 +92,119 @@ def _never_opened(rows: Rows) -> int:
     return int(np.count_nonzero((opened["sent"] == 0) & (opened["arrived"] == 0)))
 
 
-def _stamps(rows: Rows) -> dict[str, Any]:
-    """Where arrivals come from: the share of exact kernel stamps, of upper bounds, and of our own reading."""
-    kinds = (Kind.OPEN, Kind.JOIN, Kind.PUBLISH, Kind.DELIVERY, Kind.LEAVE, Kind.PROBE, Kind.PING)
-    came = rows.table[np.isin(rows.table["kind"], kinds) & (rows.table["arrived"] > 0)]
-    if not len(came):
-        return {"source": rows.manifest.get("stamps"), "exact": None, "bounded": None, "read": None}
-    exact = float(np.mean(came["flags"] & Flag.EXACT > 0))
-    bounded = float(np.mean(came["flags"] & Flag.BOUNDED > 0))
+def _shards(run: RunDirectory, rows: Rows, judged: list[dict[str, Any]]) -> list[str]:
+    """Processes of which nothing is known, or nothing from some time on."""
+    reasons = list(run.incomplete)
+    expected = int(rows.manifest.get("topology", {}).get("processes") or 0)
+    present = {one["process"] for one in judged}
+    reasons += [
+        f"process {rank} left no rows: what its sessions did is unknown"
+        for rank in range(expected)
+        if rank not in present
+    ]
+    if run.status == "unsealed":
+        return reasons
+    last = {one["process"]: one["last_sample_s"] or 0.0 for one in judged}
+    load_end_s = (int(rows.manifest["load_end_ns"]) - rows.start_ns) / SECOND
+    # Interrupted, the load ended for all when it ended for the last.
+    end_s = min(load_end_s, max(last.values(), default=0.0)) if run.status == "interrupted" else load_end_s
+    return reasons + [
+        f"process {rank} fell silent {end_s - until:.0f} s before the end of the load"
+        for rank, until in last.items()
+        if run.status != "failed" and until < end_s - EARLY_NS / SECOND
+    ]
+
+
+def _judge(process: Process, limits: Fitness, promised: bool) -> dict[str, Any]:
+    """One process: its measurements, the reasons why it is unfit, and notes on seconds that were although it is fit."""
+    cpu = process.gauge(Gauge.CPU_PERMILLE)["seq"]
+    published = process.of(Kind.PUBLISH)
+    lags, read_lags = process.lags, process.read_lags
+    samples = process.of(Kind.SAMPLE)
+    found: dict[str, Any] = {
+        "process": process.rank,
+        "lag_p99_ms": percentile(lags[1], 0.99) if len(lags[1]) >= FEW else None,
+        "read_lag_p99_ms": percentile(read_lags[1], 0.99) if len(read_lags[1]) >= FEW else None,
+        "cpu_p95": float(np.percentile(cpu, 95, method="inverted_cdf")) / 1000 if len(cpu) else None,
+        "resident_max_mib": _scaled(process.most(Gauge.RESIDENT_BYTES), 2**20, 1),
+        "loop_lag_max_ms": _scaled(process.most(Gauge.LOOP_LAG_NS), 1e6, 3),
+        "unsent_max_bytes": process.most(Gauge.UNSENT_BYTES),
+        "clock_step_ms": float(np.abs(process.gauge(Gauge.CLOCK_STEP_NS)["seq"]).max(initial=0)) / 1e6,
+        "late_answers": process.last(Gauge.LATE_ANSWERS) or 0,
+        "descriptors_grown": process.descriptors_grown(),
+        "published": len(published),
+        "missed": process.last(Gauge.MISSED),
+        "stamps": process.stamps(),
+        "last_sample_s": (int(samples["arrived"].max()) - process.start_ns) / SECOND if len(samples) else None,
+        "unfit_seconds": {
+            "lag": process.bad_seconds(lags, limits.lag_p99_ms),
+            "read_lag": process.bad_seconds(read_lags, limits.read_lag_p99_ms),
+            "cpu": process.busy_seconds(limits.cpu_share * 1000),
+        },
+    }
+    return found | {"reasons": _reasons(found, limits, promised), "notes": _notes(found, limits)}
+
+
+def _reasons(found: dict[str, Any], limits: Fitness, promised: bool) -> list[str]:
+    reasons = []
+    bad = {name: f" ({spans(seconds)})" if seconds else "" for name, seconds in found["unfit_seconds"].items()}
+    for name, what in (("lag", "sent late: lag"), ("read_lag", "looked late: read lag")):
+        value, limit = found[f"{name}_p99_ms"], getattr(limits, f"{name}_p99_ms")
+        if value is not None and value > limit:
+            waited = found["unsent_max_bytes"] if name == "lag" else 0
+            advice = (
+                f"up to {waited} bytes waited for the endpoint to take them" if waited
+                else "give it more CPU or processes"
+            )  # fmt: skip
+            reasons.append(f"the generator {what} p99 {value:.1f} ms, at most {limit:g} is fit{bad[name]}; {advice}")
+    if found["cpu_p95"] is not None and found["cpu_p95"] > limits.cpu_share:
+        reasons.append(
+            f"the generator's CPU was at {found['cpu_p95']:.0%} of a core (p95), at most {limits.cpu_share:.0%} is fit"
+            f"{bad['cpu']}; use --processes"
+        )
+    missed, planned = found["missed"] or 0, found["published"] + (found["missed"] or 0)
+    if missed > limits.missed_share * planned:
+        reasons.append(f"the generator sent less than planned: {missed} of {planned} messages were due and never sent")
+    if found["clock_step_ms"] > limits.clock_step_ms:
+        reasons.append(f"the wall clock stepped by {found['clock_step_ms']:.1f} ms: arrival stamps cannot be trusted")
+    arrived = found["stamps"]
+    if promised and arrived["arrivals"] >= FEW:
+        if arrived["read"] > limits.unstamped_share:
+            reasons.append(f"kernel stamps are missing: {arrived['read']:.1%} of the arrivals have none")
+        if arrived["bounded"] > limits.bounded_share:
+            reasons.append(
+                f"{arrived['bounded']:.1%} of the arrivals are upper bounds only, at most {limits.bounded_share:.0%} "
+                "is fit: more sessions or processes read sooner"
+            )
+    grown = found["descriptors_grown"]
+    if grown is not None and grown > limits.spare_descriptors:
+        reasons.append(f"the generator's open descriptors grew by {grown} while its sessions did not: it leaks")
+    return reasons
+
+
+def _notes(found: dict[str, Any], limits: Fitness) -> list[str]:
+    """Seconds that were over a limit in a process that is within it over the whole run."""
+    notes = []
+    for name, what in (("lag", "sent late"), ("read_lag", "looked late")):
+        value, limit = found[f"{name}_p99_ms"], getattr(limits, f"{name}_p99_ms")
+        if found["unfit_seconds"][name] and (value is None or value <= limit):
+            notes.append(f"the generator {what} in {spans(found['unfit_seconds'][name])} (p99 over {limit:g} ms)")
+    if found["unfit_seconds"]["cpu"] and (found["cpu_p95"] or 0) <= limits.cpu_share:
+        seconds = spans(found["unfit_seconds"]["cpu"])
+        notes.append(f"the generator's CPU was over {limits.cpu_share:.0%} of a core in {seconds}")
+    return notes
+
+
+def _all_stamps(judged: list[dict[str, Any]]) -> dict[str, Any]:
+    """The shares over all processes."""
+    count = sum(one["stamps"]["arrivals"] for one in judged)
+    if not count:
+        return dict.fromkeys(("exact", "bounded", "read"))
     return {
-        "source": rows.manifest.get("stamps"),
-        "exact": round(exact, 4),
-        "bounded": round(bounded, 4),
-        "read": round(max(0.0, 1 - exact - bounded), 4),
+        name: round(sum((one["stamps"][name] or 0.0) * one["stamps"]["arrivals"] for one in judged) / count, 4)
+        for name in ("exact", "bounded", "read")
     }
 
 
-def _gauge(rows: Rows, gauge: Gauge) -> Any:
-    samples = rows.of(Kind.SAMPLE)
-    return samples["seq"][samples["code"] == gauge]
-
-
-def _last(rows: Rows, gauge: Gauge) -> int:
-    """The sum over processes of a running count's last value."""
-    samples = rows.of(Kind.SAMPLE)
-    samples = samples[samples["code"] == gauge]
-    return sum(int(samples["seq"][samples["session"] == rank][-1]) for rank in np.unique(samples["session"]))
+def _scaled(value: int | None, unit: float, digits: int) -> float | None:
+    return round(value / unit, digits) if value is not None else None

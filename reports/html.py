@@ -18,7 +18,12 @@ def render(report: dict[str, Any]) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
                                      lstrip_blocks=True)  # fmt: skip
     environment.filters |= {"ms": milliseconds, "s": _seconds, "share": _share, "n": _number}
-    picture = timeline_svg(report["timeline"], report["run"]["load_start_s"], report["run"]["load_end_s"])
+    picture = timeline_svg(
+        report["timeline"],
+        report["run"]["load_start_s"],
+        report["run"]["load_end_s"],
+        report["fitness"]["unfit_seconds"],
+    )
     curves = storms_svg(report["storms"][:MOST_CURVES]) if report["storms"] else ""
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(

@@ -1,6 +1,7 @@
 """Pictures of a report as SVG text, for putting inside a page."""
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -25,8 +26,8 @@ STYLE: Any = {
 ACT_COLORS = {"burst": "#b7791f", "malformed": "#6b46c1"}
 
 
-def timeline_svg(line: dict[str, Any], load_start_s: float, load_end_s: float) -> str:
-    """Response, traffic and open sessions by second, with the acts of chaos marked."""
+def timeline_svg(line: dict[str, Any], load_start_s: float, load_end_s: float, unfit: Sequence[int] = ()) -> str:
+    """Response, traffic and open sessions by second, with the acts of chaos and our own unfit seconds marked."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10, 6.6), layout="constrained")
         axes = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 1.4))
@@ -35,9 +36,13 @@ def timeline_svg(line: dict[str, Any], load_start_s: float, load_end_s: float) -
         _open(axes[2], line)
         for axis in axes:
             axis.axvspan(load_start_s, load_end_s, color="#f5f7fa", zorder=0, linewidth=0)
+            for second in unfit:
+                axis.axvspan(second, second + 1, color="#fbe9d0", zorder=0.5, linewidth=0)
             _marks(axis, line["acts"])
         _labels(axes[0], line["acts"])
-        axes[2].set_xlabel("seconds since the run began (shaded: load)")
+        axes[2].set_xlabel(
+            "seconds since the run began (grey: load" + ("; orange: our own lag or CPU was too high)" if unfit else ")")
+        )
         return _svg(figure)
 
 

@@ -6,7 +6,7 @@ which they were read, and shards are joined whole, so "earlier in the array" mea
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,21 @@ SEQ_BITS = 36
 DROPS = [fault.value for fault in Fault if fault.is_drop]
 
 
+class Part(NamedTuple):
+    """The rows of one shard, from `begin` up to `end` in the table; `rank` is whose."""
+
+    rank: int
+    begin: int
+    end: int
+
+
 @dataclass(frozen=True)
 class Rows:
-    """Every row of a run, and its manifest."""
+    """Every row of a run, by shard, and its manifest."""
 
     table: Array
     manifest: dict[str, Any]
+    parts: tuple[Part, ...] = ()
 
     def of(self, kind: Kind, outcome: Outcome | None = None) -> Array:
         """The rows of one kind, and of one outcome if given, in order."""
@@ -86,16 +95,15 @@ def load(run: RunDirectory) -> Rows:
     for key in ("plan", "start_ns", "load_start_ns", "load_end_ns"):
         if key not in run.manifest:
             raise RunDirectoryError(f"{run.path} cannot be reported: its run.json has no {key}")
+    shards = [shard for shard in run.shards if shard.rows]
     try:
-        parts = [
-            np.fromfile(shard.path, np.dtype(DTYPE), count=shard.rows, offset=ROW_BYTES)
-            for shard in run.shards
-            if shard.rows
-        ]
+        tables = [np.fromfile(shard.path, np.dtype(DTYPE), count=shard.rows, offset=ROW_BYTES) for shard in shards]
     except OSError as error:
         raise RunDirectoryError(f"{run.path} cannot be read: {error.strerror}") from error
-    table = np.concatenate(parts) if parts else np.empty(0, np.dtype(DTYPE))
-    return Rows(table, run.manifest)
+    table = np.concatenate(tables) if tables else np.empty(0, np.dtype(DTYPE))
+    ends = np.cumsum([len(each) for each in tables]).tolist()
+    parts = tuple(Part(shard.rank, end - shard.rows, end) for shard, end in zip(shards, ends, strict=True))
+    return Rows(table, run.manifest, parts)
 
 
 def message_keys(sessions: Array, seqs: Array) -> Array:

@@ -43,6 +43,8 @@ def show(report: dict[str, Any], console: Console) -> None:
         console.print(f"  {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
     if run["loop"] == "closed":
         console.print(f"  {CLOSED}", style="yellow", highlight=False, soft_wrap=True)
+    for note in fitness["notes"]:
+        console.print(f"  {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     for skipped in run["skipped"]:
         text = f"  skipped {skipped['fault']}: {skipped['reason']}"
         console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
@@ -62,6 +64,7 @@ def show(report: dict[str, Any], console: Console) -> None:
     if ended := report["closes"]["expected"]:
         said = ", ".join(f"{count} {reason}" for reason, count in ended.items())
         console.print(f"closes    expected by the contract: {said}", highlight=False, soft_wrap=True)
+    _ourselves(fitness, console)
     stamps = fitness["stamps"]
     if stamps["exact"] is not None:
         console.print(
@@ -141,6 +144,21 @@ def _rejections(report: dict[str, Any], console: Console) -> None:
         console.print(
             f"bursts    {throttle['sent']} sent in {throttle['bursts']}, {throttle['accepted']} accepted, "
             f"{throttle['throttled']} throttled" + (f", {over} over the limit" if over is not None else ""),
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _ourselves(fitness: dict[str, Any], console: Console) -> None:
+    """What each process did to its own measurement."""
+    several = len(fitness["processes"]) > 1
+    for one in fitness["processes"]:
+        cpu = "-" if one["cpu_p95"] is None else f"{one['cpu_p95']:.0%}"
+        whose = f"process {one['process']}: " if several else ""
+        console.print(
+            f"ourselves {whose}lag p99 {milliseconds(one['lag_p99_ms'])} ms, read lag p99 "
+            f"{milliseconds(one['read_lag_p99_ms'])} ms, CPU p95 {cpu} of a core, event loop late by "
+            f"{milliseconds(one['loop_lag_max_ms'])} ms at worst, {one['resident_max_mib'] or 0:.0f} MiB",
             highlight=False,
             soft_wrap=True,
         )

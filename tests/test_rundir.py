@@ -62,9 +62,9 @@ def test_rows_missing_against_the_seal_are_told(path):
     shard = record(path)
     rundir.seal(path, "complete", 1)
     os.truncate(shard, ROW_BYTES * 2)
-    assert any("3 were sealed" in warning for warning in rundir.open_run(path).warnings)
+    assert any("3 were sealed" in warning for warning in rundir.open_run(path).incomplete)
     shard.unlink()
-    assert any("is missing" in warning for warning in rundir.open_run(path).warnings)
+    assert any("is missing" in warning for warning in rundir.open_run(path).incomplete)
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,13 @@ from reports.build import build_report
 
 START = 10**12
 MS = 10**6
+STAMPED = (Kind.OPEN, Kind.JOIN, Kind.LEAVE, Kind.PROBE, Kind.PING)
 
 
 class Made:
     """Builds a run directory row by row; every session is in room 0 unless told."""
 
-    def __init__(self, base, **plan):
+    def __init__(self, base, processes=None, stamps="kernel", **plan):
         contract = {"stale_within_s": 5.0, "throttle_per_s": 10.0, "throttle_burst": 20}
         plan = build_plan(
             {"load": {"sessions": 4, "rooms": 2, "ramp_s": 1.0, "duration_s": 20.0}, "contract": contract} | plan
@@ -25,19 +26,28 @@ class Made:
         manifest = {
             "nonce": "made", "plan": plan.masked(), "digest": plan.digest(), "start_ns": START,
             "load_start_ns": START + round(plan.load_start_s * 1e9),
-            "load_end_ns": START + round(plan.load_end_s * 1e9), "stamps": "kernel",
+            "load_end_ns": START + round(plan.load_end_s * 1e9), "stamps": stamps,
             "loop": "closed" if plan.load.shape.is_closed else "open",
-            "topology": {}, "host": {}, "versions": {"squall": "0"},
+            "topology": {"processes": processes} if processes else {}, "host": {}, "versions": {"squall": "0"},
         }  # fmt: skip
         self.path = rundir.create(base, "made", json.loads(json.dumps(manifest)))
         self.recorder = Recorder(self.path)
         self.ended = 30_000
+
+    def process(self, rank):
+        """What follows is another process's."""
+        self.sample(Gauge.CPU_PERMILLE, 100, self.ended)
+        self.recorder.close()
+        self.recorder = Recorder(self.path, rank)
+        return self
 
     def row(self, kind, outcome=Outcome.OK, **columns):
         for name in ("due", "sent", "arrived", "read"):
             if columns.get(name):
                 columns[name] = START + round(columns[name] * MS)
         columns.setdefault("read", columns.get("arrived", 0))
+        if columns.get("arrived") and kind in STAMPED:
+            columns.setdefault("flags", Flag.EXACT)
         self.recorder.row(kind, outcome, **columns)
         return self
 

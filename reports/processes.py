@@ -1,0 +1,155 @@
+"""What each process of the generator did to its own measurement, from its own shard: one entry a process.
+
+It must not judge. The subtle thing: a sick process among well ones drowns in figures over all of them, so everything
+is measured by shard; and a shard that is not there, or ends early, says nothing at all, which is the worst sickness.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.model import Flag, Gauge, Kind, Outcome
+
+from .rows import Array, Rows
+
+SECOND = 1_000_000_000
+MILLION = 1e6
+ARRIVE = (Kind.OPEN, Kind.JOIN, Kind.PUBLISH, Kind.DELIVERY, Kind.LEAVE, Kind.PROBE, Kind.PING)
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process's rows, and what they say of it; times in ms, absent values None."""
+
+    rank: int
+    table: Array
+    start_ns: int
+    load_end_ns: int
+
+    def of(self, kind: Kind) -> Array:
+        """Its rows of one kind."""
+        found: Array = self.table[self.table["kind"] == kind]
+        return found
+
+    def gauge(self, gauge: Gauge) -> Array:
+        """Its samples of one gauge: rows whose `seq` is the value and `arrived` the time."""
+        samples = self.of(Kind.SAMPLE)
+        found: Array = samples[samples["code"] == gauge]
+        return found
+
+    def most(self, gauge: Gauge) -> int | None:
+        """The largest value of a gauge."""
+        found = self.gauge(gauge)["seq"]
+        return int(found.max()) if len(found) else None
+
+    def last(self, gauge: Gauge) -> int | None:
+        """The last value of a gauge."""
+        found = self.gauge(gauge)["seq"]
+        return int(found[-1]) if len(found) else None
+
+    @property
+    def lags(self) -> tuple[Array, Array]:
+        """When each planned message was sent, and how late; a burst is late by its own making."""
+        published = self.of(Kind.PUBLISH)
+        calm = published[(published["sent"] > 0) & (published["flags"] & (Flag.BURST | Flag.WAITED) == 0)]
+        return calm["sent"], calm["sent"] - calm["due"]
+
+    @property
+    def read_lags(self) -> tuple[Array, Array]:
+        """When each stamped arrival was read, and how long after it had come."""
+        stamped = self.table[self.table["flags"] & (Flag.EXACT | Flag.BOUNDED) > 0]
+        return stamped["read"], stamped["read"] - stamped["arrived"]
+
+    def stamps(self) -> dict[str, Any]:
+        """Where arrivals come from: the share of exact kernel stamps, of upper bounds, and of our own reading."""
+        found = self.table
+        came = found[
+            np.isin(found["kind"], ARRIVE)
+            & (found["arrived"] > 0)
+            & np.isin(found["outcome"], (Outcome.OK, Outcome.REJECTED))
+            & (found["flags"] & Flag.IMPLICIT == 0)
+        ]
+        return stamps(came)
+
+    def bad_seconds(self, measure: tuple[Array, Array], limit_ms: float) -> list[int]:
+        """The seconds of the run in which the 99th percentile of a measure was over the limit."""
+        times, values = measure
+        seconds = (times - self.start_ns) // SECOND
+        late = np.unique(seconds[values > limit_ms * MILLION])  # only these can be
+        return [int(second) for second in late if (percentile(values[seconds == second], 0.99) or 0.0) > limit_ms]
+
+    def busy_seconds(self, limit_permille: float) -> list[int]:
+        """The seconds in which the CPU was over the limit; a sample is of the second before it."""
+        samples = self.gauge(Gauge.CPU_PERMILLE)
+        busy = samples["arrived"][samples["seq"] > limit_permille]
+        return sorted({max(0, int(second)) for second in (busy - self.start_ns - 1) // SECOND})
+
+    def descriptors_grown(self) -> int | None:
+        """By how much descriptors grew while as many sessions were open; None where that was not seen twice."""
+        times, counts = (self.gauge(Gauge.DESCRIPTORS)[name] for name in ("arrived", "seq"))
+        level = self._at(Gauge.OPEN_SESSIONS, times) + self._at(Gauge.HELD, times)
+        full = (level >= LEVEL * level.max(initial=0)) & (times < self.load_end_ns)
+        if np.count_nonzero(full) < 3:
+            return None
+        counts = counts[full]
+        third = max(1, len(counts) // 3)
+        return int(np.median(counts[-third:]) - np.median(counts[:third]))
+
+    def _at(self, gauge: Gauge, times: Array) -> Array:
+        """The values of another gauge at these times (0 where there is none: old runs have no HELD)."""
+        found = self.gauge(gauge)
+        values = dict(zip(found["arrived"].tolist(), found["seq"].tolist(), strict=True))
+        return np.array([values.get(time, 0) for time in times.tolist()], dtype=np.int64)
+
+
+def all_processes(rows: Rows) -> list[Process]:
+    """Every process that left a shard, in order of rank."""
+    end_ns = int(rows.manifest["load_end_ns"])
+    return sorted(
+        (Process(part.rank, rows.table[part.begin : part.end], rows.start_ns, end_ns) for part in rows.parts),
+        key=lambda process: process.rank,
+    )
+
+
+def stamps(came: Array) -> dict[str, Any]:
+    """The shares of exact stamps, upper bounds and own readings among arrivals, and how many there are."""
+    if not len(came):
+        return {"arrivals": 0, "exact": None, "bounded": None, "read": None}
+    exact = float(np.mean(came["flags"] & Flag.EXACT > 0))
+    bounded = float(np.mean(came["flags"] & Flag.BOUNDED > 0))
+    return {
+        "arrivals": len(came),
+        "exact": round(exact, 4),
+        "bounded": round(bounded, 4),
+        "read": round(max(0.0, 1 - exact - bounded), 4),
+    }
+
+
+def percentile(values_ns: Array, share: float) -> float | None:
+    """An order statistic in ms; None of nothing."""
+    if not len(values_ns):
+        return None
+    return float(np.sort(values_ns)[int(np.ceil(share * len(values_ns))) - 1]) / MILLION
+
+
+def spans(seconds: Iterable[int]) -> str:
+    """Seconds in words.
+
+    >>> spans([14, 15, 16, 21])
+    'seconds 14-16, 21'
+    """
+    runs: list[list[int]] = []
+    for second in sorted(seconds):
+        if runs and second == runs[-1][1] + 1:
+            runs[-1][1] = second
+        else:
+            runs.append([second, second])
+    named = [str(begin) if begin == end else f"{begin}-{end}" for begin, end in runs[:MOST_SPANS]]
+    more = f" and {len(runs) - MOST_SPANS} more" if len(runs) > MOST_SPANS else ""
+    return f"second{'s' if len(runs) > 1 or runs[0][0] != runs[0][1] else ''} {', '.join(named)}{more}" if runs else ""
+
+
+MOST_SPANS = 8

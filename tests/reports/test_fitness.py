@@ -1,0 +1,215 @@
+"""Every reason why a run of ours cannot be judged is found, in the process that it is true of, and no other."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.model import Fault, Flag, Gauge, Kind, Outcome
+from reports.build import build_report
+from reports.html import render
+from reports.processes import spans
+
+KEPT = Path(__file__).with_name("kept")
+SECONDS = range(2, 22)
+
+
+def busy(run, sessions=(0, 1), late=None, looked=None, flags=Flag.EXACT, leaks=0):
+    """Twenty seconds of ten messages a second of each session; `late` and `looked` give ms by second."""
+    run.member(*sessions)
+    for second in SECONDS:
+        for n in range(10):
+            for session in sessions:
+                due = second * 1000 + n * 100 + session
+                sent = due + (late or {}).get(second, 0)
+                arrived = sent + 2
+                run.row(
+                    Kind.PUBLISH, session=session, seq=(second - 2) * 10 + n + 1, room=0, due=due, sent=sent,
+                    arrived=arrived, read=arrived + (looked or {}).get(second, 0), flags=flags,
+                )  # fmt: skip
+        run.sample(Gauge.CPU_PERMILLE, 400, second * 1000)
+        run.sample(Gauge.OPEN_SESSIONS, len(sessions), second * 1000)
+        run.sample(Gauge.DESCRIPTORS, 50 + leaks * second, second * 1000)
+    return run
+
+
+def test_a_generator_that_was_well_is_fit_and_says_what_it_measured(make):
+    fitness = busy(make(processes=1)).report()["fitness"]
+    assert (fitness["verdict"], fitness["reasons"], fitness["notes"]) == ("fit", [], [])
+    (process,) = fitness["processes"]
+    assert process["lag_p99_ms"] == 0
+    assert process["descriptors_grown"] == 0
+    assert process["stamps"]["exact"] == 1
+    assert fitness["planned"] == fitness["sent"] == 400
+    assert fitness["limits"]["lag_p99_ms"] == 50
+
+
+def late(make):
+    return busy(make(), late={14: 80, 15: 60, 16: 300})
+
+
+def slow_to_look(make):
+    return busy(make(), looked={9: 90})
+
+
+def saturated(make):
+    run = busy(make())
+    for second in (11, 12, 14):
+        run.sample(Gauge.CPU_PERMILLE, 970, second * 1000)
+    return run
+
+
+def missing_messages(make):
+    return busy(make()).sample(Gauge.MISSED, 3, 21_500)
+
+
+def stepped(make):
+    return busy(make()).sample(Gauge.CLOCK_STEP_NS, -4_000_000)
+
+
+def unstamped(make):
+    return busy(make(), flags=0)
+
+
+def bounded(make):
+    return busy(make(), flags=Flag.BOUNDED)
+
+
+def leaking(make):
+    return busy(make(), leaks=10)
+
+
+def silent(make):
+    run = make()
+    run.member(0, 1).sample(Gauge.CPU_PERMILLE, 100, 12_000)
+    run.publish(0, 1, 3000)
+    run.ended = 12_000
+    return run
+
+
+REASONS = {
+    "the generator sent late: lag p99 300.0 ms, at most 50 is fit (seconds 14-17); give it more CPU or processes": late,
+    "the generator looked late: read lag p99 90.0 ms, at most 50 is fit (second 9); give it more CPU or processes":
+        slow_to_look,
+    "the generator's CPU was at 97% of a core (p95), at most 85% is fit (seconds 10-11, 13); use --processes":
+        saturated,
+    "the generator sent less than planned: 3 of 403 messages were due and never sent": missing_messages,
+    "the wall clock stepped by 4.0 ms: arrival stamps cannot be trusted": stepped,
+    "kernel stamps are missing: 99.0% of the arrivals have none": unstamped,
+    "99.0% of the arrivals are upper bounds only, at most 50% is fit: more sessions or processes read sooner": bounded,
+    "the generator's open descriptors grew by 140 while its sessions did not: it leaks": leaking,
+    "process 0 fell silent 10 s before the end of the load": silent,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_each_reason_is_found_alone(make, reason):
+    fitness = REASONS[reason](make).report()["fitness"]
+    assert fitness["reasons"] == [reason]
+    assert fitness["verdict"] == "unfit"
+
+
+def test_a_limit_is_the_plans(make):
+    run = busy(make(fitness={"lag_p99_ms": 500.0}), late={14: 80, 15: 60, 16: 300})
+    assert run.report()["fitness"]["verdict"] == "fit"
+
+
+def test_no_stamps_are_missed_where_none_were_promised(make):
+    assert busy(make(stamps="read"), flags=0).report()["fitness"]["verdict"] == "fit"
+
+
+def test_a_late_second_of_a_long_run_is_a_note(make):
+    run = busy(make(), sessions=range(6))
+    for n in range(8):
+        run.row(Kind.PUBLISH, session=0, seq=900 + n, due=5000 + n, sent=5100 + n, arrived=5101 + n, flags=Flag.EXACT)
+    fitness = run.report()["fitness"]
+    assert fitness["verdict"] == "fit"
+    assert fitness["notes"] == ["the generator sent late in second 5 (p99 over 50 ms)"]
+    assert fitness["unfit_seconds"] == [5]
+
+
+def test_a_sick_process_is_found_among_well_ones(make):
+    run = busy(make(processes=2), sessions=(0, 2, 4, 6, 8, 10, 12, 14, 16, 18))
+    busy(run.process(1), sessions=(1,), late={20: 90})
+    report = run.report()
+    fitness = report["fitness"]
+    assert report["figures"]["lag"]["all"]["p99"] < 50
+    assert fitness["reasons"] == [
+        "process 1: the generator sent late: lag p99 90.0 ms, at most 50 is fit (second 20); "
+        "give it more CPU or processes"
+    ]
+    assert [one["process"] for one in fitness["processes"]] == [0, 1]
+
+
+def test_a_process_that_left_no_shard_is_named(make):
+    run = busy(make(processes=3))
+    run.process(2)
+    assert run.report()["fitness"]["reasons"] == ["process 1 left no rows: what its sessions did is unknown"]
+
+
+def test_a_shard_that_vanished_or_shrank_after_the_seal_is_named(make):
+    run = busy(make(processes=2))
+    busy(run.process(1), sessions=(2, 3))
+    run.report()
+    first, second = sorted(run.path.glob("shard-*.rows"))
+    first.write_bytes(first.read_bytes()[:-640])
+    reasons = build_report(run.path)["fitness"]["reasons"]
+    assert any("were sealed: it was cut short" in reason for reason in reasons)
+    second.unlink()
+    reasons = build_report(run.path)["fitness"]["reasons"]
+    assert any("is missing" in reason for reason in reasons)
+    assert "process 1 left no rows: what its sessions did is unknown" in reasons
+
+
+def test_a_process_that_fell_silent_before_the_others_is_named_also_in_an_interrupted_run(make):
+    run = busy(make(processes=2))
+    run.process(1).member(2)
+    run.ended = 4000  # this one's last sample; the other's was at 30 s
+    fitness = run.report("interrupted")["fitness"]
+    assert fitness["reasons"] == ["process 1 fell silent 18 s before the end of the load"]
+
+
+def test_connections_held_silent_explain_their_descriptors(make):
+    run = make().member(0, 1, 2, 3)
+    for second in SECONDS:
+        held = 100 if second > 10 else 0
+        run.fault(0, Fault.DROP_HALF_OPEN, 10_000) if second == 10 else None
+        run.publish(0, second, second * 1000)
+        at = second * 1000
+        run.sample(Gauge.OPEN_SESSIONS, 200 - held, at).sample(Gauge.HELD, held, at)
+        run.sample(Gauge.DESCRIPTORS, 250, at)
+    assert run.report()["fitness"]["processes"][0]["descriptors_grown"] == 0
+
+
+def test_bytes_that_waited_for_the_endpoint_are_told_beside_the_lag(make):
+    run = late(make).sample(Gauge.UNSENT_BYTES, 70_000, 15_000)
+    (reason,) = run.report()["fitness"]["reasons"]
+    assert "up to 70000 bytes waited for the endpoint to take them" in reason
+
+
+def test_messages_that_fell_due_while_a_session_was_down_are_not_ours(make):
+    run = busy(make())
+    for seq in range(300, 400):
+        run.row(Kind.PUBLISH, Outcome.ABANDONED, session=0, seq=seq, due=9000)
+    run.sample(Gauge.MISSED, 0, 21_500)
+    fitness = run.report()["fitness"]
+    assert (fitness["verdict"], fitness["planned"], fitness["abandoned"], fitness["missed"]) == ("fit", 500, 100, 0)
+
+
+def test_seconds_in_words():
+    assert spans([14, 15, 16, 21]) == "seconds 14-16, 21"
+    assert spans([3]) == "second 3"
+    assert spans([3, 4]) == "seconds 3-4"
+    assert spans([]) == ""
+    assert spans(range(0, 40, 2)) == "seconds 0, 2, 4, 6, 8, 10, 12, 14 and 12 more"
+
+
+@pytest.mark.parametrize("kept", ["format-1"])
+def test_a_run_of_an_older_squall_is_reported_with_what_it_has(kept):
+    report = build_report(KEPT / kept)
+    fitness = report["fitness"]
+    assert fitness["verdict"] == "fit", fitness["reasons"]
+    assert report["figures"]["response"]["all"]["count"] == 96
+    assert (fitness["planned"], fitness["sent"], fitness["missed"]) == (96, 96, None)
+    assert fitness["processes"][0]["missed"] is None
+    assert report["ledger"]["all"]["paid"] == 288
+    assert "<svg" in render(report)

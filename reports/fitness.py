@@ -81,7 +81,8 @@ def _whole(run: RunDirectory, rows: Rows, published: Any) -> list[str]:
         reasons.append("no message was sent")
     if never := _never_opened(rows):
         reasons.append(
-            f"{never} sessions were due to open and the generator did not get to it; give it more CPU, processes or time"
+            f"{never} sessions were due to open and the generator did not get to it; give it more CPU, "
+            "processes or time"
         )
     return reasons
 

@@ -109,7 +109,7 @@ def all_processes(rows: Rows) -> list[Process]:
     """Every process that left a shard, in order of rank."""
     end_ns = int(rows.manifest["load_end_ns"])
     return sorted(
-        (Process(part.rank, rows.table[part.begin : part.end], rows.start_ns, end_ns) for part in rows.parts),
+        (Process(shard.rank, rows.table[shard.begin : shard.end], rows.start_ns, end_ns) for shard in rows.shards),
         key=lambda process: process.rank,
     )
 

@@ -22,7 +22,7 @@ SEQ_BITS = 36
 DROPS = [fault.value for fault in Fault if fault.is_drop]
 
 
-class Part(NamedTuple):
+class Slice(NamedTuple):
     """The rows of one shard, from `begin` up to `end` in the table; `rank` is whose."""
 
     rank: int
@@ -36,7 +36,7 @@ class Rows:
 
     table: Array
     manifest: dict[str, Any]
-    parts: tuple[Part, ...] = ()
+    shards: tuple[Slice, ...] = ()
 
     def of(self, kind: Kind, outcome: Outcome | None = None) -> Array:
         """The rows of one kind, and of one outcome if given, in order."""
@@ -102,8 +102,8 @@ def load(run: RunDirectory) -> Rows:
         raise RunDirectoryError(f"{run.path} cannot be read: {error.strerror}") from error
     table = np.concatenate(tables) if tables else np.empty(0, np.dtype(DTYPE))
     ends = np.cumsum([len(each) for each in tables]).tolist()
-    parts = tuple(Part(shard.rank, end - shard.rows, end) for shard, end in zip(shards, ends, strict=True))
-    return Rows(table, run.manifest, parts)
+    slices = tuple(Slice(shard.rank, end - shard.rows, end) for shard, end in zip(shards, ends, strict=True))
+    return Rows(table, run.manifest, slices)
 
 
 def message_keys(sessions: Array, seqs: Array) -> Array:

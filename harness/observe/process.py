@@ -55,6 +55,7 @@ class ProcessWatch:
         self._http = requests.Session()
         self._http.trust_env = False
         trust(self._http, endpoint)
+        trust(self._http, endpoint)
         self._http.headers.update(
             {name: expand(value, f"observe.headers.{name}", hiding) for name, value in observe.headers.items()}
         )

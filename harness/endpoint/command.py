@@ -7,15 +7,19 @@ process by a fresh one with the same options.
 
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ..errors import UsageError
-from .settings import Settings
+from .settings import LOG_LEVELS, POLICIES, Settings
 
 _DEFAULT = Settings()
+
+Command = Callable[..., Any]
 
 
 def _list_defects(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -30,53 +34,104 @@ def _list_defects(context: click.Context, _parameter: click.Parameter, wanted: b
     context.exit()
 
 
+def setting(name: str, text: str, **more: Any) -> Callable[[Command], Command]:
+    """An option whose default is the setting's."""
+    default = getattr(_DEFAULT, name)
+    if isinstance(default, bool):
+        more |= {"is_flag": True}
+    elif isinstance(default, tuple):
+        more |= {"multiple": True}
+    else:
+        more |= {"show_default": True, "type": type(default)}
+    return click.option("--" + name.replace("_", "-"), name, default=default, help=text, **more)
+
+
+_SETTINGS = [
+    setting("host", "Address to listen on."),
+    setting("port", "Port; 0 is any free one."),
+    setting("throttle_per_s", "Messages a second of one connection ..."),
+    setting("throttle_burst", "... and at once."),
+    setting("tenant_per_s", "Messages a second of one tenant; 0: no limit ..."),
+    setting("tenant_burst", "... and at once."),
+    setting("endpoint_per_s", "Messages and pushes a second of the whole endpoint; 0: no limit ..."),
+    setting("endpoint_burst", "... and at once."),
+    setting("connects_per_s", "New connections a second, each process; 0: no limit ..."),
+    setting("connects_burst", "... and at once."),
+    setting("max_violations", "Close with 1008 at the n-th message over a limit or malformed; 0: never."),
+    setting("max_message_bytes", "A bigger message: 1009; 0: no limit."),
+    setting("max_frame_bytes", "A bigger single frame: 1009; 0: no limit."),
+    setting("unsent_bytes", "What may wait for a client that reads too slowly ..."),
+    setting("slow_consumer", "... and what happens beyond that.", metavar="|".join(POLICIES)),
+    setting("ping_interval_s", "0: no pings."),
+    setting("ping_timeout_s", "How long a pong may take."),
+    setting("idle_timeout_s", "No message for so long: 1001; 0: no limit."),
+    setting("max_lifetime_s", "Connected for so long: 1001; 0: no limit."),
+    setting("tcp_keepalive_s", "TCP probes an idle peer after so long; 0: never."),
+    setting("tcp_user_timeout_s", "TCP gives up a peer that acknowledges nothing for so long; 0: its own patience."),
+    setting("ttl_s", "No sign of life for so long: swept; 0: never."),
+    setting("route_selection", "The gateway's route selection expression."),
+    setting("route", "A route key and the action behind it; repeatable; else each action is its own key.",
+            metavar="KEY=ACTION"),
+    setting("no_default_route", "Have the gateway itself refuse what matches no route."),
+    setting("require_feature", "Only for tokens with this feature flag; repeatable.", metavar="ACTION=FEATURE"),
+    setting("authorizer", "A function that authorises instead of the JWT check.", metavar="MODULE:FUNCTION"),
+    setting("store", "State: a SQLite file or :memory:."),
+    setting("store_grace_s", "How long the store may be away before clients are closed with 1013."),
+    setting("history", "Messages of a room that are kept."),
+    setting("shards", "Queues of accepted messages, by room."),
+    setting("queue", "Messages that one of them holds."),
+    setting("log_level", "What goes to stderr.", metavar="|".join(LOG_LEVELS)),
+    setting("seed", "Seed of the defects' chance."),
+]  # fmt: skip
+
+
+def all_settings(command: Command) -> Command:
+    """Every setting as an option."""
+    for option in reversed(_SETTINGS):
+        command = option(command)
+    return command
+
+
 @click.command()
-@click.option("--host", default=_DEFAULT.host, show_default=True, help="Address to listen on.")
-@click.option("--port", default=_DEFAULT.port, show_default=True, help="Port; 0 is any free one.")
+@all_settings
 @click.option(
     "--secret-file",
     type=click.Path(path_type=Path),
     help="File with the secret of tokens, unless SQUALL_JWT_SECRET is set; without either one is made.",
 )
-@click.option("--throttle-per-s", default=_DEFAULT.throttle_per_s, show_default=True, help="Messages a second ...")
-@click.option("--throttle-burst", default=_DEFAULT.throttle_burst, show_default=True, help="... and at once.")
-@click.option("--ping-interval-s", default=_DEFAULT.ping_interval_s, show_default=True, help="0: no pings.")
-@click.option("--ping-timeout-s", default=_DEFAULT.ping_timeout_s, show_default=True, help="How long a pong may take.")
 @click.option(
-    "--idle-timeout-s", default=_DEFAULT.idle_timeout_s, show_default=True, help="No message for so long: 1001."
+    "--public-key", type=click.Path(path_type=Path), help="PEM file that tokens are checked with, instead of a secret."
 )
-@click.option("--max-lifetime-s", default=_DEFAULT.max_lifetime_s, show_default=True, help="0: no limit.")
-@click.option(
-    "--store",
-    default=_DEFAULT.store,
-    show_default=True,
-    help="SQLite file of connections, rooms, history and dead letters.",
-)
-@click.option("--history", default=_DEFAULT.history, show_default=True, help="Messages of a room that are kept.")
-@click.option(
-    "--ttl-s", default=_DEFAULT.ttl_s, show_default=True, help="How long a stored connection counts; 0: for ever."
-)
-@click.option("--shards", default=_DEFAULT.shards, show_default=True, help="Queues of accepted messages, by room.")
-@click.option("--queue", default=_DEFAULT.queue, show_default=True, help="Messages that one of them holds.")
-@click.option("--seed", default=_DEFAULT.seed, show_default=True, help="Seed of the defects' chance.")
 @click.option("--defect", "defects", multiple=True, metavar="NAME[=VALUE]", help="Be wrong in this way; repeatable.")
 @click.option("--defects", "list_defects", is_flag=True, is_eager=True, expose_value=False, callback=_list_defects,
               help="List the defects and exit.")  # fmt: skip
 @click.option("--exit-with-parent", is_flag=True, help="Stop when the process that started this one ends.")
-def serve(secret_file: Path | None, defects: tuple[str, ...], exit_with_parent: bool, **options: Any) -> None:
+def serve(**given: Any) -> None:
     """Serve the reference endpoint until SIGTERM or Ctrl-C; its url is the first line of output."""
-    settings = Settings(**options)
+    names = {field.name for field in fields(Settings)}
+    settings = Settings(**{name: value for name, value in given.items() if name in names})
     if _is_patched():
-        arguments = [value for name, given in options.items() for value in ("--" + name.replace("_", "-"), str(given))]
-        arguments += [value for text in defects for value in ("--defect", text)]
-        arguments += ["--secret-file", str(secret_file)] if secret_file else []
-        arguments += ["--exit-with-parent"] if exit_with_parent else []
         sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, "-m", "harness.endpoint", "serve", *arguments])
+        os.execv(sys.executable, [sys.executable, "-m", "harness.endpoint", "serve", *_spelt(given)])
     from .defects import chosen
     from .process import serve_until_stopped
 
-    serve_until_stopped(settings, chosen(defects), secret_file, exit_with_parent)
+    serve_until_stopped(
+        settings, chosen(given["defects"]), given["secret_file"], given["public_key"], given["exit_with_parent"]
+    )
+
+
+def _spelt(given: dict[str, Any]) -> list[str]:
+    """Parsed options as a command line again."""
+    arguments = []
+    for name, value in given.items():
+        option = "--" + name.removesuffix("s" if name == "defects" else "").replace("_", "-")
+        if value is True:
+            arguments.append(option)
+        elif value is not None and value is not False:
+            for one in value if isinstance(value, tuple) else (value,):
+                arguments += [option, str(one)]
+    return arguments
 
 
 def _is_patched() -> bool:
@@ -87,16 +142,18 @@ def _is_patched() -> bool:
 @click.command()
 @click.option("--user", default="user", show_default=True, help="Who the token speaks for (sub).")
 @click.option("--tenant", default="t1", show_default=True)
-@click.option(
-    "--role", "roles", multiple=True, default=("member",), show_default=True, help="Repeatable: member, admin."
-)
+@click.option("--role", "roles", multiple=True, default=("member",), show_default=True,
+              help="Repeatable: member, publisher, admin.")  # fmt: skip
+@click.option("--feature", "features", multiple=True, help="A feature flag that is on; repeatable.")
 @click.option("--ttl-s", default=3600.0, show_default=True, help="Seconds of validity; negative: expired already.")
 @click.option("--secret-file", type=click.Path(path_type=Path), help="As for serve; SQUALL_JWT_SECRET comes first.")
-def token(user: str, tenant: str, roles: tuple[str, ...], ttl_s: float, secret_file: Path | None) -> None:
+def token(
+    user: str, tenant: str, roles: tuple[str, ...], features: tuple[str, ...], ttl_s: float, secret_file: Path | None
+) -> None:
     """Print a token for the reference endpoint."""
     from .tokens import find_secret, issue
 
     secret = find_secret(secret_file)
     if secret is None:
         raise UsageError("no secret: set SQUALL_JWT_SECRET or give --secret-file (squall serve prints its name)")
-    click.echo(issue(secret, user, tenant=tenant, roles=roles, ttl_s=ttl_s))
+    click.echo(issue(secret, user, tenant=tenant, roles=roles, features=features, ttl_s=ttl_s))

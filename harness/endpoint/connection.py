@@ -1,17 +1,18 @@
 """One client's connection as the endpoint sees it: who, since when, in which rooms, and the way to write to it.
 
 It must not know what is written. The subtle thing: writes go straight to the transport and never wait, so one
-slow client cannot hold up a room; what it does not read is bounded, and beyond the bound it is given up (1013).
+slow client cannot hold up a room; what it does not read is kept here, and beyond a bound a policy decides.
 """
 
 import asyncio
 import logging
 import secrets
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from .envelope import close_frame
-from .settings import MAX_UNSENT_BYTES
 from .throttle import Bucket
 from .tokens import Identity
 
@@ -24,10 +25,13 @@ GIVE_UP_S = 2.0
 class Connection:
     """An open connection. Times are monotonic seconds, but for `connected_ms` (wall clock, ms).
 
-    `why` is why the endpoint ended it, in one of few fixed phrases; empty while it did not.
+    `overflow` is called when more than `limit_bytes` wait to be sent. `why` is why the endpoint ended it, in one of
+    few fixed phrases; empty while it did not.
     """
 
     __slots__ = (
+        "_held",
+        "_held_bytes",
         "active_s",
         "address",
         "agent",
@@ -38,14 +42,26 @@ class Connection:
         "gone",
         "id",
         "identity",
+        "limit_bytes",
+        "overflow",
+        "paused",
         "ponged_s",
         "rooms",
         "transport",
+        "violations",
         "why",
     )
 
     def __init__(
-        self, transport: asyncio.Transport, identity: Identity, client: str, bucket: Bucket, address: str, agent: str
+        self,
+        transport: asyncio.Transport,
+        identity: Identity,
+        client: str,
+        bucket: Bucket,
+        address: str,
+        agent: str,
+        limit_bytes: int,
+        overflow: "Callable[[Connection], None]",
     ) -> None:
         self.id = secrets.token_urlsafe(11) + "="
         self.transport = transport
@@ -54,21 +70,59 @@ class Connection:
         self.bucket = bucket
         self.address = address
         self.agent = agent
+        self.limit_bytes = limit_bytes
+        self.overflow = overflow
         self.rooms: set[str] = set()
         self.connected_s = self.active_s = self.ponged_s = time.monotonic()
         self.connected_ms = time.time_ns() // 1_000_000
+        self.violations = 0
+        self.paused = False
         self.gone = False
         self.why = ""
+        self._held: deque[bytes] | None = None
+        self._held_bytes = 0
 
     def write(self, frame: bytes) -> None:
-        """Hand a whole WebSocket frame to the transport; a connection that is over takes nothing."""
-        transport = self.transport
-        if self.gone or transport.is_closing():
+        """Hand over a whole WebSocket frame; a connection that is over takes nothing."""
+        if self.gone or self.transport.is_closing():
             return
-        transport.write(frame)
-        if transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
-            log.info("connection %s does not read: %d bytes unsent", self.id, transport.get_write_buffer_size())
-            self.close(1013, "too slow")
+        if not self.paused:
+            self.transport.write(frame)
+            return
+        if self._held is None:
+            self._held = deque()
+        self._held.append(frame)
+        self._held_bytes += len(frame)
+        if self.unsent_bytes > self.limit_bytes:
+            self.overflow(self)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How much waits to be sent."""
+        return self._held_bytes + self.transport.get_write_buffer_size()
+
+    def pause(self) -> None:
+        """The transport is full: frames wait here from now on."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """The transport has room."""
+        self.paused = False
+        held = self._held
+        while held and not self.paused and not self.gone:
+            frame = held.popleft()
+            self._held_bytes -= len(frame)
+            self.transport.write(frame)  # may pause us again
+        if not held:
+            self._held = None
+
+    def drop_oldest(self) -> int:
+        """Drop waiting frames, oldest first, until the bound is kept; how many."""
+        dropped = 0
+        while self._held and self.unsent_bytes > self.limit_bytes:
+            self._held_bytes -= len(self._held.popleft())
+            dropped += 1
+        return dropped
 
     def close(self, code: int, reason: str = "") -> None:
         """Send a close frame and let go after `GIVE_UP_S`, whether the client answered or not."""
@@ -77,12 +131,13 @@ class Connection:
         self.transport.write(close_frame(code, reason))
         self.gone = True
         self.why = reason
+        self._held = None
         asyncio.get_running_loop().call_later(GIVE_UP_S, self.transport.abort)
 
-    def cut(self) -> None:
+    def cut(self, why: str = "no pong") -> None:
         """End it now, with no close frame: the client does not answer anyway."""
         self.gone = True
-        self.why = "no pong"
+        self.why = why
         self.transport.abort()
 
     def listed(self) -> dict[str, Any]:

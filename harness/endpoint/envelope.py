@@ -8,6 +8,7 @@ how a malformed payload reaches another client.
 import json
 import math
 import re
+import secrets
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .refusal import Refused
+from .routing import Routes
 from .schemas import Schemas
 from .settings import MAX_DEPTH
 from .state import Event
@@ -36,28 +38,32 @@ class Request(NamedTuple):
     text: str
 
 
-def read(payload: bytes, schemas: Schemas) -> Request:
-    """Read and validate one client frame.
+def read(payload: bytes, schemas: Schemas, routes: Routes) -> Request:
+    """Read, route and validate one client frame.
 
     Raises:
         Refused: 400 with a short reason; the request id with it wherever the frame lets it be read.
     """
-    frame = parse(payload)
-    if not isinstance(frame, dict):
-        raise Refused(400, "the frame is not an object")
+    try:
+        frame = parse(payload)
+        if not isinstance(frame, dict):
+            raise Refused(400, "the frame is not an object")
+    except Refused:
+        routes.fallen()
+        raise
+    action = routes.action(frame)
     request_id, room = text_at(frame, "requestId"), text_at(frame, "roomId")
-    version, action = frame.get("version"), frame.get("action")
+    version = frame.get("version")
     if version != VERSION:
         raise Refused(400, "unknown version", detail=f"version {version!r:.80}", request_id=request_id, room=room)
-    schema = schemas.get(action) if isinstance(action, str) else None
-    if schema is None:
-        raise Refused(400, "unknown action", detail=f"action {action!r:.80}", request_id=request_id, room=room)
+    schema = schemas.get(action) if action is not None else None
+    if action is None or schema is None:
+        detail = f"action {frame.get('action')!r:.80}"
+        raise Refused(400, "unknown action", detail=detail, request_id=request_id, room=room)
     if not schema.is_valid(frame):
         detail = next((f"{error.message:.200}" for error in schema.iter_errors(frame)), "")
         raise Refused(400, "invalid frame", detail=detail, request_id=request_id, room=room)
-    return Request(
-        frame["action"], frame["requestId"], frame.get("roomId", ""), frame.get("payload", {}).get("text", "")
-    )
+    return Request(action, frame["requestId"], frame.get("roomId", ""), frame.get("payload", {}).get("text", ""))
 
 
 def parse(payload: bytes) -> Any:
@@ -158,6 +164,15 @@ def error(refused: Refused) -> dict[str, Any]:
     if refused.room is not None:
         frame["roomId"] = refused.room
     return frame | {"payload": {"code": refused.code, "message": refused.message}}
+
+
+def gateway_frame(message: str, connection_id: str) -> bytes:
+    """What the gateway itself says when the application is not reached, in the gateway's own spelling."""
+    return b'{"message": "%s", "connectionId":"%s", "requestId":"%s"}' % (
+        message.encode(),
+        connection_id.encode(),
+        f"{secrets.token_urlsafe(11)}=".encode(),
+    )
 
 
 def text(frame: Mapping[str, Any]) -> bytes:

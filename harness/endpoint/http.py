@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from . import envelope
+from .authorizer import Handshake
 from .quiet import AtMost
 from .refusal import Refused
 from .state import StoreDown
@@ -52,6 +53,12 @@ def token_of(request: web.Request) -> str | None:
         return request.query["token"]
     offered = [name.strip() for name in request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(",")]
     return offered[1] if len(offered) > 1 and offered[0] == BEARER else None
+
+
+def handshake_of(request: web.Request) -> Handshake:
+    """What an authoriser sees of a request."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Handshake(token_of(request), headers, dict(request.query), request.remote or "")
 
 
 async def read_body(request: web.Request, schema: jsonschema_rs.Validator) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from . import actions, envelope, push
+from .buckets import Buckets
 from .connection import Connection
 from .counters import Counters
 from .envelope import Request
@@ -39,9 +40,11 @@ class Hub:
         self.counters = Counters()
         self.connections: dict[str, Connection] = {}
         self.subscriptions = Subscriptions()
+        self.buckets = Buckets(self)
+        self.closed_for = ""
         self.fan_out = FanOut(self.counters, parts.deliver, parts.slice)
         self.pipeline = Pipeline(self, settings.shards, settings.queue)
-        self.rows = Rows(self, self.process, settings.ttl_s)
+        self.rows = Rows(self, self.process, settings.ttl_s, settings.store_grace_s)
         self._rooms: dict[tuple[str, str], dict[Connection, None]] = {}
         self._refusals = AtMost(self.log, per_s=20)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -126,21 +129,34 @@ class Hub:
         now_s = time.monotonic()
         connection.active_s = now_s
         self.counters.messages += 1
-        if not connection.bucket.take(now_s):
-            self.counters.throttled["connection"] += 1
-            self.parts.throttled(connection, payload)
+        parts = self.parts
+        whose = self.buckets.spend(connection, now_s)
+        if whose:
+            self.counters.throttled[whose] += 1
+            parts.throttled(connection, payload)
+            parts.violated(self, connection)
             return
         try:
-            request = self.parts.read(payload)
+            request = parts.read(payload)
+            if not parts.may_act(connection.identity, request.action):
+                raise Refused(403, "not switched on", request_id=request.id, room=request.room or None)
             actions.ACTIONS[request.action](self, connection, request)
         except Refused as refused:
             self.refuse(connection, refused)
+            if refused.code == 400:
+                parts.violated(self, connection)
+        except Exception:
+            self.log.exception("connection %s: a frame could not be handled", connection.id)
+            parts.gateway_says(connection, "Internal server error")
 
     def refuse(self, connection: Connection, refused: Refused) -> None:
         """Answer a client's frame with an error."""
         self.counters.rejected[refused.code] += 1
         self._refusals.info("connection %s: %d %s %s", connection.id, refused.code, refused.message, refused.detail)
-        self.parts.reply(connection, envelope.error(refused))
+        if refused.by_gateway:
+            self.parts.gateway_says(connection, refused.message)
+        else:
+            self.parts.reply(connection, envelope.error(refused))
 
     def join(self, connection: Connection, room: str) -> None:
         """Make a connection a member of a room."""
@@ -208,7 +224,20 @@ class Hub:
 
     def ready(self) -> str:
         """Why this process cannot serve now; "" while it can."""
-        return self.store.failure
+        return self.closed_for or self.store.failure
+
+    def store_is_gone(self, failure: str) -> None:
+        """The store has been away for too long: tell every client to come back later (1013), and let nobody in."""
+        if not self.closed_for:
+            self.log.error("every client is closed with 1013 until the store works again")
+        self.closed_for = failure
+        for connection in tuple(self.connections.values()):
+            connection.close(self.parts.close_code(1013), "store unavailable")
+            self.end(connection, clean=True)
+
+    def store_is_back(self) -> None:
+        """Let clients in again."""
+        self.closed_for = ""
 
     def later(self, work: "asyncio.Task[None]") -> None:
         """Keep a task alive until it has ended."""

@@ -7,18 +7,29 @@ time has come is looked at, and put back with its new time if it was active mean
 import heapq
 import itertools
 import math
+import operator
 from collections.abc import Callable
 
 from .connection import Connection
 
 
 class Lifetime:
-    """Hands a connection to `over` once it is idle for `idle_s` or old as `max_s` (0: no such limit)."""
+    """Hands a connection to `over` once it is idle for `idle_s` or old as `max_s` (0: no such limit).
 
-    def __init__(self, idle_s: float, max_s: float, over: Callable[[Connection, str], None]) -> None:
+    `active_s` is what counts as activity: the last message, unless told otherwise.
+    """
+
+    def __init__(
+        self,
+        idle_s: float,
+        max_s: float,
+        over: Callable[[Connection, str], None],
+        active_s: Callable[[Connection], float] = operator.attrgetter("active_s"),
+    ) -> None:
         self._idle_s = idle_s or math.inf
         self._max_s = max_s or math.inf
         self._over = over
+        self._active_s = active_s
         self._heap: list[tuple[float, int, Connection]] = []
         self._order = itertools.count()
 
@@ -41,4 +52,4 @@ class Lifetime:
                 self._over(connection, "connected for too long" if old else "idle for too long")
 
     def _ends_s(self, connection: Connection) -> float:
-        return min(connection.active_s + self._idle_s, connection.connected_s + self._max_s)
+        return min(self._active_s(connection) + self._idle_s, connection.connected_s + self._max_s)

@@ -27,7 +27,7 @@ from .quiet import ClientFaults
 from .server import Server
 from .settings import Settings
 from .sqlite_store import SqliteStore
-from .tokens import find_secret, make_secret_file
+from .tokens import Verifier, find_secret, make_secret_file, read_public_key
 
 log = logging.getLogger("squall.endpoint")
 
@@ -38,37 +38,53 @@ __all__ = ["serve_until_stopped", "wrongs"]
 
 
 def serve_until_stopped(
-    settings: Settings, defects: Sequence[tuple[Defect, float]], secret_file: Path | None, exit_with_parent: bool
+    settings: Settings,
+    defects: Sequence[tuple[Defect, float]],
+    secret_file: Path | None,
+    public_key: Path | None,
+    exit_with_parent: bool,
 ) -> None:
     """Serve until SIGTERM, SIGINT or (if asked) the parent's end.
 
     Raises:
         UsageError: the port is taken, the secret or the store cannot be used.
     """
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    level = settings.log_level.upper()
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("aiohttp.server").addFilter(ClientFaults())
-    logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)  # its warning would quote an offered token
     parent = os.getppid()
     with contextlib.ExitStack() as stack:
-        secret = find_secret(secret_file)
-        if secret is None:
-            secret, made = make_secret_file()
-            stack.callback(made.unlink, missing_ok=True)
-            print(f"squall: the secret for tokens is in {made}", file=sys.stderr, flush=True)
-        parts = bent(honest_parts(settings, secret), defects, settings.seed)
-        listener = stack.enter_context(listen(settings.host, settings.port))
+        parts = bent(honest_parts(settings, verifier(stack, secret_file, public_key)), defects, settings.seed)
+        listener = stack.enter_context(listen(settings))
         store = SqliteStore(settings.store, settings.history)
         allow_descriptors()
         application = Server(Hub(parts, store, settings), settings).application()
         uvloop.run(_serve(application, listener, parent if exit_with_parent else None))
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A bound socket.
+def verifier(stack: contextlib.ExitStack, secret_file: Path | None, public_key: Path | None) -> Verifier:
+    """What tokens are checked with: a public key, or the secret; one that is made here is removed with the stack.
+
+    Raises:
+        UsageError: the file cannot be read or is no key.
+    """
+    if public_key is not None:
+        return read_public_key(public_key)
+    secret = find_secret(secret_file)
+    if secret is None:
+        secret, made = make_secret_file()
+        stack.callback(made.unlink, missing_ok=True)
+        print(f"squall: the secret for tokens is in {made}", file=sys.stderr, flush=True)
+    return Verifier(secret)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """A bound socket; what is set on it for dead peers holds for every connection it accepts.
 
     Raises:
         UsageError: the port is taken or the host is not ours.
     """
+    host, port = settings.host, settings.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -78,8 +94,21 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    notice_dead_peers(listener, settings.tcp_keepalive_s, settings.tcp_user_timeout_s)
     listener.setblocking(False)
     return listener
+
+
+def notice_dead_peers(listener: socket.socket, keepalive_s: float, user_timeout_s: float) -> None:
+    """Have the kernel give up a peer that is silent when idle, and one that does not acknowledge; 0: it does not."""
+    if keepalive_s:
+        probe_s = max(1, round(keepalive_s / 3))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(1, round(keepalive_s)))
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, probe_s)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+    if user_timeout_s:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(user_timeout_s * 1000))
 
 
 def allow_descriptors() -> None:
@@ -93,7 +122,9 @@ async def _serve(application: web.Application, listener: socket.socket, parent: 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(
+        application, handle_signals=False, access_log=None, shutdown_timeout=1.0, tcp_keepalive=False
+    )
     await runner.setup()
     try:
         await web.SockSite(runner, listener, backlog=BACKLOG).start()

@@ -12,7 +12,6 @@ import msgspec
 
 from .connection import Connection
 from .envelope import TEXT, wire
-from .settings import MAX_UNSENT_BYTES
 from .state import Asked
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ def push_here(hub: "Hub", connection_id: str, payload: bytes) -> Pushed:
     if is_dead(connection):
         hub.forget(connection)
         return Pushed.GONE
-    if connection.transport.get_write_buffer_size() + len(payload) > MAX_UNSENT_BYTES:
+    if connection.unsent_bytes + len(payload) > connection.limit_bytes:
         return Pushed.FULL
     connection.write(wire(TEXT, payload))
     connection.active_s = time.monotonic()

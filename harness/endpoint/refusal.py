@@ -9,7 +9,7 @@ class Refused(Exception):
 
     `code` is an HTTP status, `message` is all that the client learns, `detail` goes to the log only.
     `request_id` and `room` are None where the frame did not let them be read. `retry_s` is after how many seconds it
-    is worth asking again; only 429 and 503 tell it.
+    is worth asking again; only 429 and 503 tell it. `by_gateway` when the gateway before the application says it.
     """
 
     def __init__(
@@ -21,6 +21,7 @@ class Refused(Exception):
         request_id: str | None = None,
         room: str | None = None,
         retry_s: float = 1.0,
+        by_gateway: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -29,3 +30,4 @@ class Refused(Exception):
         self.request_id = request_id
         self.room = room
         self.retry_s = retry_s
+        self.by_gateway = by_gateway

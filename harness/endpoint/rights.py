@@ -8,6 +8,9 @@ It must not know connections. The subtle thing: a room is always one of the aske
     ticker.*           anybody may listen; only the role publisher may speak, and need not listen to do so
 """
 
+from collections.abc import Mapping
+
+from ..errors import UsageError
 from .refusal import Refused
 from .tokens import ADMIN, PUBLISHER, Identity
 
@@ -51,3 +54,24 @@ def may_publish(identity: Identity, room: str) -> bool:
 def needs_membership(room: str) -> bool:
     """Whether only members may speak in a room by their socket."""
     return not room.startswith(TICKER_ROOMS)
+
+
+def read_features(texts: tuple[str, ...], actions: tuple[str, ...]) -> dict[str, str]:
+    """`ACTION=FEATURE` texts as a mapping.
+
+    Raises:
+        UsageError: a text of another form, or an action that does not exist.
+    """
+    features = {}
+    for text in texts:
+        action, equals, feature = text.partition("=")
+        if not equals or not feature or action not in actions:
+            raise UsageError(f"--require-feature {text}: give ACTION=FEATURE, the action one of {', '.join(actions)}")
+        features[action] = feature
+    return features
+
+
+def may_act(identity: Identity, action: str, features: Mapping[str, str]) -> bool:
+    """Whether an action needs no feature, or one that is switched on for this token."""
+    feature = features.get(action)
+    return feature is None or feature in identity.features

@@ -25,18 +25,23 @@ NEVER_MS = 1 << 53
 
 
 class Rows:
-    """Keeps the store's picture of this process. `ttl_s` is how long a row counts once it is written; 0: for ever."""
+    """Keeps the store's picture of this process.
 
-    def __init__(self, hub: "Hub", process: str, ttl_s: float) -> None:
+    `ttl_s` is how long a row counts once it is written, 0: for ever; `grace_s` how long the store may be away before
+    the clients are told.
+    """
+
+    def __init__(self, hub: "Hub", process: str, ttl_s: float, grace_s: float) -> None:
         self._hub = hub
         self._process = process
         self._ttl_s = ttl_s
+        self._grace_s = grace_s
         self._changed: dict[str, Connection | None] = {}
         self._rooms: set[tuple[str, str]] = set()
         self._refresh_s = time.monotonic() + ttl_s / 4
         self._beat_s = 0.0
         self._task: asyncio.Task[None] | None = None
-        self._failing = False
+        self._failed_s: float | None = None
 
     def changed(self, connection: Connection) -> None:
         """A connection is new or its rooms changed."""
@@ -105,15 +110,30 @@ class Rows:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_S)
+            now_s = time.monotonic()
+            failure = ""
             try:
-                await self._once(time.monotonic())
-                if self._failing:
-                    log.info("the store works again")
-                self._failing = False
+                await self._once(now_s)
+                failure = self._hub.store.failure
             except StoreDown as error:
-                if not self._failing:
-                    log.error("the store does not work: %s", error)
-                self._failing = True
+                failure = str(error)
+            except Exception:
+                log.exception("the rows of this process could not be written")
+            self._judge(failure, now_s)
+
+    def _judge(self, failure: str, now_s: float) -> None:
+        """Say once that the store fails and once that it works; after the grace time, the clients are told."""
+        if not failure:
+            if self._failed_s is not None:
+                log.info("the store works again")
+                self._hub.store_is_back()
+            self._failed_s = None
+            return
+        if self._failed_s is None:
+            log.error("the store does not work: %s", failure)
+            self._failed_s = now_s
+        if now_s >= self._failed_s + self._grace_s:
+            self._hub.store_is_gone(failure)
 
     async def _once(self, now_s: float) -> None:
         if self._ttl_s and now_s >= self._refresh_s:
@@ -122,5 +142,6 @@ class Rows:
         await self.flush()
         if now_s >= self._beat_s:
             self._beat_s = now_s + BEAT_S
-            await self._hub.store.beat(time.time_ns() // 1_000_000)
+            if await self._hub.store.beat(time.time_ns() // 1_000_000):
+                self._changed = {**self._hub.connections, **self._changed}
             await self._hub.pipeline.bury_waiting()

@@ -101,14 +101,15 @@ class SqliteStore:
         """Nobody: this is the only process."""
         return []
 
-    async def beat(self, now_ms: int) -> list[str]:
+    async def beat(self, now_ms: int) -> bool:
         """Clear what has expired."""
+        text = "DELETE FROM connections WHERE expires_ms < ?"
+        await self._do(lambda database: database.execute(text, (now_ms,)))
+        return False
 
-        def work(database: sqlite3.Connection) -> list[str]:
-            rows = database.execute("DELETE FROM connections WHERE expires_ms < ? RETURNING connection_id", (now_ms,))
-            return [connection_id for (connection_id,) in rows.fetchall()]
-
-        return await self._do(work)
+    async def lease(self, name: str, per_s: float, burst: int, left: int, wanted: int) -> int:
+        """Not needed: a single process has its buckets in memory."""
+        raise NotImplementedError
 
     async def ask(self, asked: Asked) -> bytes:
         """Nobody else could hold a connection."""

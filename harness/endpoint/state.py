@@ -107,8 +107,14 @@ class Store(Protocol):
     async def others(self) -> list[ConnectionRow]:
         """The connections of all other processes that live."""
 
-    async def beat(self, now_ms: int) -> list[str]:
-        """Say that this process lives; clear what dead ones left and what has expired; the ids that were cleared."""
+    async def beat(self, now_ms: int) -> bool:
+        """Say that this process lives; clear what dead ones left and what has expired.
+
+        True when the store has forgotten this process meanwhile, so that its rows must be put again.
+        """
+
+    async def lease(self, name: str, per_s: float, burst: int, left: int, wanted: int) -> int:
+        """Give back `left` unspent tokens of a bucket of all processes and get up to `wanted`; how many were got."""
 
     async def ask(self, asked: Asked) -> bytes:
         """Ask the process that holds a connection; b"" when nobody does or it did not answer in time."""

@@ -1,4 +1,16 @@
-"""The token bucket of one connection. Pure: the caller says what time it is."""
+"""Token buckets. Pure: the caller says what time it is."""
+
+from typing import Protocol
+
+
+class Limit(Protocol):
+    """What messages, calls and connects are measured against."""
+
+    def take(self, now_s: float) -> bool:
+        """Spend one token at `now_s` (monotonic seconds); False when there is none, and then nothing is spent."""
+
+    def wait_s(self, now_s: float) -> float:
+        """After how many seconds there will be a token."""
 
 
 class Bucket:
@@ -20,3 +32,20 @@ class Bucket:
             return False
         self._tokens -= 1.0
         return True
+
+    def wait_s(self, now_s: float) -> float:
+        """After how many seconds there will be a token; 0 when there is one."""
+        tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._per_s)
+        return max(0.0, (1.0 - tokens) / self._per_s)
+
+
+class Boundless:
+    """No limit."""
+
+    def take(self, _now_s: float) -> bool:
+        """Always."""
+        return True
+
+    def wait_s(self, _now_s: float) -> float:
+        """Never."""
+        return 0.0

@@ -8,10 +8,16 @@ import os
 import secrets
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from ..errors import UsageError
 from .refusal import Refused
@@ -24,25 +30,42 @@ MEMBER = "member"
 ADMIN = "admin"
 PUBLISHER = "publisher"
 MIN_SECRET_BYTES = 32
+ALGORITHMS = ((RSAPublicKey, "RS256"), (EllipticCurvePublicKey, "ES256"), (Ed25519PublicKey, "EdDSA"))
 
 
 class Identity(NamedTuple):
-    """Who a token speaks for."""
+    """Who a token speaks for, and what is switched on for them."""
 
     user: str
     tenant: str
     roles: frozenset[str]
+    features: frozenset[str] = frozenset()
+
+
+class Verifier(NamedTuple):
+    """What signatures are checked with: the secret, or a public key as PEM text, and the algorithms it is for."""
+
+    key: str
+    algorithms: tuple[str, ...] = (ALGORITHM,)
 
 
 def issue(
-    secret: str, user: str, *, tenant: str = DEFAULT_TENANT, roles: tuple[str, ...] = (MEMBER,), ttl_s: float = 3600
+    key: str,
+    user: str,
+    *,
+    tenant: str = DEFAULT_TENANT,
+    roles: tuple[str, ...] = (MEMBER,),
+    features: tuple[str, ...] = (),
+    ttl_s: float = 3600,
+    algorithm: str = ALGORITHM,
 ) -> str:
     """A signed token for `user`, valid for `ttl_s` seconds from now (a negative one has expired already)."""
-    claims = {"sub": user, "tenant": tenant, "roles": list(roles), "aud": AUDIENCE, "exp": int(time.time() + ttl_s)}
-    return jwt.encode(claims, secret, algorithm=ALGORITHM)
+    claims: dict[str, Any] = {"sub": user, "tenant": tenant, "roles": list(roles), "aud": AUDIENCE}
+    claims |= {"exp": int(time.time() + ttl_s)} | ({"features": list(features)} if features else {})
+    return jwt.encode(claims, key, algorithm=algorithm)
 
 
-def check(secret: str, token: str | None, *, verify_expiry: bool = True) -> Identity:
+def check(verifier: Verifier, token: str | None, *, verify_expiry: bool = True) -> Identity:
     """Read a token.
 
     Raises:
@@ -53,8 +76,8 @@ def check(secret: str, token: str | None, *, verify_expiry: bool = True) -> Iden
     try:
         claims = jwt.decode(
             token,
-            secret,
-            algorithms=[ALGORITHM],
+            verifier.key,
+            algorithms=list(verifier.algorithms),
             audience=AUDIENCE,
             options={"require": ["sub", "exp", "aud"], "verify_exp": verify_expiry},
         )
@@ -62,10 +85,43 @@ def check(secret: str, token: str | None, *, verify_expiry: bool = True) -> Iden
         raise Refused(401, "the token has expired") from None
     except jwt.InvalidTokenError as error:
         raise Refused(401, "the token is not valid", detail=str(error)) from None
-    tenant, roles = claims.get("tenant", DEFAULT_TENANT), claims.get("roles", [])
-    if not isinstance(tenant, str) or not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
-        raise Refused(401, "the token is not valid", detail="tenant must be text, roles a list of text")
-    return Identity(claims["sub"], tenant, frozenset(roles))
+    return identity_of(claims)
+
+
+def identity_of(claims: Any) -> Identity:
+    """Who some claims speak for.
+
+    Raises:
+        Refused: 401, when they are not of the right types.
+    """
+    if not isinstance(claims, Mapping):
+        raise Refused(401, "the token is not valid", detail="the claims are no mapping")
+    user, tenant = claims.get("sub"), claims.get("tenant", DEFAULT_TENANT)
+    lists = claims.get("roles", []), claims.get("features", [])
+    if not (isinstance(user, str) and user and isinstance(tenant, str) and tenant):
+        raise Refused(401, "the token is not valid", detail="sub and tenant must be text")
+    if not all(isinstance(each, list | tuple) and all(isinstance(item, str) for item in each) for each in lists):
+        raise Refused(401, "the token is not valid", detail="roles and features must be lists of text")
+    return Identity(user, tenant, *map(frozenset, lists))
+
+
+def read_public_key(path: Path) -> Verifier:
+    """The verifier of a public key file (PEM): RS256, ES256 or EdDSA by its kind.
+
+    Raises:
+        UsageError: it cannot be read, or holds no such key.
+    """
+    try:
+        text = path.read_text(encoding="ascii")
+        key = load_pem_public_key(text.encode())
+    except OSError as error:
+        raise UsageError(f"cannot read the public key file {path}: {error.strerror}") from None
+    except (ValueError, UnicodeError, UnsupportedAlgorithm):
+        raise UsageError(f"the public key file {path} holds no PEM public key (-----BEGIN PUBLIC KEY-----)") from None
+    for kind, algorithm in ALGORITHMS:
+        if isinstance(key, kind):
+            return Verifier(text, (algorithm,))
+    raise UsageError(f"the public key file {path} holds a key of another kind: give RSA, P-256 or Ed25519")
 
 
 def require(identity: Identity, role: str) -> Identity:

@@ -19,6 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 
 SECRET = "a secret of the tests, longer than 32 bytes"
 STEP_S = 0.02
+FRAME_CHARS = 30_000
 
 
 class Client:
@@ -35,7 +36,10 @@ class Client:
             frame["payload"] = {"text": text}
         self.connection.send(json.dumps(frame | more))
 
-    def raw(self, text: str | bytes) -> None:
+    def raw(self, text: str | bytes | list[str]) -> None:
+        """Send as it is; what is longer than one frame may be goes in several."""
+        if isinstance(text, str) and len(text) > FRAME_CHARS:
+            text = [text[at : at + FRAME_CHARS] for at in range(0, len(text), FRAME_CHARS)]
         self.connection.send(text)
 
     def get(self, timeout: float = 10) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def test_a_client_that_does_not_read_is_given_up_and_does_not_hold_up_the_room(s
                 time.sleep(0.01)
             number = 0
             while "does not read" not in endpoint.log:
-                ann.send("sendMessage", f"m{number}", text="x" * 50_000)
+                ann.send("sendMessage", f"m{number}", text="x" * 30_000)
                 ann.until(f"m{number}")
                 number += 1
             endpoint.eventually_listed({"ann"})

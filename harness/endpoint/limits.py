@@ -1,0 +1,55 @@
+"""What is done when a client is over a limit: too many violations, too much unsent, too many connects.
+
+It must not know frames. The subtle thing: a slow consumer's policy looks at that one connection and never waits, so
+the room around it notices nothing.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .connection import Connection
+from .throttle import Boundless, Bucket, Limit
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+log = logging.getLogger("squall.endpoint")
+
+
+def connects(per_s: float, burst: int, now_s: float) -> Limit:
+    """The limit of new connections; none where `per_s` is 0."""
+    return Bucket(per_s, burst, now_s) if per_s else Boundless()
+
+
+def violations(most: int) -> "Callable[[Hub, Connection], None]":
+    """Close with 1008 at the n-th violation; 0: never."""
+
+    def violated(hub: "Hub", connection: Connection) -> None:
+        connection.violations += 1
+        if most and connection.violations >= most and not connection.gone:
+            log.info("connection %s is closed with 1008: %d violations", connection.id, connection.violations)
+            connection.close(hub.parts.close_code(1008), "too many violations")
+            hub.end(connection, clean=True)
+
+    return violated
+
+
+def drop_oldest(hub: "Hub", connection: Connection) -> None:
+    """Make room for what is new."""
+    hub.counters.delivery_failures += connection.drop_oldest()
+
+
+def close_slow(code: int) -> "Callable[[Hub, Connection], None]":
+    """Give a slow client up."""
+
+    def overflow(hub: "Hub", connection: Connection) -> None:
+        log.info("connection %s does not read: %d bytes unsent", connection.id, connection.unsent_bytes)
+        hub.counters.delivery_failures += 1
+        connection.close(hub.parts.close_code(code), "too slow")
+        hub.end(connection, clean=True)
+
+    return overflow
+
+
+OVERFLOW = {"drop-oldest": drop_oldest, "close-1008": close_slow(1008), "close-1013": close_slow(1013)}

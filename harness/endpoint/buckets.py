@@ -42,7 +42,7 @@ class Leased:
         if has:
             self._tokens -= 1
         if self._renewing is None and (self._tokens * 2 < self._chunk or now_s > self._got_s + RENEW_S):
-            self._renewing = asyncio.create_task(self.renew())
+            self._begin()
         return has
 
     def wait_s(self, _now_s: float) -> float:
@@ -50,7 +50,15 @@ class Leased:
         return 0.0 if self._tokens else max(RENEW_S, 1 / self._per_s)
 
     async def renew(self) -> None:
-        """Give back, and lease anew; without a store there are no tokens."""
+        """Give back, and lease anew, unless that is under way already; without a store there are no tokens."""
+        await asyncio.shield(self._begin())
+
+    def _begin(self) -> "asyncio.Task[None]":
+        if self._renewing is None:
+            self._renewing = asyncio.create_task(self._renew())
+        return self._renewing
+
+    async def _renew(self) -> None:
         left, self._tokens = self._tokens, 0
         try:
             with contextlib.suppress(StoreDown):
@@ -91,6 +99,29 @@ class Buckets:
         if not self.of(connection.identity.tenant).take(now_s):
             return "tenant"
         return "" if self.endpoint.take(now_s) else "endpoint"
+
+    async def admit(self, tenant: str) -> "tuple[str, float]":
+        """Spend a token for a call that is no message: of the tenant's limit ("": of no tenant's) and the endpoint's.
+
+        Whose was empty, "" for none, and after how many seconds it is worth trying again.
+        """
+        limits = (
+            (("tenant", self.of(tenant)), ("endpoint", self.endpoint)) if tenant else (("endpoint", self.endpoint),)
+        )
+        for whose, limit in limits:
+            if not await taken(limit):
+                return whose, limit.wait_s(time.monotonic())
+        return "", 0.0
+
+
+async def taken(limit: Limit) -> bool:
+    """Spend a token; where none is leased just now, lease before saying no."""
+    if limit.take(time.monotonic()):
+        return True
+    if not isinstance(limit, Leased):
+        return False
+    await limit.renew()
+    return limit.take(time.monotonic())
 
 
 def shared(hub: "Hub", name: str, per_s: float, burst: int) -> Limit:

@@ -6,9 +6,12 @@ without a token cannot use up what a tenant may spend.
 
 from aiohttp import web
 
-from .http import token_of
+from .http import handshake_of
 from .hub import Hub
+from .refusal import Refused
 from .tokens import ADMIN, MEMBER, Identity, require
+
+OF_NO_TENANT = ""
 
 
 class Gate:
@@ -18,20 +21,30 @@ class Gate:
         self._hub = hub
 
     async def member(self, request: web.Request) -> Identity:
-        """Who calls, if a member does.
+        """Who calls, if a member does; spends a token of the tenant and of the endpoint.
 
         Raises:
-            Refused: 401, 403, or 429 when a bucket is empty.
+            Refused: 401, 403, 502, or 429 when a bucket is empty.
         """
-        return await self._admitted(request, MEMBER)
+        identity = await self._known(request, MEMBER)
+        await self._spend(identity.tenant)
+        return identity
 
     async def operator(self, request: web.Request) -> Identity:
-        """Who calls, if an operator does (the role admin).
+        """Who calls, if an operator does (the role admin); spends a token of the endpoint only, being of no tenant.
 
         Raises:
-            Refused: 401, 403, or 429 when a bucket is empty.
+            Refused: 401, 403, 502, or 429 when the bucket is empty.
         """
-        return await self._admitted(request, ADMIN)
+        identity = await self._known(request, ADMIN)
+        await self._spend(OF_NO_TENANT)
+        return identity
 
-    async def _admitted(self, request: web.Request, role: str) -> Identity:
-        return require(self._hub.parts.identify(token_of(request)), role)
+    async def _known(self, request: web.Request, role: str) -> Identity:
+        return require(await self._hub.parts.authorize(handshake_of(request)), role)
+
+    async def _spend(self, tenant: str) -> None:
+        whose, wait_s = await self._hub.buckets.admit(tenant)
+        if whose:
+            self._hub.counters.throttled[whose] += 1
+            raise Refused(429, "too many requests", retry_s=wait_s)

@@ -33,13 +33,15 @@ class Counters:
     few words, never text from a client); `messages` client frames; `accepted` messages that got a place in a room;
     `fan_out` copies handed to a recipient and `delivery_failures` those that could not be; `stale_cleaned` connections
     removed without a sign of life; `throttled` messages and calls over a bucket, by whose bucket it was; `rejected`
-    other refusals after the upgrade, by code; `pushed` calls to push to one connection, by how they ended.
+    other refusals after the upgrade, by code; `pushed` calls to push to one connection, by how they ended; `calls` HTTP
+    calls but upgrades, by method, route and status.
     `accept` runs from a frame's reading to its place in the room, `deliver` from there to the last copy handed out.
     """
 
     __slots__ = (
         "accept",
         "accepted",
+        "calls",
         "connects",
         "deliver",
         "delivery_failures",
@@ -65,5 +67,6 @@ class Counters:
         self.throttled: Counter[str] = Counter()
         self.rejected: Counter[int] = Counter()
         self.pushed: Counter[str] = Counter()
+        self.calls: Counter[tuple[str, str, int]] = Counter()
         self.accept = Latency()
         self.deliver = Latency()

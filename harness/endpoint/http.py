@@ -12,9 +12,11 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 
 from . import envelope
 from .authorizer import Handshake
+from .counters import Counters
 from .quiet import AtMost
 from .refusal import Refused
 from .state import StoreDown
@@ -22,10 +24,27 @@ from .state import StoreDown
 _details = AtMost(logging.getLogger("squall.endpoint"), per_s=20)
 
 BEARER = "bearer"
+WEBSOCKET = "/ws"
 MAX_INTEGER = (1 << 53) - 1
 """The greatest integer that every JSON parser keeps exact."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def counting(counters: Counters) -> Middleware:
+    """A middleware that counts calls; by route and known method, because a client can make up any number of others."""
+
+    @web.middleware
+    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+        answered = await handler(request)
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource is not None else "none"
+        if route != WEBSOCKET:  # upgrades have counters of their own
+            method = request.method if request.method in hdrs.METH_ALL else "other"
+            counters.calls[method, route, answered.status] += 1
+        return answered
+
+    return count
 
 
 @web.middleware

@@ -62,6 +62,10 @@ def counted(counters: Counters) -> Iterable[Metric]:
     yield labelled("throttled", "Messages and calls over a bucket.", "bucket", counters.throttled)
     yield labelled("rejected", "Error frames but those of the throttle.", "code", counters.rejected)
     yield labelled("pushes", "Pushes to one connection.", "result", counters.pushed)
+    calls = CounterMetricFamily("squall_http_calls", "HTTP calls but upgrades.", labels=["method", "route", "status"])
+    for (method, route, status), count in sorted(counters.calls.items()):
+        calls.add_metric([method, route, str(status)], count)
+    yield calls
     yield histogram("accept_seconds", "From reading a message to its place in the room.", counters.accept)
     yield histogram("deliver_seconds", "From its place in the room to the last copy handed over.", counters.deliver)
 

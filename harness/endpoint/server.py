@@ -15,7 +15,7 @@ from .connection import Connection
 from .dead_letters import DeadLetters
 from .gate import Gate
 from .health import Health
-from .http import refusing
+from .http import counting, refusing
 from .hub import Hub
 from .lifetime import Lifetime
 from .liveness import Liveness
@@ -53,8 +53,8 @@ class Server:
 
     def application(self) -> web.Application:
         """The routes, with the sweeping task that lives as long as they do."""
-        application = web.Application(middlewares=[refusing], client_max_size=MAX_MESSAGE_BYTES)
         hub, names, gate = self._hub, RoomNames(self._hub.parts), Gate(self._hub)
+        application = web.Application(middlewares=[counting(hub.counters), refusing], client_max_size=MAX_MESSAGE_BYTES)
         streams = Streams(hub, gate, names)
         members = (self._upgrade, Rest(hub, gate, names), streams)
         operators = (Management(hub, gate), DeadLetters(hub, gate), Metrics(hub), Health(hub.ready))

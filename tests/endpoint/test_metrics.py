@@ -67,6 +67,25 @@ def test_pushes_are_counted_by_how_they_ended(endpoint):
     endpoint.eventually_listed(set())
 
 
+def test_calls_are_counted_by_route_and_status_and_made_up_paths_and_methods_make_no_more_of_them(endpoint):
+    before = endpoint.metrics()
+    endpoint.call("GET", "/rooms/a/messages", token=endpoint.token())
+    endpoint.call("GET", "/rooms/b/messages", token=endpoint.token())
+    endpoint.call("GET", "/rooms/b/messages")
+    for made_up in ("MKCOL", "PROPFIND"):
+        endpoint.call("GET", f"/{made_up}")
+        endpoint.call(made_up, "/health")
+    now = difference(before, endpoint.metrics())
+    calls = {name.partition("{")[2]: value for name, value in now.items() if name.startswith("squall_http_calls_total")}
+    assert calls.pop('method="GET"}{route="/metrics"}{status="200"}') == 1
+    assert calls == {
+        'method="GET"}{route="/rooms/{roomId}/messages"}{status="200"}': 2,
+        'method="GET"}{route="/rooms/{roomId}/messages"}{status="401"}': 1,
+        'method="GET"}{route="none"}{status="404"}': 2,
+        'method="other"}{route="none"}{status="405"}': 2,
+    }
+
+
 def test_a_broken_rule_and_an_operator_are_told_apart_as_reasons_of_a_disconnect(endpoint):
     before = endpoint.metrics()
     with endpoint.client(key="a") as ann:

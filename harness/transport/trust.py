@@ -48,11 +48,10 @@ def _readable(name: str, key: str) -> str | None:
 
 
 def _wrong_pair(cert_file: str, key_file: str, error: ssl.SSLError) -> str:
-    reason = _words(error)
-    if "password" in reason or "decrypt" in reason:
-        return f"endpoint.tls.key_file: {key_file} wants a password: name its variable in endpoint.tls.key_password_env"
-    return f"endpoint.tls: {cert_file} and {key_file} are not a certificate and its key: {reason}"
+    if "ENCRYPTED" in Path(key_file).read_text(encoding="latin-1"):
+        return f"endpoint.tls.key_file: {key_file} wants another password than endpoint.tls.key_password_env gives"
+    return f"endpoint.tls: {cert_file} and {key_file} are not a certificate and its key: {_words(error)}"
 
 
 def _words(error: ssl.SSLError) -> str:
-    return (error.reason or str(error)).replace("_", " ").lower()
+    return error.reason.replace("_", " ").lower() if error.reason else "OpenSSL cannot read them"

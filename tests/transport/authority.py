@@ -63,8 +63,8 @@ class Authority:
             x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
         )
         certificate = builder.sign(self._key, hashes.SHA256())
-        stem = self._directory / f"{name}{begins_days}{ends_days}{len(password)}"
-        pair = Pair(stem.with_suffix(".pem"), stem.with_suffix(".key"))
+        stem = f"{name}-{certificate.serial_number}"
+        pair = Pair(self._directory / f"{stem}.pem", self._directory / f"{stem}.key")
         pair.cert.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         cipher = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
         pair.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, cipher))

@@ -59,6 +59,8 @@ class Bench:
 
     def __init__(self, tls: Trust | None = None) -> None:
         self.tls = tls
+        self.mishaps: list[OSError] = []
+        self.callers: list[str] = []
         self.failures: list[BaseException] = []
         self.clock = Clock()
         self.clock.failure = self.failures.append
@@ -68,23 +70,26 @@ class Bench:
 
     def connect(
         self, behave: Callable[[socket.socket], None], *, timeout_s: float = PATIENCE_S, max_bytes: int = 1 << 20,
-        route: Route | None = None, **wishes: Any,
+        route: Route | None = None, host: str = "127.0.0.1", **wishes: Any,
     ) -> WebSocket:  # fmt: skip
-        listener = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, 0), family=family)
         port = listener.getsockname()[1]
 
         def serve() -> None:
             with listener:
                 peer, _ = listener.accept()
             with closing(peer):
+                self.callers.append(peer.getpeername()[0])
                 peer.settimeout(PATIENCE_S)
                 if self.tls is None:
                     behave(peer)
                     return
                 try:
                     sealed = self.tls.server.wrap_socket(peer, server_side=True)
-                except OSError:
-                    return  # the client did not like what it saw
+                except OSError as error:
+                    self.mishaps.append(error)  # the client did not like what it saw
+                    return
                 with closing(sealed):
                     behave(sealed)
 
@@ -92,10 +97,10 @@ class Bench:
         thread.start()
         self.threads.append(thread)
         connection = WebSocket(self.sockets, self.witness)
-        where = (int(socket.AF_INET), ("127.0.0.1", port))
-        route = route or Route((where,))
+        where = (int(family), listener.getsockname())
+        route = route or Route((where,), server_name=host)
         if self.tls is not None:
-            route = replace(route, tls=self.tls.client, server_name="127.0.0.1")
+            route = replace(route, tls=self.tls.client)
         options = Options(
             replace(route, addresses=(where,)), open_timeout_ns=round(timeout_s * SECOND), max_message_bytes=max_bytes,
             **wishes,

@@ -62,7 +62,7 @@ def custom(spec: str, timeout_s: float = TIMEOUT_S) -> Authorize:
         except PermissionError as error:
             raise Refused(403, "denied", detail=str(error)) from None
         except Exception as error:  # whatever the user's function does wrong
-            log.exception("the authoriser %s failed", spec)
+            log.error("the authoriser %s failed: %r", spec, error)
             raise Refused(502, "the authoriser failed") from error
         if claims is None:
             raise Refused(403, "denied")

@@ -49,6 +49,7 @@ def setting(name: str, text: str, **more: Any) -> Callable[[Command], Command]:
 _SETTINGS = [
     setting("host", "Address to listen on."),
     setting("port", "Port; 0 is any free one."),
+    setting("processes", "Processes that serve one port together; more than 1 need a Redis."),
     setting("throttle_per_s", "Messages a second of one connection ..."),
     setting("throttle_burst", "... and at once."),
     setting("tenant_per_s", "Messages a second of one tenant; 0: no limit ..."),
@@ -75,7 +76,12 @@ _SETTINGS = [
     setting("no_default_route", "Have the gateway itself refuse what matches no route."),
     setting("require_feature", "Only for tokens with this feature flag; repeatable.", metavar="ACTION=FEATURE"),
     setting("authorizer", "A function that authorises instead of the JWT check.", metavar="MODULE:FUNCTION"),
-    setting("store", "State: a SQLite file or :memory:."),
+    setting(
+        "enricher",
+        "A function that looks at every message after it was delivered.",
+        metavar="MODULE:FUNCTION",
+    ),
+    setting("store", "State: :memory:, a SQLite file, or redis://HOST:PORT/DB."),
     setting("store_grace_s", "How long the store may be away before clients are closed with 1013."),
     setting("history", "Messages of a room that are kept."),
     setting("shards", "Queues of accepted messages, by room."),

@@ -15,6 +15,7 @@ from . import actions, envelope, push
 from .buckets import Buckets
 from .connection import Connection
 from .counters import Counters
+from .enrichment import Enrichment
 from .envelope import Request
 from .fan_out import FanOut
 from .parts import Parts
@@ -44,6 +45,7 @@ class Hub:
         self.closed_for = ""
         self.fan_out = FanOut(self.counters, parts.deliver, parts.slice)
         self.pipeline = Pipeline(self, settings.shards, settings.queue)
+        self.enrichment = Enrichment(self, settings.enricher)
         self.rows = Rows(self, self.process, settings.ttl_s, settings.store_grace_s)
         self._rooms: dict[tuple[str, str], dict[Connection, None]] = {}
         self._refusals = AtMost(self.log, per_s=20)
@@ -53,11 +55,13 @@ class Hub:
         """Begin to hear, to work and to write."""
         await self.store.open(self._heard, self._answer)
         self.pipeline.start()
+        self.enrichment.start()
         self.rows.start()
 
     async def stop(self) -> None:
         """Finish what is queued and let go of the store."""
         await self.pipeline.stop()
+        await self.enrichment.stop()
         await self.rows.stop()
         await self.store.close()
 
@@ -215,7 +219,13 @@ class Hub:
         return [Said(event.seq, parts.encode(parts.message(event))) for event in events]
 
     async def replay(self, letter: DeadLetter) -> bool:
-        """Send an exhumed dead letter on its way once more; False when it was given up again."""
+        """Send an exhumed dead letter on its way once more; False when it was given up again.
+
+        One that was delivered and only failed to be enriched is not sent again, only enriched.
+        """
+        if letter.enriching:
+            self.enrichment.offer(letter.event)
+            return True
         kept: asyncio.Future[Event | None] = asyncio.get_running_loop().create_future()
         if not self.pipeline.submit(letter.event._replace(seq=0), kept.set_result):
             await self.pipeline.bury([letter])

@@ -129,6 +129,7 @@ class Pipeline:
             parts.acknowledge(job, event)
             if not store.carries:
                 await self._hub.hand_on(event)
+            self._hub.enrichment.offer(event)
 
     async def _kept(self, events: Sequence[Event]) -> tuple[list[int] | None, str]:
         """The events' places, or None and why not, after all repetitions."""

@@ -6,13 +6,15 @@ The subtle thing: whether the parent lives is asked of a pidfd, not of PR_SET_PD
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import resource
+import secrets
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import uvloop
@@ -22,17 +24,19 @@ from ..errors import UsageError
 from . import wrongs
 from .defects import Defect, bent
 from .hub import Hub
-from .parts import honest_parts
+from .parts import Parts, honest_parts
 from .quiet import ClientFaults
+from .redis_store import RedisStore, is_redis, reach
 from .server import Server
 from .settings import Settings
 from .sqlite_store import SqliteStore
+from .state import Store
+from .supervisor import Supervisor, hold
 from .tokens import Verifier, find_secret, make_secret_file, read_public_key
 
 log = logging.getLogger("squall.endpoint")
 
 BACKLOG = 4096
-POLL_S = 0.5
 
 __all__ = ["serve_until_stopped", "wrongs"]
 
@@ -52,14 +56,51 @@ def serve_until_stopped(
     level = settings.log_level.upper()
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("aiohttp.server").addFilter(ClientFaults())
-    parent = os.getppid()
+    parent = os.getppid() if exit_with_parent else None
     with contextlib.ExitStack() as stack:
         parts = bent(honest_parts(settings, verifier(stack, secret_file, public_key)), defects, settings.seed)
-        listener = stack.enter_context(listen(settings))
-        store = SqliteStore(settings.store, settings.history)
+        check_store(settings)
         allow_descriptors()
-        application = Server(Hub(parts, store, settings), settings).application()
-        uvloop.run(_serve(application, listener, parent if exit_with_parent else None))
+        if settings.processes == 1:
+            listener = stack.enter_context(listen(settings))
+            uvloop.run(_serve(settings, parts, listener, parent, lambda: say_url(listener)))
+            return
+        holder = stack.enter_context(hold(settings.host, settings.port))
+
+        def child(port: int, listens: Callable[[], None]) -> int:
+            with listen(dataclasses.replace(settings, port=port), shared=True) as listener:
+                uvloop.run(_serve(settings, parts, listener, os.getppid(), listens))
+            return 0
+
+        port = holder.getsockname()[1]
+        Supervisor(settings.processes, port, child, parent).run(lambda: say_url(holder))
+
+
+def check_store(settings: Settings) -> None:
+    """Look before anything starts whether the store can be had.
+
+    Raises:
+        UsageError: a Redis that cannot be reached.
+    """
+    if is_redis(settings.store):
+        reach(settings.store)
+
+
+def make_store(settings: Settings, process: str) -> Store:
+    """The store that the settings name.
+
+    Raises:
+        UsageError: it cannot be used.
+    """
+    if is_redis(settings.store):
+        return RedisStore(settings.store, settings.history, process)
+    return SqliteStore(settings.store, settings.history)
+
+
+def say_url(listener: socket.socket) -> None:
+    """The first line of output."""
+    host, port = listener.getsockname()[:2]
+    print(f"ws://{f'[{host}]' if ':' in host else host}:{port}/ws", flush=True)
 
 
 def verifier(stack: contextlib.ExitStack, secret_file: Path | None, public_key: Path | None) -> Verifier:
@@ -78,8 +119,10 @@ def verifier(stack: contextlib.ExitStack, secret_file: Path | None, public_key: 
     return Verifier(secret)
 
 
-def listen(settings: Settings) -> socket.socket:
+def listen(settings: Settings, *, shared: bool = False) -> socket.socket:
     """A bound socket; what is set on it for dead peers holds for every connection it accepts.
+
+    `shared` when other processes of ours listen on the same port.
 
     Raises:
         UsageError: the port is taken or the host is not ours.
@@ -88,6 +131,8 @@ def listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind((host, port))
         listener.listen(BACKLOG)
@@ -117,19 +162,26 @@ def allow_descriptors() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def _serve(application: web.Application, listener: socket.socket, parent: int | None) -> None:
+async def _serve(
+    settings: Settings, parts: Parts, listener: socket.socket, parent: int | None, listens: Callable[[], None]
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    process = secrets.token_hex(4)
+    hub = Hub(parts, make_store(settings, process), settings, process)
     runner = web.AppRunner(
-        application, handle_signals=False, access_log=None, shutdown_timeout=1.0, tcp_keepalive=False
+        Server(hub, settings).application(),
+        handle_signals=False,
+        access_log=None,
+        shutdown_timeout=1.0,
+        tcp_keepalive=False,
     )
     await runner.setup()
     try:
         await web.SockSite(runner, listener, backlog=BACKLOG).start()
-        host, port = listener.getsockname()[:2]
-        print(f"ws://{f'[{host}]' if ':' in host else host}:{port}/ws", flush=True)
+        listens()
         with watching(parent, stop):
             await stop.wait()
         log.info("stopping")

@@ -83,7 +83,7 @@ class Settings:
         for name, among in (("slow_consumer", POLICIES), ("log_level", LOG_LEVELS)):
             if getattr(self, name) not in among:
                 raise UsageError(f"{option(name)} {getattr(self, name)}: give one of {', '.join(among)}")
-        if self.processes > 1 and not self.store.startswith("redis"):
+        if self.processes > 1 and not self.store.startswith(("redis://", "rediss://", "unix://")):
             raise UsageError(f"--processes {self.processes}: several processes need --store redis://HOST:PORT")
         if self.ping_interval_s and not self.ping_timeout_s:
             raise UsageError("--ping-timeout-s 0: give more than 0, or --ping-interval-s 0 for no pings at all")

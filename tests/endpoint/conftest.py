@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -123,6 +125,51 @@ class Endpoint:
         """Wait until exactly these clients are listed; the test's own time-out is the only limit."""
         while {item["clientId"] for item in self.listed()} != keys:
             time.sleep(STEP_S)
+
+
+class Redis:
+    """A Redis of the tests: nothing on disk, on a free port of 127.0.0.1; may be ended and started again."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.process: subprocess.Popen[bytes] | None = None
+        self._databases = 0
+
+    def start(self) -> None:
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        command = ["redis-server", *options, "--databases", "64", "--dir", str(self._directory)]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as client:
+                client.sendall(b"PING\r\n")
+                if client.recv(7).startswith(b"+PONG"):
+                    return
+            assert self.process.poll() is None
+            time.sleep(STEP_S)
+
+    def stop(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def fresh(self) -> str:
+        """The address of a database that no test has used."""
+        self._databases += 1
+        return f"redis://127.0.0.1:{self.port}/{self._databases}"
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """One Redis for all tests; a test that breaks it mends it."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("needs redis-server (apt-get install redis-server)")
+    server = Redis(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
 
 
 Serving = Callable[..., "contextlib.AbstractContextManager[Endpoint]"]

@@ -18,6 +18,8 @@ from .rows import Rows
 
 SECOND = 1_000_000_000
 EARLY_NS = 3 * SECOND
+LOOSE_MS = 10.0
+"""An upper bound is off by at most the time that we looked late: below this it is as good as exact."""
 FEW = 100
 """Percentiles of a process stand on at least so many values, shares of arrivals too."""
 
@@ -172,10 +174,10 @@ def _reasons(found: dict[str, Any], limits: Fitness, promised: bool) -> list[str
     if promised and arrived["arrivals"] >= FEW:
         if arrived["read"] > limits.unstamped_share:
             reasons.append(f"kernel stamps are missing: {arrived['read']:.1%} of the arrivals have none")
-        if arrived["bounded"] > limits.bounded_share:
+        if arrived["bounded"] > limits.bounded_share and (found["read_lag_p99_ms"] or 0.0) > LOOSE_MS:
             reasons.append(
                 f"{arrived['bounded']:.1%} of the arrivals are upper bounds only, at most {limits.bounded_share:.0%} "
-                "is fit: more sessions or processes read sooner"
+                f"is fit when we look {found['read_lag_p99_ms']:.0f} ms late (p99); more processes look sooner"
             )
     grown = found["descriptors_grown"]
     if grown is not None and grown > limits.spare_descriptors:

@@ -1,0 +1,75 @@
+"""A generator that is held up says so, names the process and the seconds, and does not blame the endpoint."""
+
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+from harness.rundir import open_run
+
+LOCUSTFILE = Path(__file__).parents[2] / "locustfile.py"
+HELD_S = 0.4
+
+
+def until_rows(squall, shards=1, least=100):
+    """Until each of so many processes has rows on disk; gives the run directory."""
+    for _ in range(600):
+        for path in (squall.out / "runs").glob("*/run.json"):
+            found = open_run(path.parent).shards
+            if len(found) == shards and all(shard.rows >= least for shard in found):
+                return path.parent
+        time.sleep(0.05)
+    raise AssertionError("no rows came")
+
+
+def hold(pid, times=3):
+    for _ in range(times):
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(HELD_S)
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.6)
+
+
+def test_a_generator_that_was_stopped_is_unfit_and_the_endpoint_is_not_blamed(squall):
+    process = squall.start_run("--sessions", 20, "--rooms", 10, "--rate", 10, "--duration", 8)
+    until_rows(squall)
+    hold(process.pid)
+    run = squall.wait(process)
+    assert run.code == 3, run.err
+    fitness, figures = run.report["fitness"], run.report["figures"]
+    late = [reason for reason in fitness["reasons"] if "the generator sent late" in reason]
+    assert len(late) == 1, fitness["reasons"]
+    assert re.search(r"lag p99 \d+\.\d ms, at most 50 is fit \(seconds? [\d, -]+\)", late[0])
+    assert fitness["unfit_seconds"]
+    assert fitness["processes"][0]["loop_lag_max_ms"] >= HELD_S * 1000 - 150
+    assert fitness["missed"] == 0
+    # What was late is in lag and response, and not in service: the kernel stamped what came while we stood still.
+    lag, service, response = (figures[name]["all"] for name in ("lag", "service", "response"))
+    assert lag["p99"] > HELD_S * 1000 / 2
+    assert response["p99"] >= lag["p99"] * 0.9
+    assert service["p95"] < lag["p99"] / 2, (service, lag)
+    assert run.findings == {}
+    # And it was said while it happened, in plain lines.
+    assert re.search(r"warning: we send late: lag p99 \d+ ms \(at most 50 is fit\)", run.err)
+
+
+def test_one_sick_worker_of_two_is_found(squall):
+    plan = squall.out / "plan.toml"
+    plan.write_text("[load]\nrate_per_s = 10.0\nrooms = 10\n")
+    out = {"SQUALL_OUT": str(squall.out / "runs"), "SQUALL_PLAN": str(plan)}
+    process = squall.start(
+        "-f", LOCUSTFILE, "--headless", "-u", 20, "-r", 20, "-t", "9s", "--processes", 2, module="locust", env=out
+    )
+    path = until_rows(squall, shards=2)
+    sick = next(shard for shard in open_run(path).shards if shard.rank == 1)
+    hold(int(sick.path.stem.split("-")[2]))
+    done = squall.wait(process)
+    assert "process 1: we send late" in done.err + done.out
+    squall("report", path)
+    report = json.loads((path / "report.json").read_text())
+    late = [reason for reason in report["fitness"]["reasons"] if "sent late" in reason]
+    assert any(reason.startswith("process 1: the generator sent late") for reason in late), late
+    healthy, held = report["fitness"]["processes"]
+    assert held["lag_p99_ms"] > 2 * healthy["lag_p99_ms"]

@@ -23,7 +23,7 @@ from .management import Management
 from .metrics import Metrics
 from .rest import Rest
 from .rooms import RoomNames
-from .settings import MAX_MESSAGE_BYTES, Settings
+from .settings import Settings
 from .sse import Streams
 from .upgrade import Upgrade
 
@@ -49,12 +49,15 @@ class Server:
             settings.ttl_s,
         )
         self._tick_s = min(0.25, max(0.02, min((limit_s for limit_s in limits_s if limit_s), default=10.0) / 10))
+        self._max_body_bytes = settings.max_message_bytes
         self._upgrade = Upgrade(hub, settings, self._watch)
 
     def application(self) -> web.Application:
         """The routes, with the sweeping task that lives as long as they do."""
         hub, names, gate = self._hub, RoomNames(self._hub.parts), Gate(self._hub)
-        application = web.Application(middlewares=[counting(hub.counters), refusing], client_max_size=MAX_MESSAGE_BYTES)
+        application = web.Application(
+            middlewares=[counting(hub.counters), refusing], client_max_size=self._max_body_bytes
+        )
         streams = Streams(hub, gate, names)
         members = (self._upgrade, Rest(hub, gate, names), streams)
         operators = (Management(hub, gate), DeadLetters(hub, gate), Metrics(hub), Health(hub.ready))

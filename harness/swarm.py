@@ -22,7 +22,7 @@ from .embedded import make_secret
 from .errors import PASS, UNFIT, PlanError, SquallError
 from .generator import Generator
 from .model import Fault, Outcome
-from .plan import Plan, build_plan, load_plan
+from .plan import Load, Plan, build_plan, load_plan
 from .rundir import Status
 from .shipped import find
 from .transport.options import Address
@@ -136,7 +136,11 @@ class _Swarm:
         gevent.spawn(self._conclude)
 
     def _as_locust_wants(self, environment: Any, runner: Any, processes: int) -> Plan:
-        """The plan with Locust's number of users, spawn rate and run time."""
+        """The plan with Locust's number of users, spawn rate and run time.
+
+        The ramp is Locust's: so many users a second, each with its sessions; unless the plan says how many connects a
+        second (`arrivals.per_s`): then users need only be there in time.
+        """
         options = environment.parsed_options
         if len(self._plan.load.scenarios) > 1 and self._plan.load.sessions_per_user > 1:
             raise PlanError(
@@ -146,17 +150,19 @@ class _Swarm:
         users = max(1, runner.target_user_count or 1)
         rate = getattr(runner, "spawn_rate", None) or getattr(options, "spawn_rate", None) or 1.0
         # Locust may give one worker a user more than another, and numbers are dealt by rank.
-        sessions = -(-users // processes) * processes * self._plan.load.sessions_per_user
-        load = msgspec.structs.replace(
-            self._plan.load, sessions=sessions, rooms=min(self._plan.load.rooms, sessions), ramp_s=(users - 1) / rate,
-            arrivals=msgspec.structs.replace(self._plan.load.arrivals, per_s=None),
-        )  # fmt: skip
-        plan = msgspec.structs.replace(self._plan, load=load)
+        load = self._plan.load
+        sessions = -(-users // processes) * processes * load.sessions_per_user
+        changed: dict[str, Any] = {
+            "sessions": sessions,
+            "rooms": min(load.rooms, sessions),
+            # Users come in bursts; their last sessions are due when the next burst would be.
+            "ramp_s": (users - (load.sessions_per_user == 1)) / rate,
+        }
         run_time = getattr(options, "run_time", None)
         if run_time:
-            load = msgspec.structs.replace(load, duration_s=max(1.0, float(run_time) - plan.load_start_s))
-            plan = msgspec.structs.replace(plan, load=load)
-        return plan
+            waits_s = msgspec.structs.replace(self._plan, load=_roomy(load, changed)).load_start_s
+            changed["duration_s"] = max(1.0, float(run_time) - waits_s)
+        return msgspec.structs.replace(self._plan, load=msgspec.structs.replace(load, **changed))
 
     def _conclude(self) -> None:
         """When everybody is done by the plan's time line: seal and end Locust's test."""
@@ -279,6 +285,11 @@ class _Swarm:
             request_type="WS", name=name, response_time=response_ns / 1e6, response_length=0, exception=failed,
             context={},
         )  # fmt: skip
+
+
+def _roomy(load: Load, changed: dict[str, Any]) -> Load:
+    """The load so changed, while nobody knows yet how long it is to last."""
+    return msgspec.structs.replace(load, **changed, duration_s=1e9)
 
 
 def _boot_id() -> str:

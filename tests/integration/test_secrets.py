@@ -147,3 +147,43 @@ def test_a_login_that_is_refused_at_all_is_told_before_the_run(squall, guarded, 
     assert run.err.count("\n") == 1
     assert "login: HTTP 403" in run.err
     assert "wrong-password" not in run.err
+
+
+@pytest.mark.parametrize("way", ["HS256", "EdDSA"])
+def test_a_run_on_the_embedded_endpoint_leaves_nothing_either(squall, tmp_path, way):
+    key = ed25519.Ed25519PrivateKey.generate()
+    (tmp_path / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "public.pem").write_bytes(public)
+    signed = 'algorithm = "EdDSA", secret_file = "key.pem", ' if way == "EdDSA" else ""
+    serve = f'serve = {{ public-key = "{tmp_path / "public.pem"}" }}' if way == "EdDSA" else ""
+    claims = 'claims = { sub = "u{session}", tenant = "t", roles = ["%s"] }'
+    plan = tmp_path / "plan.toml"
+    plan.write_text(
+        f"""
+        [endpoint]
+        {serve}
+        auth = {{ kind = "jwt", {signed}{claims % "member"}, via = "query" }}
+        [observe]
+        url = "/connections"
+        auth = {{ kind = "jwt", {signed}{claims % "admin"} }}
+        [load]
+        sessions = 6
+        rooms = 2
+        duration_s = 2.0
+        settle_s = 0.5
+        """
+    )
+    run = squall.run(plan, env={"SQUALL_JWT_SECRET": SECRET})
+    assert run.code in (0, 3), run.err
+    assert run.report["outcomes"]["open"] == {"ok": 6}
+    assert run.report["outcomes"]["poll"]["ok"] > 0
+    pem = (tmp_path / "key.pem").read_text().splitlines()[1]
+    for file in run.path.iterdir():
+        content = file.read_text(errors="replace")
+        assert SECRET not in content
+        assert pem not in content
+        assert "eyJ" not in content, file.name
+    assert "eyJ" not in run.out + run.err

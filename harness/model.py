@@ -5,7 +5,7 @@ on the monotonic clock; 0 in a time column means *absent*, never "at zero". The 
 mean different things by kind, and the table in `docs/run-directory.md` is the only description of that.
 """
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
 
@@ -52,8 +52,8 @@ class Outcome(IntEnum):
     ABANDONED = 6
 
 
-class Flag(IntFlag):
-    """Facts about a row that do not deserve a column.
+class Flag:
+    """Facts about a row that do not deserve a column: plain numbers, for `|` of an IntFlag takes as long as two rows.
 
     EXACT and BOUNDED tell what `arrived` is (DESIGN decision 4): the kernel's stamp of this very message, or an
     upper bound because a later message came with the same read. Neither: `arrived` equals `read`. WAITED: a request

@@ -209,3 +209,33 @@ def test_without_acks_a_sent_message_counts_as_done_and_has_no_arrival(told):
     session.expire(clock.now())
     assert told == [(Outcome.OK, 0)]
     assert rows.of(Kind.PUBLISH)[0]["arrived"] == 0
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    ["m-1-2", "n-1", "n-x-2", "n-1-x", "n-1-2-3", "n--2", "n-99999999999-1", f"n-1-{10**30}", "", "-", "n"],
+)
+def test_a_delivery_with_an_id_that_this_run_never_made_is_a_stray(foreign):
+    session, recorder, _, _ = make()
+    for _ in range(2):  # nothing that was remembered of the first makes the second another thing
+        session.received(server("message", foreign, roomId="room-1", payload={"text": "x", "sender": "y"}), WHEN)
+    assert not recorder.of(Kind.DELIVERY)
+    assert len(recorder.of(Kind.STRAY)) == 2
+
+
+def test_a_delivery_names_its_sender_the_first_time_and_ever_after():
+    session, recorder, _, _ = make()
+    for seq in (1, 2):
+        for sender in (4, 7):
+            session.received(server("message", f"n-{sender}-{seq}", roomId="room-1", payload={"sender": "y"}), WHEN)
+    found = [(row["peer"], row["seq"]) for row in recorder.of(Kind.DELIVERY)]
+    assert found == [(4, 1), (7, 1), (4, 2), (7, 2)]
+
+
+def test_made_up_senders_are_not_remembered_without_end(monkeypatch):
+    monkeypatch.setattr("harness.session.SENDERS", 3)
+    session, recorder, _, _ = make()
+    for sender in range(10):
+        session.received(server("message", f"n-{sender}-1", roomId="room-1", payload={"sender": "y"}), WHEN)
+    assert [row["peer"] for row in recorder.of(Kind.DELIVERY)] == list(range(10))
+    assert len(session._context.senders) == 3

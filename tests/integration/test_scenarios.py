@@ -1,5 +1,7 @@
 """Every shipped scenario's own plan, scaled down to seconds: it ends fit, finds nothing, and makes its traffic."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from harness.plan import build_plan
 from harness.rooms import Rooms, sizes
 from harness.rundir import open_run
 
+ROOT = Path(__file__).parents[2]
 SMALL = {
     "load.sessions": 24,
     "load.sessions_per_user": 6,
@@ -92,8 +95,8 @@ def test_in_presence_the_leaders_talk_and_the_others_go_out_and_come_in_by_turns
 
 
 def test_in_a_reconnect_storm_whoever_was_dropped_comes_back_to_the_room(play):
-    first = {"load__duration_s": 6.0, "load__rate_per_s": 2.0, "reconnect__cap_s": 1.0}
-    run = play("reconnect-storm", **first, chaos__0__at_s=2.0, chaos__0__until_s=3.0)
+    sooner = {"load__duration_s": 6.0, "load__rate_per_s": 2.0, "reconnect__cap_s": 1.0, "chaos__0__at_s": 2.0}
+    run = play("reconnect-storm", **sooner)
     dropped = set(run.rows(Kind.FAULT)["session"])
     assert len(dropped) == 19
     back = run.rows(Kind.RECOVERY)
@@ -102,6 +105,9 @@ def test_in_a_reconnect_storm_whoever_was_dropped_comes_back_to_the_room(play):
     joins = run.rows(Kind.JOIN)
     assert set(joins["session"][joins["conn"] > 0]) == dropped
     assert set(joins["session"]) == set(range(24))
+    (storm,) = run.report["storms"]
+    assert (storm["dropped"], storm["back"]) == (19, 19)
+    assert run.report["figures"]["response"]["untouched"]["count"] > 0
 
 
 def test_in_soak_seats_are_taken_again_and_the_endpoint_tells_of_its_memory(play):
@@ -123,3 +129,27 @@ def test_in_the_giant_room_most_people_hear_most_of_what_is_said(play):
     heard = run.rows(Kind.DELIVERY)
     said = np.bincount(run.rows(Kind.PUBLISH)["room"], minlength=3)
     assert np.bincount(heard["room"], minlength=3).tolist() == [said[0] * 19, said[1] * 3, said[2] * 2]
+
+
+def test_over_two_processes_a_room_has_one_publisher_all_the_same(squall):
+    plan = squall.out / "ticker.toml"
+    plan.write_text(
+        (ROOT / "plans" / "ticker.toml").read_text().replace("sessions_per_user = 50", "sessions_per_user = 4")
+    )
+    env = {"SQUALL_OUT": str(squall.out / "runs"), "SQUALL_PLAN": str(plan)}
+    more = ("--headless", "-u", 6, "-r", 20, "-t", "6s", "--processes", 2)
+    done = squall.wait(squall.start("-f", ROOT / "locustfile.py", *more, module="locust", env=env))
+    assert done.code == 0, done.err
+    (path,) = (squall.out / "runs").glob("*")
+    run = open_run(path)
+    assert len(run.shards) == 2
+    rows = np.concatenate([np.fromfile(shard.path, np.dtype(DTYPE), offset=ROW_BYTES) for shard in run.shards])
+    load = build_plan(run.manifest["plan"]).load
+    assert load.sessions == 24
+    rooms = Rooms(load, 11)
+    ticks = rows[(rows["kind"] == Kind.PUBLISH) & (rows["outcome"] == Outcome.OK)]
+    assert {(int(row["session"]), int(row["room"])) for row in ticks} == {
+        (number, room) for number in range(24) for room in rooms.led_by(number)
+    }
+    opened = rows[rows["kind"] == Kind.OPEN]
+    assert set(opened["session"]) == set(range(24))

@@ -5,6 +5,7 @@ history is read and may overflow, so nothing rests on it being complete; the seq
 when to go back to history.
 """
 
+import time
 from typing import Self
 
 from .hub import Hub
@@ -37,12 +38,22 @@ class Follower:
                 self._after = page[-1].seq
                 return page
             self._behind = False
-        heard = [said for said in await self._live.get(wait_s) if said.seq > self._after]
+        heard = await self._new(wait_s)
         if heard and heard[-1].seq - self._after > len(heard):
             heard = await self._mended(heard)
         if heard:
             self._after = heard[-1].seq
         return heard
+
+    async def _new(self, wait_s: float) -> list[Said]:
+        """What the subscription has that was not read before; what history had already ends no wait."""
+        end_s = time.monotonic() + wait_s
+        while True:
+            come = await self._live.get(wait_s)
+            heard = [said for said in come if said.seq > self._after]
+            if heard or not come:
+                return heard
+            wait_s = max(0.0, end_s - time.monotonic())
 
     async def _mended(self, heard: list[Said]) -> list[Said]:
         """What was heard with what was dropped between, from history."""

@@ -24,7 +24,7 @@ class Gate:
         """Who calls, if a member does; spends a token of the tenant and of the endpoint.
 
         Raises:
-            Refused: 401, 403, 502, or 429 when a bucket is empty.
+            Refused: 401, 403, 502, 429 when a bucket is empty, 503 when it cannot be looked at.
         """
         identity = await self._known(request, MEMBER)
         await self._spend(identity.tenant)
@@ -34,7 +34,7 @@ class Gate:
         """Who calls, if an operator does (the role admin); spends a token of the endpoint only, being of no tenant.
 
         Raises:
-            Refused: 401, 403, 502, or 429 when the bucket is empty.
+            Refused: 401, 403, 502, 429 when the bucket is empty, 503 when it cannot be looked at.
         """
         identity = await self._known(request, ADMIN)
         await self._spend(OF_NO_TENANT)
@@ -45,6 +45,9 @@ class Gate:
 
     async def _spend(self, tenant: str) -> None:
         whose, wait_s = await self._hub.buckets.admit(tenant)
+        failure = self._hub.ready()
+        if whose and failure:  # shared tokens lie in the store: without it there are none, and waiting is not enough
+            raise Refused(503, "not now, try again later", detail=failure)
         if whose:
             self._hub.counters.throttled[whose] += 1
             raise Refused(429, "too many requests", retry_s=wait_s)

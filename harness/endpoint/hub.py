@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from . import actions, envelope, push
+from . import actions, envelope, metrics, push
 from .buckets import Buckets
 from .connection import Connection
 from .counters import Counters
@@ -241,6 +241,7 @@ class Hub:
         if not self.closed_for:
             self.log.error("every client is closed with 1013 until the store works again")
         self.closed_for = failure
+        self.subscriptions.wake()
         for connection in tuple(self.connections.values()):
             connection.close(self.parts.close_code(1013), "store unavailable")
             self.end(connection, clean=True)
@@ -267,7 +268,7 @@ class Hub:
             await self.hand_on(event)
 
     def _answer(self, asked: Asked) -> bytes:
-        return push.answer(self, asked)
+        return metrics.answer(self) if asked.verb == metrics.VERB else push.answer(self, asked)
 
 
 def listed_row(row: ConnectionRow) -> dict[str, Any]:

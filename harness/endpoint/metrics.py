@@ -1,87 +1,90 @@
-"""`GET /metrics`: the counters in the text format of Prometheus.
+"""`GET /metrics`: the figures of all processes of the endpoint in the text format of Prometheus.
 
-It must not know when anything is counted. The subtle thing: a collector of our own reads the plain counters when it is
-scraped, so the library's locks and labels never touch the way of a message.
+It must not know what is counted. The subtle thing: a scrape reaches whichever process the kernel gives it to, so that
+one asks the others; each keeps series of its own, told apart by the label `process`, because a sum would fall when a
+process ends.
 """
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 from aiohttp import web
-from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from .counters import BOUNDS_S, Counters, Latency
-from .hub import Hub
+from .figures import figures
+from .state import Asked, StoreDown
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+VERB = "figures"
+"""What one process asks of another."""
 
 
-class Metrics(Collector):
-    """All figures of one process."""
+class Family(NamedTuple):
+    """One metric on its way between processes; a sample is its name, its labels and its value."""
 
-    def __init__(self, hub: Hub) -> None:
+    name: str
+    text: str
+    kind: str
+    samples: list[tuple[str, dict[str, str], float]]
+
+
+class Page(Collector):
+    """Metrics of several processes, each family in one piece, as the text format wants them."""
+
+    def __init__(self) -> None:
+        self._families: dict[str, Metric] = {}
+
+    def add(self, families: Iterable[Family], labels: dict[str, str]) -> None:
+        """Add those of one process, with more labels."""
+        for family in families:
+            metric = self._families.setdefault(family.name, Metric(family.name, family.text, family.kind))
+            for name, own, value in family.samples:
+                metric.add_sample(name, own | labels, value)
+
+    def collect(self) -> Iterable[Metric]:
+        """Every family once."""
+        return self._families.values()
+
+
+class Metrics:
+    """The route."""
+
+    def __init__(self, hub: "Hub") -> None:
         self._hub = hub
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)
-        ProcessCollector(registry=self._registry)  # process_resident_memory_bytes, process_open_fds, ...
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Add the one route."""
         router.add_get("/metrics", self.scrape, allow_head=False)
 
     async def scrape(self, _request: web.Request) -> web.Response:
-        """`GET /metrics`."""
-        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    def collect(self) -> Iterable[Metric]:
-        """Everything, read now."""
-        yield from counted(self._hub.counters)
-        hub = self._hub
-        yield GaugeMetricFamily("squall_connections", "Connections on the table.", len(hub.connections))
-        yield GaugeMetricFamily("squall_rooms", "Rooms with a member.", len(hub.rooms()))
-        yield GaugeMetricFamily("squall_waiting", "Long polls and event streams.", len(hub.subscriptions))
-        depth = GaugeMetricFamily("squall_queue_depth", "Accepted messages that wait.", labels=["shard"])
-        for shard, events in hub.pipeline.depth().items():
-            depth.add_metric([str(shard)], events)
-        yield depth
+        """`GET /metrics`; a process that cannot be asked is left out."""
+        hub, page = self._hub, Page()
+        page.add(families(hub), {"process": hub.process} if hub.store.carries else {})
+        with contextlib.suppress(StoreDown):
+            for process, packed in (await hub.store.ask_all(Asked(VERB, "", b""))).items():
+                page.add(msgspec.msgpack.decode(packed, type=list[Family]), {"process": process})
+        return web.Response(body=generate_latest(page), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-def counted(counters: Counters) -> Iterable[Metric]:
-    """The counters and histograms as metric families."""
-    for name, text, value in (
-        ("connects", "WebSocket connections opened.", counters.connects),
-        ("messages", "Text messages read from clients.", counters.messages),
-        ("accepted", "Messages that got their place in a room.", counters.accepted),
-        ("deliveries", "Copies of messages handed to a recipient (fan-out).", counters.fan_out),
-        ("delivery_failures", "Copies that could not be handed over.", counters.delivery_failures),
-        ("stale_cleaned", "Connections removed without a sign of life.", counters.stale_cleaned),
-    ):
-        yield CounterMetricFamily(f"squall_{name}", text, value)
-    yield labelled("handshakes_refused", "Upgrades refused.", "status", counters.refused)
-    yield labelled("disconnects", "Connections that ended.", "reason", counters.disconnects)
-    yield labelled("throttled", "Messages and calls over a bucket.", "bucket", counters.throttled)
-    yield labelled("rejected", "Error frames but those of the throttle.", "code", counters.rejected)
-    yield labelled("pushes", "Pushes to one connection.", "result", counters.pushed)
-    calls = CounterMetricFamily("squall_http_calls", "HTTP calls but upgrades.", labels=["method", "route", "status"])
-    for (method, route, status), count in sorted(counters.calls.items()):
-        calls.add_metric([method, route, str(status)], count)
-    yield calls
-    yield histogram("accept_seconds", "From reading a message to its place in the room.", counters.accept)
-    yield histogram("deliver_seconds", "From its place in the room to the last copy handed over.", counters.deliver)
+def families(hub: "Hub") -> list[Family]:
+    """The figures of this process."""
+    return [
+        Family(
+            metric.name,
+            metric.documentation,
+            metric.type,
+            [(sample.name, dict(sample.labels), float(sample.value)) for sample in metric.samples],
+        )
+        for metric in figures(hub)
+    ]
 
 
-def labelled(name: str, text: str, label: str, values: Mapping[str, int] | Mapping[int, int]) -> Metric:
-    """A counter with one label, a sample for each value that was counted."""
-    family = CounterMetricFamily(f"squall_{name}", text, labels=[label])
-    for value, count in sorted((str(value), count) for value, count in values.items()):
-        family.add_metric([value], count)
-    return family
-
-
-def histogram(name: str, text: str, latency: Latency) -> Metric:
-    """A histogram; Prometheus wants the buckets summed up."""
-    total, buckets = 0, []
-    for bound, count in zip((*(repr(bound) for bound in BOUNDS_S), "+Inf"), latency.counts, strict=True):
-        total += count
-        buckets.append((bound, total))
-    return HistogramMetricFamily(f"squall_{name}", text, buckets=buckets, sum_value=latency.sum_s)
+def answer(hub: "Hub") -> bytes:
+    """What this process says to another one that asks for its figures."""
+    return msgspec.msgpack.encode(families(hub))

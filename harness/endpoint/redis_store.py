@@ -144,8 +144,15 @@ class RedisStore:
                 pipe.hexists(f"{PREFIX}connections:{process}", asked.connection_id)
             holds = await self._do(pipe.execute())
         holder = next((process for process, held in zip(peers, holds, strict=True) if held), None)
-        if holder is None:
-            return b""
+        return await self._ask(holder, asked) if holder is not None else b""
+
+    async def ask_all(self, asked: Asked) -> dict[str, bytes]:
+        """Ask every other process, all at once."""
+        peers = await self._peers()
+        answers = await asyncio.gather(*(self._ask(peer, asked) for peer in peers))
+        return {peer: answered for peer, answered in zip(peers, answers, strict=True) if answered}
+
+    async def _ask(self, holder: str, asked: Asked) -> bytes:
         number = secrets.token_hex(8)
         answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._answers[number] = answered

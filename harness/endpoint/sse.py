@@ -6,6 +6,7 @@ that is gone is only noticed by writing to it.
 """
 
 import asyncio
+import logging
 
 from aiohttp import hdrs, web
 
@@ -14,7 +15,10 @@ from .gate import Gate
 from .http import whole, whole_number
 from .hub import Hub
 from .rooms import RoomNames
+from .state import StoreDown
 from .subscription import Said
+
+log = logging.getLogger("squall.endpoint")
 
 HEARTBEAT_S = 15.0
 RETRY_MS = 1000
@@ -53,13 +57,14 @@ class Streams:
             with Follower(self._hub, identity.tenant, room, after) as follower:
                 await response.prepare(request)
                 await response.write(b"retry: %d\n\n" % RETRY_MS)
-                while True:
+                while not self._hub.closed_for:  # else it comes back, with its Last-Event-ID, once the store works
                     said = await follower.next(HEARTBEAT_S)
                     await response.write(events(said) or b":\n\n")
-        except ConnectionError:
-            return response
+        except (ConnectionError, StoreDown) as error:
+            log.info("a stream ends: %s", error or type(error).__name__)
         finally:
             self._open.discard(task)
+        return response
 
     async def end(self, _application: web.Application) -> None:
         """End every stream: the endpoint stops."""

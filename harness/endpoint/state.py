@@ -73,7 +73,7 @@ class DeadLetter(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """Something that one process asks of the one that holds a connection: `verb` push, describe or disconnect."""
+    """Something that one process asks of another: push, describe or disconnect a connection; or its figures."""
 
     verb: str
     connection_id: str
@@ -118,6 +118,9 @@ class Store(Protocol):
 
     async def ask(self, asked: Asked) -> bytes:
         """Ask the process that holds a connection; b"" when nobody does or it did not answer in time."""
+
+    async def ask_all(self, asked: Asked) -> dict[str, bytes]:
+        """Ask all other processes that live; what they said, by process, without those that did not in time."""
 
     async def create_room(self, tenant: str, room: str, owner: str) -> bool:
         """Make a room; False when it was there."""

@@ -45,6 +45,10 @@ class Subscription:
         self._queue.clear()
         return come
 
+    def wake(self) -> None:
+        """Have who waits look up, though nothing was said."""
+        self._come.set()
+
     def close(self) -> None:
         """Hear no more."""
         self._owner.remove(self._key, self)
@@ -68,6 +72,12 @@ class Subscriptions:
     def of(self, tenant: str, room: str) -> Collection[Subscription]:
         """Those of a room."""
         return self._all.get((tenant, room), ())
+
+    def wake(self) -> None:
+        """Have everybody look up."""
+        for subscriptions in self._all.values():
+            for subscription in subscriptions:
+                subscription.wake()
 
     def remove(self, key: tuple[str, str], subscription: Subscription) -> None:
         """End one; harmless when it has ended."""

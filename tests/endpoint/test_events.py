@@ -42,7 +42,7 @@ class Events:
                 assert fields["event"] == "message"
                 return int(fields["id"]), json.loads(fields["data"])
             name, _, value = line.rstrip("\n").partition(": ")
-            if name:
+            if name and not line.startswith(":"):
                 fields[name] = value
 
 
@@ -145,3 +145,25 @@ def test_an_empty_room_s_stream_begins_at_its_first_message(endpoint):
         post(endpoint, "empty")
         assert events.next()[0] == 1
     assert ask(endpoint, "GET", "/rooms/empty/messages")[2]["last"] == 1
+
+
+def test_a_stream_ends_when_the_store_is_gone_and_begins_anew_when_it_is_back_without_its_memory(serving, redis):
+    with serving("--store", redis.fresh()) as endpoint:
+        with contextlib.ExitStack() as stack:
+            with Events(endpoint, "r") as events:
+                for _ in range(3):
+                    post(endpoint, "r")
+                assert [events.next()[0] for _ in range(3)] == [1, 2, 3]
+                redis.stop()
+                stack.callback(redis.start)
+                with pytest.raises(EOFError):
+                    events.next()
+            status, headers, _ = post(endpoint, "r")
+            assert status == 503 and int(headers["Retry-After"]) >= 1
+            assert ask(endpoint, "GET", "/rooms/r/messages?wait=5")[0] == 503
+        while endpoint.call("GET", "/ready")[0] != 200:
+            time.sleep(0.02)
+        with Events(endpoint, "r", **{"Last-Event-ID": "3"}) as events:
+            post(endpoint, "r", "a new life")
+            while events.next()[1]["payload"]["text"] != "a new life":  # after what was kept as dead letter, if any
+                pass

@@ -81,3 +81,20 @@ def test_what_history_no_longer_holds_is_skipped_and_what_was_heard_is_not():
             return [said.seq for said in await follower.next(0)]
 
     assert asyncio.run(run()) == [4, 5]
+
+
+def test_what_history_had_already_ends_no_wait():
+    room = Room(2)
+    late = [room.said[:1], room.said[1:], [Said(3, b"{}")]]
+
+    async def get(wait_s):
+        return late.pop(0)
+
+    room.get = get
+
+    async def run():
+        with Follower(room, "t", "r", 0) as follower:
+            assert [said.seq for said in await follower.next(0)] == [1, 2]
+            return [said.seq for said in await follower.next(20)]
+
+    assert asyncio.run(run()) == [3]

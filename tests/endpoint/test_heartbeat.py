@@ -15,6 +15,7 @@ class Quiet:
 
     def __init__(self):
         self.store = self
+        self.closed_for = ""
         self.subscriptions = Subscriptions()
 
     def subscribe(self, tenant, room):

@@ -1,6 +1,7 @@
 """Logins against a real HTTP server in a thread of this process."""
 
 import json
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +14,8 @@ import pytest
 from harness.access import Access
 from harness.errors import RunFailed, UsageError
 from harness.model import Outcome
-from harness.plan import Endpoint, LoginAuth
+from harness.plan import Endpoint, LoginAuth, Tls
+from tests.transport.authority import Authority
 
 
 class Desk(ThreadingHTTPServer):
@@ -113,6 +115,37 @@ def test_each_session_logs_in_once_and_keeps_its_token(desk, enter):
     assert sorted(json.loads(body)["user"] for _, _, _, body in desk.asked) == ["u0", "u1", "u2"]
     assert desk.asked[0][2]["Content-Type"] == "application/json"
     assert way.command(1, 1) == {"Authorization": f"Bearer {first[1]}"}
+
+
+def test_over_https_the_login_trusts_what_connections_trust(tmp_path):
+    authority = Authority(tmp_path)
+    pair = authority.sign("127.0.0.1")
+    desk = Desk()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.cert, pair.key)
+    desk.socket = context.wrap_socket(desk.socket, server_side=True)
+    thread = threading.Thread(target=desk.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        url = desk.url.replace("http", "https")
+        for tls, outcome in (
+            (Tls(ca_file=str(authority.ca_file)), None),
+            (Tls(insecure=True), None),
+            (None, Outcome.CLOSED),
+        ):
+            auth = LoginAuth(url=url, token_path="data.token")
+            way = Access(Endpoint(url="wss://127.0.0.1:1/", tls=tls, auth=auth), "n1")
+            (found,) = told(way, 0)
+            way.close()
+            if outcome is None:
+                assert token(found).startswith("token-")
+            else:
+                assert found.outcome is outcome
+                assert "CERTIFICATE_VERIFY_FAILED" in found.text
+    finally:
+        desk.shutdown()
+        desk.server_close()
+        thread.join()
 
 
 def test_who_opens_never_waits(desk, enter):

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import gevent
+import gevent.ssl
 import jwt
 import msgspec
 from geventhttpclient.client import HTTPClient
@@ -21,9 +22,10 @@ from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
 
 from ..errors import UsageError
 from ..model import Outcome
-from ..plan import LoginAuth, mask_url
+from ..plan import Endpoint, LoginAuth, Tls, mask_url
+from .hiding import Hiding
 from .provider import Denied, Fields, Provider, Setting, Then, fit_for_a_request
-from .templates import expand, expand_all, fill, fill_all
+from .templates import environment, expand, expand_all, fill, fill_all
 
 FOREVER = float("inf")
 ANSWER_BYTES = 1 << 20
@@ -62,6 +64,7 @@ class Login(Provider):
             fit_for_a_request(value, f"{where}.headers.{name}")
         self._body = expand_all(auth.body, f"{where}.body", hiding)
         self._form = expand_all(auth.form, f"{where}.form", hiding)
+        self._tls = _tls(setting.endpoint, hiding) if urlsplit(self._url).scheme == "https" else {}
         self._kept: dict[int, _Kept] = {}
         self._waiting: dict[int, list[tuple[Fields, Then]]] = {}
         self._queue: deque[tuple[int, Fields, int]] = deque()
@@ -121,7 +124,7 @@ class Login(Provider):
         parts = urlsplit(self._url)
         client = HTTPClient(
             parts.hostname or "", parts.port, ssl=parts.scheme == "https",
-            connection_timeout=self._auth.timeout_s, network_timeout=self._auth.timeout_s,
+            connection_timeout=self._auth.timeout_s, network_timeout=self._auth.timeout_s, **self._tls,
         )  # fmt: skip
         try:
             while self._queue:
@@ -227,6 +230,31 @@ class Login(Provider):
 
     def _number(self, whose: Fields) -> int:
         return whose.session if self._auth.per == "session" else -1
+
+
+def _tls(endpoint: Endpoint, hiding: Hiding) -> dict[str, Any]:
+    """What the client needs to trust over https what connections to the endpoint trust (`endpoint.tls`).
+
+    Raises:
+        UsageError: a file cannot be used.
+    """
+    tls = endpoint.tls or Tls()
+    password = environment(tls.key_password_env, "endpoint.tls", hiding) if tls.key_password_env else None
+
+    def context(cafile: str | None = None) -> Any:
+        made: Any = gevent.ssl.create_default_context(cafile=tls.ca_file or cafile)
+        if tls.insecure:
+            made.check_hostname = False
+            made.verify_mode = ssl.CERT_NONE
+        if tls.cert_file:
+            made.load_cert_chain(tls.cert_file, tls.key_file or None, password)
+        return made
+
+    try:
+        context()
+    except OSError as error:  # an SSLError is one
+        raise UsageError(f"endpoint.tls: its files cannot be used for the login: {error.strerror or error}") from None
+    return {"ssl_context_factory": context, "insecure": tls.insecure}
 
 
 def _expiry(token: str) -> float | None:

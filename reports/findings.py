@@ -22,6 +22,7 @@ SECTIONS = {
     "stale": "stale",
     "forgotten": "stale",
     "throttle-not-enforced": "rejections",
+    "throttled-silently": "rejections",
     "malformed-accepted": "rejections",
     "wrongly-rejected": "rejections",
     "wrong-code": "rejections",
@@ -57,6 +58,7 @@ def find_all(
         "stale": stale["overdue"] + stale["late"] if stale and stale["promise_s"] is not None else None,
         "forgotten": stale["forgotten"] if stale else None,
         "throttle-not-enforced": _throttle(throttle),
+        "throttled-silently": throttle["cut_silently"] if throttle else None,
         "malformed-accepted": malformed["accepted"] if malformed else None,
         "wrongly-rejected": rejections["wrongly_rejected"]["count"],
         "wrong-code": malformed["wrong_code"] if malformed else None,
@@ -103,6 +105,7 @@ def _words(
         "forgotten": f"{counts['forgotten']} live connections vanished from the endpoint's list",
         "throttle-not-enforced": f"{counts['throttle-not-enforced']} messages of {throttle.get('sent')} in bursts were "
         "accepted beyond the promised limit",
+        "throttled-silently": f"{counts['throttled-silently']} connections were cut after a burst without a word why",
         "malformed-accepted": f"{counts['malformed-accepted']} of {malformed.get('sent')} malformed payloads were "
         "accepted",
         "wrongly-rejected": f"{counts['wrongly-rejected']} valid requests were refused: {wrong}",

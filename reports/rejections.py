@@ -4,6 +4,7 @@ It must not know why a payload was malformed, only that it was. Rules:
     malformed  every probe must be rejected with a code the contract names, or by a close of the endpoint's
     throttle   a burst may have accepted at most what a token bucket of the promised size lets through between the
                first sending and the last answer, one more for rounding, less what else was accepted meanwhile
+    silently   a burst may end its connection only by a close frame that says why (1008, 1013)
     wrongly    an ordinary message that was throttled although even a bucket of half the promised size and four fifths
                of its rate, applied to the times of sending, would have let it through; or rejected by any other code
 """
@@ -12,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import Damage, Fault, Flag, Kind, Outcome
+from harness.model import Closer, Damage, Fault, Flag, Kind, Outcome
 
-from .rows import Array, Rows, find, message_keys
+from .rows import DROPS, Array, Rows, find, message_keys
 
 ANSWERED = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING, Kind.FETCH)
 CLOSES_FOR_CAUSE = (1002, 1003, 1007, 1008, 1009)
+CLOSES_FOR_EXCESS = (1008, 1013)
 LENIENT_BURST, LENIENT_RATE = 0.5, 0.8
 
 
@@ -93,9 +95,24 @@ def throttle(rows: Rows) -> dict[str, Any] | None:
         "rejected_otherwise": int(np.count_nonzero(rejected & ~np.isin(loud["code"], codes))),
         "closed": int(np.count_nonzero(loud["outcome"] == Outcome.CLOSED)),
         "unanswered": int(np.count_nonzero(loud["outcome"] == Outcome.EXPIRED)),
+        "cut_silently": _cut_silently(rows, bursts, loud),
         "bursts_over_the_limit": exceeded if promised else None,
         "accepted_over_limit": over if promised else None,
     }
+
+
+def _cut_silently(rows: Rows, bursts: Array, loud: Array) -> int:
+    """How many connections ended after a burst on them with neither an error nor a close frame that gives a cause."""
+    faults = rows.of(Kind.FAULT, Outcome.OK)
+    drops = faults[np.isin(faults["code"], DROPS)]
+    dropped = set(zip(drops["session"].tolist(), drops["conn"].tolist(), strict=True))
+    told = loud[(loud["outcome"] == Outcome.REJECTED) & np.isin(loud["code"], rows.contract["throttle_codes"])]
+    answered = set(zip(told["session"].tolist(), told["conn"].tolist(), strict=True))
+    struck = set(zip(bursts["session"].tolist(), bursts["conn"].tolist(), strict=True)) - dropped - answered
+    ends = rows.of(Kind.CLOSE)
+    for_cause = (ends["peer"] == Closer.ENDPOINT) & np.isin(ends["code"], CLOSES_FOR_EXCESS)
+    silent = ends[~np.isin(ends["peer"], (Closer.US, Closer.GARBLED)) & ~for_cause]
+    return len(struck & set(zip(silent["session"].tolist(), silent["conn"].tolist(), strict=True)))
 
 
 def _beyond(burst: Any, loud: Array, published: Array, contract: dict[str, Any]) -> tuple[int, int]:

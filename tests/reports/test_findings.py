@@ -81,6 +81,13 @@ def do_not_throttle(run):
     burst(run, 60, 60)
 
 
+def cut_a_shouter(run):
+    run.member(0, 1).chatter((1,)).fault(0, Fault.BURST, 3000)
+    for seq in range(101, 111):
+        run.publish(0, seq, 3000, Outcome.CLOSED, flags=Flag.BURST)
+    run.close(0, 3010, closer=Closer.RESET, code=104)
+
+
 def accept_malformed(run):
     run.member(0, 1).fault(0, Fault.MALFORMED, 3000)
     for seq in range(1, 11):
@@ -131,6 +138,7 @@ WRONG = {
     "stale": (stay_stale, 1),
     "forgotten": (forget, 1),
     "throttle-not-enforced": (do_not_throttle, 38),
+    "throttled-silently": (cut_a_shouter, 1),
     "malformed-accepted": (accept_malformed, 5),
     "malformed-accepted ": (fan_out_malformed, 1),
     "wrongly-rejected": (refuse_valid, 1),

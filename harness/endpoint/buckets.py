@@ -26,12 +26,13 @@ Lease = Callable[[int, int], Awaitable[int]]
 
 
 class Leased:
-    """Our process's part of a bucket in the store. `chunk` is how many tokens are asked for at a time."""
+    """Our process's part of a bucket in the store, of which half is asked for at a time."""
 
-    def __init__(self, lease: Lease, chunk: int, per_s: float) -> None:
+    def __init__(self, lease: Lease, burst: int, per_s: float) -> None:
         self._lease = lease
-        self._chunk = chunk
-        self._per_s = per_s
+        self._chunk = max(1, burst // 2)
+        self.burst = burst
+        self.per_s = per_s
         self._tokens = 0
         self._got_s = 0.0
         self._renewing: asyncio.Task[None] | None = None
@@ -47,7 +48,7 @@ class Leased:
 
     def wait_s(self, _now_s: float) -> float:
         """About when a token will have been leased."""
-        return 0.0 if self._tokens else max(RENEW_S, 1 / self._per_s)
+        return 0.0 if self._tokens else max(RENEW_S, 1 / self.per_s)
 
     async def renew(self) -> None:
         """Give back, and lease anew, unless that is under way already; without a store there are no tokens."""
@@ -131,4 +132,4 @@ def shared(hub: "Hub", name: str, per_s: float, burst: int) -> Limit:
     store = hub.store
     if not store.carries:
         return Bucket(per_s, burst, time.monotonic())
-    return Leased(lambda left, wanted: store.lease(name, per_s, burst, left, wanted), max(1, burst // 2), per_s)
+    return Leased(lambda left, wanted: store.lease(name, per_s, burst, left, wanted), burst, per_s)

@@ -16,17 +16,17 @@ class Limit(Protocol):
 class Bucket:
     """Lets `burst` through at once and `per_s` a second in the long run."""
 
-    __slots__ = ("_at_s", "_burst", "_per_s", "_tokens")
+    __slots__ = ("_at_s", "_tokens", "burst", "per_s")
 
     def __init__(self, per_s: float, burst: int, now_s: float) -> None:
-        self._per_s = per_s
-        self._burst = float(burst)
+        self.per_s = per_s
+        self.burst = float(burst)
         self._tokens = float(burst)
         self._at_s = now_s
 
     def take(self, now_s: float) -> bool:
         """Spend one token at `now_s` (monotonic seconds); False when there is none, and then nothing is spent."""
-        self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._per_s)
+        self._tokens = min(self.burst, self._tokens + (now_s - self._at_s) * self.per_s)
         self._at_s = now_s
         if self._tokens < 1.0:
             return False
@@ -35,8 +35,8 @@ class Bucket:
 
     def wait_s(self, now_s: float) -> float:
         """After how many seconds there will be a token; 0 when there is one."""
-        tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._per_s)
-        return max(0.0, (1.0 - tokens) / self._per_s)
+        tokens = min(self.burst, self._tokens + (now_s - self._at_s) * self.per_s)
+        return max(0.0, (1.0 - tokens) / self.per_s)
 
 
 class Boundless:

@@ -37,6 +37,8 @@ def cast(load: Load) -> Cast:
             raise PlanError(f'load.scenario: "{name}" has pattern "{user.pattern}"; known are {", ".join(PATTERNS)}')
         if user.pattern == "polling" and not load.room_count:
             raise PlanError(f'load.scenario: "{name}" polls rooms, and the plan has none: change load.room_sizes')
+        if user.needs_rooms and not load.room_count:
+            raise PlanError(f'load.scenario: "{name}" is about rooms, and the plan has none: change load.room_sizes')
     user = users[0] if len(users) == 1 else _mixed(users)
     return Cast(user, load.scenarios, tuple(each.pattern for each in users))
 

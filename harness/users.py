@@ -67,6 +67,8 @@ class RealtimeUser(User):
     abstract = True
     pattern = "websocket"
     """How the clients of a scenario talk: `websocket`, `polling` (post and poll by REST) or `hybrid` (post by REST)."""
+    needs_rooms = False
+    """Whether a scenario makes no sense where there are no rooms (`load.room_sizes` "none")."""
     client: Client
     generator: Generator
     text: str

@@ -13,6 +13,8 @@ from harness.users import RealtimeUser
 class ChatUser(RealtimeUser):
     """Somebody in a room."""
 
+    needs_rooms = True
+
     def on_connect(self) -> None:
         """Enter the rooms, at the first connection and after every return."""
         for room in self.rooms:

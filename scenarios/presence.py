@@ -17,6 +17,8 @@ CHANGES_EVERY = 5
 class PresenceUser(RealtimeUser):
     """The one who talks, or one of those who come and go. `scratch` is whether it is, or is on its way, outside."""
 
+    needs_rooms = True
+
     def shape(self) -> Pace:
         """The plan's for who talks; changes are fewer, and not all in the same one of five."""
         pace = super().shape()

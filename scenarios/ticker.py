@@ -13,6 +13,8 @@ from harness.users import RealtimeUser
 class TickerUser(RealtimeUser):
     """A subscriber, or the one who publishes."""
 
+    needs_rooms = True
+
     def shape(self) -> Pace:
         """The plan's for a publisher; a subscriber says nothing."""
         return super().shape() if self.led else NEVER

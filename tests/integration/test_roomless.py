@@ -76,3 +76,15 @@ def test_devices_report_are_dropped_and_come_back_where_there_are_no_rooms(squal
     assert run.report["recovery"]["recovered"] == 3
     assert run.report["figures"]["response"]["all"]["count"] > 100
     assert run.report["ledger"]["all"]["owed"] == 0
+
+
+@pytest.mark.parametrize("scenario", ["chat", "ticker", "presence", "giant-room"])
+def test_a_scenario_about_rooms_says_so_in_one_line_where_there_are_none(squall, scenario):
+    plan = squall.out / "plan.toml"
+    plan.write_text(PLAN.format(url="ws://127.0.0.1:1").replace('"telemetry"', f'"{scenario}"'))
+    run = squall.run(plan)
+    assert run.code == 2
+    assert run.err.strip() == (
+        f'squall: load.scenario: "{scenario}" is about rooms, and the plan has none: change load.room_sizes'
+    )
+    assert not list(squall.out.glob("runs/*"))

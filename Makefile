@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench bench-peers bench-accuracy bench-scale bench-wire clean
+.PHONY: demo test check fuzz bench bench-peers bench-accuracy bench-scale bench-wire clean
 
 demo: $(READY)
 	$(BIN)/squall run demo
@@ -19,6 +19,10 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# 100,000 random server byte streams against whole sessions; about ten minutes.
+fuzz: $(READY)
+	$(BIN)/python -m tests.transport.fuzzing $(FUZZ)
 
 # About an hour in all; each part tells what it will do, keeps its table in benchmarks/results, and takes --quick.
 bench: bench-peers bench-accuracy bench-scale bench-wire

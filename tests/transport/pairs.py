@@ -23,6 +23,7 @@ from tests.transport.serving import answer
 
 NOWHERE = ((int(socket.AF_UNIX), ("nowhere",)),)
 SPINS = 10_000
+PIECES = 400
 
 
 class _Ours(_socket.socket):
@@ -83,27 +84,26 @@ class Witness:
         self.ending = end
 
 
-class Line:
-    """One connection and its other end, plain or under TLS (then `server` is the endpoint's context)."""
+class Wire:
+    """The other end of a connection, plain or under TLS (then `server` is the endpoint's context)."""
 
-    def __init__(self, bench, server=None, **wishes):
-        self.bench = bench
-        self.witness = Witness()
-        route = Route(NOWHERE, tls=wishes.pop("tls", None), server_name="127.0.0.1", **wishes.pop("route", {}))
-        self.connection = WebSocket(bench.sockets, self.witness)
-        self.connection.connect(Options(route, **wishes), 0, parse_uri("ws://127.0.0.1/x"), {}, ())
+    def __init__(self, bench, connection, server=None):
+        self.connection = connection
         self.peer = bench.sockets.peers[-1]
         self.heard = b""
         self._seal = _Seal(server) if server is not None else None
-        spin_until(lambda: self.connection._stream.stage is not Stage.TCP)
-        if self._seal is not None:
-            self._shake()
+        spin_until(lambda: connection._stream.stage is not Stage.TCP)
 
-    def _shake(self):
+    def shake(self, mutated=None):
+        """Do the TLS handshake; `mutated` spoils what the endpoint says in it."""
         for _ in range(10):
             self._seal.hear(self._raw())
-            done = self._seal.shake()
-            self.pour(self._seal.said())
+            try:
+                done = self._seal.shake()
+            except ssl.SSLError:
+                return  # the client has taken offence
+            said = self._seal.said()
+            self.pour(mutated(said) if mutated is not None and said else said)
             if done:
                 return
 
@@ -129,10 +129,6 @@ class Line:
         """The bytes that carry this data on the wire."""
         return data if self._seal is None else self._seal.sealed(data)
 
-    def answer(self, more=b""):
-        """The acceptance of the upgrade that was asked for."""
-        return answer(self.listen(), more)
-
     def feed(self, data, cuts=()):
         """Send what stands for this data, cut after each so many bytes (in turn; none: whole)."""
         self.pour(self.sealed(data), cuts)
@@ -140,18 +136,26 @@ class Line:
     def pour(self, raw, cuts=()):
         """Send bytes as they are."""
         at = turn = 0
+        least = len(raw) // PIECES  # so that a long stream is not cut into thousands
         while at < len(raw):
-            step = cuts[turn % len(cuts)] if cuts else len(raw)
+            step = cuts[turn % len(cuts)] + least if cuts else len(raw)
             try:
                 at += self.peer.send(raw[at : at + step])
+            except BlockingIOError:
+                return  # the client reads nothing any more
             except OSError:
                 return  # the client has gone
             turn += 1
             self.drain()
 
     def drain(self):
-        """Let the hub run until the client has read everything."""
-        spin_until(lambda: self._ours.fileno() < 0 or not self._unread)
+        """Let the hub run until the client has read everything, if it still reads."""
+        spin_until(lambda: self._ours.fileno() < 0 or self.was_silenced or not self._unread)
+
+    @property
+    def was_silenced(self):
+        """Whether the client keeps the socket and does not look at it any more."""
+        return self._ours.fileno() >= 0 and self.connection._stream._reader is None
 
     @property
     def _ours(self):
@@ -165,10 +169,33 @@ class Line:
         """The endpoint ends its side."""
         with contextlib.suppress(OSError):
             self.peer.shutdown(socket.SHUT_WR)
-        spin_until(lambda: self.witness.is_over or self.connection.phase is Phase.GONE)
+        self._until_noticed()
 
     def close(self):
-        self.peer.close()
+        """The endpoint's process dies: with what it has not read, this is a reset."""
+        if self.peer.fileno() >= 0:
+            self.peer.close()
+            self._until_noticed()
+
+    def _until_noticed(self):
+        spin_until(lambda: self.connection.phase >= Phase.ENDED or self.was_silenced)
+
+
+class Line(Wire):
+    """A connection of its own with its other end, and a witness of what it told."""
+
+    def __init__(self, bench, server=None, **wishes):
+        self.witness = Witness()
+        route = Route(NOWHERE, tls=wishes.pop("tls", None), server_name="127.0.0.1")
+        connection = WebSocket(bench.sockets, self.witness)
+        connection.connect(Options(route, **wishes), 0, parse_uri("ws://127.0.0.1/x"), {}, ())
+        super().__init__(bench, connection, server)
+        if server is not None:
+            self.shake()
+
+    def answer(self, more=b""):
+        """The acceptance of the upgrade that was asked for."""
+        return answer(self.listen(), more)
 
 
 class _Seal:
@@ -196,14 +223,15 @@ class _Seal:
         try:
             while part := self._object.read(65536):
                 data += part
-        except ssl.SSLWantReadError:
-            pass
+        except ssl.SSLError:
+            pass  # there is no more, or an alert
         return data
 
     def sealed(self, data):
         at = 0
-        while at < len(data):
-            at += self._object.write(data[at : at + 16_384])
+        with contextlib.suppress(ssl.SSLError):  # the client has said goodbye
+            while at < len(data):
+                at += self._object.write(data[at : at + 16_384])
         return self._out.read()
 
 
@@ -227,5 +255,5 @@ def spin_until(happened):
     for _ in range(SPINS):
         if happened():
             return
-        gevent.sleep(0)
+        gevent.idle()  # sleep(0) comes back some hundred times before the hub looks at its sockets
     raise AssertionError("it never happened")

@@ -170,9 +170,10 @@ class Client:
         self._part()
 
     def retire(self) -> None:
-        """Go for good, in good order; harmless when it has gone."""
+        """Go for good, in good order, with nothing more planned; harmless when it has gone."""
         self._cancel()
         self._is_owed = False
+        self.pace = None
         self._part()
 
     def _part(self) -> None:

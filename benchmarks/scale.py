@@ -18,7 +18,7 @@ from .peers.cases import Case, Measured, observe
 from .peers.contestants import Contestant, Job, Squall, scratch
 from .processes import Group, terminate_as_interrupt
 from .serving import serving
-from .squalling import CROWD, report_of, swarm_command
+from .squalling import report_of, swarm_command
 from .table import Table, figure, keep, load_average, middle, say, spread
 
 SIZES = (100, 1_000, 5_000, 10_000)
@@ -105,7 +105,7 @@ def main() -> None:
     sizes, most, rounds, load_s = SIZES, TWO_PROCESSES, options.rounds, LOAD_S
     if options.quick:
         sizes, most, rounds, load_s = (100, 500), 1_000, 1, 5.0
-    crowds = (1, 100) if CROWD else (1,)
+    crowds = (1, 100)
     contestants = [(Squall(per_user), sizes) for per_user in crowds]
     contestants += [(Swarm(per_user), (most,)) for per_user in crowds]
     try:

@@ -11,8 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness.plan import Load
-
 PLAN = """\
 name = "bench"
 
@@ -41,10 +39,8 @@ payload_bytes = {payload_bytes}
 {more}
 """
 LOCUSTFILE = Path(__file__).resolve().parents[1] / "locustfile.py"
-CROWD = "sessions_per_user" in Load.__struct_fields__
-CLOSED = "think_time_s" in Load.__struct_fields__
-FLAT_OUT_PER_S = 40_000.0
-"""More than one core can do, where there is no closed loop."""
+THINK_S = 1e-6
+"""Flat out: the next message is due a microsecond after the answer to the one before."""
 
 
 def command_for(
@@ -60,7 +56,8 @@ def command_for(
     if scenario:
         more.append(f'scenario = "{scenario}"')
     if math.isinf(rate_per_s):
-        rate_per_s = FLAT_OUT_PER_S / sessions
+        more.append(f'shape = {{ shape = "think", think_time_s = {THINK_S:f} }}')
+        rate_per_s = 1.0  # not used by that shape
     text = PLAN.format(
         url=url, mark="&" if "?" in url else "?", sessions=sessions, rooms=rooms or sessions, rate_per_s=rate_per_s,
         ramp_s=ramp_s, duration_s=duration_s, payload_bytes=payload_bytes, more="\n".join(more),

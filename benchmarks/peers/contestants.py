@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..installing import CACHE, artillery, environment, program
 from ..processes import GENERATOR_CORE, Group
-from ..squalling import CROWD, command_for, reported_by
+from ..squalling import command_for, reported_by
 from .cases import Case
 
 SCRIPTS = Path(__file__).with_name("scripts")
@@ -307,10 +307,7 @@ class BarePicows(Contestant):
 
 def all_contestants() -> list[Contestant]:
     """In the order in which a round runs them."""
-    ours: list[Contestant] = [Squall(1)]
-    if CROWD:
-        ours.append(Squall(100))
-    return [*ours, K6(), Artillery(), LocustWebsocket(), Molotov(), Tsung(), BarePicows()]
+    return [Squall(1), Squall(100), K6(), Artillery(), LocustWebsocket(), Molotov(), Tsung(), BarePicows()]
 
 
 def scratch(name: str, case: str) -> Path:

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 import gevent
@@ -21,6 +21,9 @@ MILLISECOND = 1_000_000
 
 BATCH = 256
 """Due callbacks run in one go at most, so that due work never starves the sockets."""
+
+SPARED = 1_000
+"""So many cancelled pieces of work may always lie about."""
 
 OFFSET_AGE_NS = 50 * MILLISECOND
 STEP_NS = MILLISECOND
@@ -33,24 +36,31 @@ Failure = Callable[[BaseException], None]
 class Timer:
     """One piece of due work; `cancel` forgets it."""
 
-    __slots__ = ("_callback", "due_ns")
+    __slots__ = ("_agenda", "_callback", "due_ns")
 
-    def __init__(self, due_ns: int, callback: Callback) -> None:
+    def __init__(self, due_ns: int, callback: Callback, agenda: "Agenda") -> None:
         self.due_ns = due_ns
         self._callback: Callback | None = callback
+        self._agenda = agenda
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is still to be called."""
+        return self._callback is not None
 
     def __lt__(self, other: "Timer") -> bool:
         return self.due_ns < other.due_ns
 
     def cancel(self) -> None:
         """Never call it; harmless when it was called already."""
-        self._callback = None
+        if self._callback is not None:
+            self._callback = None
+            self._agenda.forget()
 
-    def fire(self) -> None:
-        """Call it, once."""
+    def take(self) -> Callback | None:
+        """What is to be called, once; None when it was cancelled."""
         callback, self._callback = self._callback, None
-        if callback is not None:
-            callback()
+        return callback
 
 
 class Agenda:
@@ -63,6 +73,7 @@ class Agenda:
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Timer]] = []
         self._order = 0
+        self._dead = 0
         self._running = False
         self.failure: Failure = _raise
 
@@ -72,7 +83,7 @@ class Agenda:
 
     def at(self, due_ns: int, callback: Callback) -> Timer:
         """Call `callback` in the hub when `due_ns` has come; at once (but not from here) when it has passed."""
-        timer = Timer(due_ns, callback)
+        timer = Timer(due_ns, callback, self)
         self._order += 1
         heappush(self._heap, (due_ns, self._order, timer))
         if self._heap[0][2] is timer and not self._running:
@@ -82,6 +93,14 @@ class Agenda:
     def after(self, delay_ns: int, callback: Callback) -> Timer:
         """Call `callback` that much later than now."""
         return self.at(self.now() + delay_ns, callback)
+
+    def forget(self) -> None:
+        """One timer was cancelled. When most are, they go: what waits for long and is cancelled soon would pile up."""
+        self._dead += 1
+        if self._dead > SPARED and self._dead * 2 > len(self._heap):
+            self._heap[:] = [entry for entry in self._heap if entry[2].is_live]
+            heapify(self._heap)
+            self._dead = 0
 
     def _arm(self, due_ns: int) -> None:
         """Wake at this time, instead of any that was asked for before."""
@@ -97,9 +116,12 @@ class Agenda:
             for _ in range(BATCH):
                 if not heap or heap[0][0] > now:
                     break
-                timer = heappop(heap)[2]
+                callback = heappop(heap)[2].take()
+                if callback is None:
+                    self._dead -= 1
+                    continue
                 try:
-                    timer.fire()
+                    callback()
                 except BaseException as error:  # noqa: BLE001 - the hub would print and swallow it
                     self.failure(error)
         finally:

@@ -138,3 +138,36 @@ def test_an_agenda_goes_on_after_work_that_failed_with_nobody_to_tell():
     clock.after(1, lambda: done.append(1))
     clock.advance(10)
     assert done == [1]
+
+
+def test_work_that_waits_long_and_is_cancelled_soon_does_not_pile_up():
+    clock = FakeClock()
+    done = []
+    for n in range(100):
+        clock.after(SECOND * (n + 1), lambda n=n: done.append(n))
+    for _ in range(50_000):
+        clock.after(1_000 * SECOND, lambda: done.append("cancelled")).cancel()
+    assert len(clock._heap) < 5_000
+    clock.advance(2_000 * SECOND)
+    assert done == list(range(100))
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.booleans()), max_size=60))
+def test_what_is_not_cancelled_happens_whatever_else_is_forgotten(monkeypatched, plan):
+    clock = FakeClock()
+    done = []
+    timers = [clock.after(delay, lambda n=n: done.append(n)) for n, (delay, _) in enumerate(plan)]
+    for timer, (_, cancelled) in zip(timers, plan, strict=True):
+        if cancelled:
+            timer.cancel()
+    clock.advance(100)
+    kept = [(delay, n) for n, (delay, cancelled) in enumerate(plan) if not cancelled]
+    assert done == [n for _, n in sorted(kept)]
+
+
+@pytest.fixture(scope="module")
+def monkeypatched():
+    """Forget at once, so that a few timers show what many would."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.clock.SPARED", 2)
+        yield

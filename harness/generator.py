@@ -17,7 +17,7 @@ from gevent.event import Event
 
 from . import arrivals
 from .access import Access, Fields
-from .chaos.conductor import Conductor, strokes
+from .chaos.conductor import Conductor, Schemas, strokes
 from .client import Client, Host
 from .clock import MILLISECOND, SECOND, Clock
 from .errors import RunFailed, SquallError
@@ -63,7 +63,7 @@ class Generator:
 
     def __init__(
         self, plan: Plan, path: Path, nonce: str, start_ns: int, *, rank: int = 0, processes: int = 1,
-        schema: dict[str, object] | None = None, skipped: frozenset[Fault] = frozenset(),
+        schemas: Schemas | None = None, skipped: frozenset[Fault] = frozenset(),
         courtesy: Courtesy | None = None, addresses: tuple[Address, ...] = (),
         patterns: Sequence[str] = ("websocket",),
     ) -> None:  # fmt: skip
@@ -110,7 +110,7 @@ class Generator:
             plan, nonce, self.clock, sockets, self.recorder, make_dialect(plan.endpoint),
             access, options, tally, courtesy,
         )  # fmt: skip
-        self._conductor = Conductor(self.context, self.sessions, self.text, schema, skipped)
+        self._conductor = Conductor(self.context, self.sessions, self.text, schemas or {}, skipped)
         self._observer = observer
         self._process = (
             ProcessWatch(plan.observe, plan.endpoint, access.hiding) if plan.observe.metrics and rank == 0 else None

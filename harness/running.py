@@ -24,6 +24,7 @@ from gevent.event import Event
 from . import rundir
 from .access import Access
 from .casting import Cast, cast
+from .chaos.conductor import Schemas
 from .chaos.drop import why_not
 from .clock import SECOND, Clock
 from .embedded import Embedded, complete
@@ -62,7 +63,7 @@ class Prepared:
     path: Path
     nonce: str
     start_ns: int
-    schema: dict[str, object] | None
+    schemas: Schemas
     skipped: frozenset[Fault]
     embedded: Embedded | None
     processes: int
@@ -94,14 +95,14 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
         UsageError: an environment variable, a schema or a replay that the plan names is missing or wrong.
     """
     played = cast(plan.load)
-    schema = _schema(plan, beside)
+    schemas = _schemas(plan, beside)
     times = read_times(plan.load.shape, beside) if isinstance(plan.load.shape, Replay) else None
     embedded = Embedded(plan.endpoint.serve) if plan.endpoint.is_embedded else None
     try:
         served = plan.endpoint.serve
         if embedded is not None:
             plan = complete(plan, embedded.start())
-            schema = schema or _schema(plan, beside)
+            schemas = schemas or _schemas(plan, beside)
         nonce = rundir.new_nonce()
         located = plan.located(beside.parent if beside is not None else None)
         addresses, warnings = preflight(located, nonce, played.patterns)
@@ -119,7 +120,7 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
         raise
     warnings += [f"skipped {fault.label}: {reason}" for fault, reason in reasons.items()]
     return Prepared(
-        located, path, nonce, start_ns, schema, frozenset(reasons), embedded, processes, played, addresses, warnings
+        located, path, nonce, start_ns, schemas, frozenset(reasons), embedded, processes, played, addresses, warnings
     )
 
 
@@ -222,21 +223,21 @@ def _in_words(why: Refusal, access: Access) -> str:
     return why.text
 
 
-def _schema(plan: Plan, beside: Path | None) -> dict[str, object] | None:
-    """The JSON Schema of a publish: beside the plan, or a shipped one.
+def _schemas(plan: Plan, beside: Path | None) -> Schemas:
+    """The JSON Schemas of what is published and posted: beside the plan, or shipped ones.
 
     Raises:
-        UsageError: it is not there, or not a schema.
+        UsageError: one is not there, or not a schema.
     """
-    name = plan.contract.schemas.get("publish")
-    if name is None:
-        return None
-    near = beside.parent / name if beside is not None else Path(name)
-    path = near if near.is_file() else find_shipped("contracts", name)
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, object])
-    except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(f"contract.schemas: {path} is not a JSON Schema: {error}") from None
+    found: Schemas = {}
+    for what, name in plan.contract.schemas.items():
+        near = beside.parent / name if beside is not None else Path(name)
+        path = near if near.is_file() else find_shipped("contracts", name)
+        try:
+            found[what] = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+        except (OSError, msgspec.DecodeError) as error:
+            raise UsageError(f"contract.schemas.{what}: {path} is not a JSON Schema: {error}") from None
+    return found
 
 
 def _manifest(

@@ -137,6 +137,11 @@ class Session:
         return frozenset(self._rooms)
 
     @property
+    def posts(self) -> bool:
+        """Whether its messages go by REST."""
+        return self._pattern is not None
+
+    @property
     def is_settled(self) -> bool:
         """Whether it is a member of any room, or there are no rooms to be in."""
         return bool(self._rooms) or not self._context.room_names

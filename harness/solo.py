@@ -38,7 +38,7 @@ def run(plan: Plan, out: Path, beside: Path | None, console: Console) -> Path:
     try:
         generator = Generator(
             prepared.plan, prepared.path, prepared.nonce, prepared.start_ns,
-            schema=prepared.schema, skipped=prepared.skipped, addresses=prepared.addresses,
+            schemas=prepared.schemas, skipped=prepared.skipped, addresses=prepared.addresses,
             patterns=prepared.played.patterns,
         )  # fmt: skip
         _carry_out(generator, prepared.played.user, console)

@@ -122,7 +122,7 @@ class _Swarm:
             "nonce": prepared.nonce,
             "start_ns": prepared.start_ns,
             "processes": len(clients),
-            "schema": msgspec.json.encode(prepared.schema).decode(),
+            "schemas": msgspec.json.encode(prepared.schemas).decode(),
             "skipped": [int(fault) for fault in prepared.skipped],
             "addresses": msgspec.json.encode(prepared.addresses).decode(),
             "patterns": list(prepared.played.patterns),
@@ -248,7 +248,7 @@ class _Swarm:
             generator = Generator(
                 build_plan(msgspec.json.decode(orders["plan"])), Path(orders["path"]), orders["nonce"],
                 orders["start_ns"], rank=orders["rank"], processes=orders["processes"],
-                schema=msgspec.json.decode(orders["schema"]),
+                schemas=msgspec.json.decode(orders["schemas"]),
                 skipped=frozenset(Fault(number) for number in orders["skipped"]), courtesy=self._copy,
                 addresses=msgspec.json.decode(orders["addresses"], type=tuple[Address, ...]),
                 patterns=orders["patterns"],

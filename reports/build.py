@@ -14,6 +14,7 @@ from .findings import find_all
 from .fitness import fitness
 from .growth import growth
 from .ledger import ledger
+from .patterns import patterns
 from .recovery import recovery
 from .rejections import rejections
 from .rows import load
@@ -61,6 +62,7 @@ def build_report(path: Path) -> dict[str, Any]:
         "findings": findings,
         "finding_counts": counts,
         "figures": figures,
+        "patterns": patterns(rows),
         "outcomes": outcomes(rows),
         "ledger": books,
         "stale": listed,

@@ -6,8 +6,10 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from .patterns import COUNTED
+from .patterns import SHOWN as COMPARED
 from .plots import storms_svg, timeline_svg
-from .terminal import CLOSED, OF_ALL, SHOWN, milliseconds
+from .terminal import CLOSED, NOT_LISTED, OF_ALL, SHOWN, milliseconds
 
 MOST_CURVES = 8
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
@@ -27,7 +29,15 @@ def render(report: dict[str, Any]) -> str:
     curves = storms_svg(report["storms"][:MOST_CURVES]) if report["storms"] else ""
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
-        r=report, picture=Markup(picture), curves=Markup(curves), shown=SHOWN, of_all=OF_ALL, closed=CLOSED
+        r=report,
+        picture=Markup(picture),
+        curves=Markup(curves),
+        shown=SHOWN,
+        of_all=OF_ALL,
+        compared=COMPARED,
+        counted=COUNTED,
+        not_listed=NOT_LISTED,
+        closed=CLOSED,
     )
 
 

@@ -83,7 +83,7 @@ def throttle(rows: Rows) -> dict[str, Any] | None:
     promised = rows.contract["throttle_per_s"] is not None
     exceeded, over = 0, 0
     if promised:
-        for row in bursts:
+        for row in bursts[_is_promised(rows)[bursts["session"]]]:
             sent, beyond = _beyond(row, loud, published, rows.contract)
             exceeded += sent
             over += beyond
@@ -113,6 +113,11 @@ def _cut_silently(rows: Rows, bursts: Array, loud: Array) -> int:
     for_cause = (ends["peer"] == Closer.ENDPOINT) & np.isin(ends["code"], CLOSES_FOR_EXCESS)
     silent = ends[~np.isin(ends["peer"], (Closer.US, Closer.GARBLED)) & ~for_cause]
     return len(struck & set(zip(silent["session"].tolist(), silent["conn"].tolist(), strict=True)))
+
+
+def _is_promised(rows: Rows) -> Array:
+    """For each session number: whether a throttle is promised for what it sends."""
+    return ~rows.posted | bool(rows.contract.get("throttle_posts"))
 
 
 def _beyond(burst: Any, loud: Array, published: Array, contract: dict[str, Any]) -> tuple[int, int]:
@@ -146,7 +151,9 @@ def wrongly_rejected(rows: Rows) -> dict[str, Any]:
     if rows.contract["throttle_per_s"] is None:
         unjudged = int(np.count_nonzero(throttled))
     else:
-        for session in np.unique(refused["session"][throttled]):
+        judged = throttled & _is_promised(rows)[refused["session"]]
+        unjudged = int(np.count_nonzero(throttled & ~judged))
+        for session in np.unique(refused["session"][judged]):
             for code in _needlessly(rows, int(session)):
                 by_code[str(code)] = by_code.get(str(code), 0) + 1
     return {"count": sum(by_code.values()), "by_code": by_code, "throttled_unjudged": unjudged}

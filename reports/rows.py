@@ -64,8 +64,16 @@ class Rows:
     @cached_property
     def polled(self) -> Array:
         """For each session number: whether it heard by polling, and so had no lasting connection."""
+        return np.isin(self.parts, self._parts_of("polling"))
+
+    @cached_property
+    def posted(self) -> Array:
+        """For each session number: whether its messages went by REST."""
+        return np.isin(self.parts, self._parts_of("polling", "hybrid"))
+
+    def _parts_of(self, *wanted: str) -> list[int]:
         patterns = self.manifest.get("scenarios", {}).get("patterns") or ["websocket"]
-        return np.isin(self.parts, [part for part, pattern in enumerate(patterns) if pattern == "polling"])
+        return [part for part, pattern in enumerate(patterns) if pattern in wanted]
 
     @cached_property
     def last_ns(self) -> int:

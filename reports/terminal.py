@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from .growth import in_words
+from .patterns import COUNTED
+from .patterns import SHOWN as COMPARED
 from .recovery import recovered_in_words
 from .storms import in_words as storm_in_words
 
@@ -22,6 +24,7 @@ SHOWN = (
     ("lag", "our lag", "all"),
     ("read_lag", "our read lag", "all"),
 )
+NOT_LISTED = "without a lasting connection they are in no list of connections, and nothing is to be noticed"
 OF_ALL = ("reject", "lag", "read_lag")
 CLOSED = (
     "closed loop: each message waited for the answer to the one before, so a slow endpoint slowed its own load down; "
@@ -50,6 +53,8 @@ def show(report: dict[str, Any], console: Console) -> None:
         console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
     _findings(report, console)
     console.print(_figures(report))
+    if report["patterns"]:
+        console.print(_patterns(report["patterns"]))
     _ledger(report, console)
     if report["recovery"] is not None:
         words = recovered_in_words(report["recovery"], report["ledger"]["missed_while_away"])
@@ -96,6 +101,21 @@ def _figures(report: dict[str, Any]) -> Table:
     return table
 
 
+def _patterns(found: list[dict[str, Any]]) -> Table:
+    """The scenarios of a mixed run, one column each."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("side by side", no_wrap=True)
+    for one in found:
+        same = one["scenario"] == one["pattern"]
+        table.add_column(one["scenario"] if same else f"{one['scenario']} ({one['pattern']})", justify="right")
+    for key, name, _ in COMPARED:
+        for part in ("p50", "p99"):
+            table.add_row(f"{name} {part}", *(milliseconds(one["figures"][key][part]) for one in found))
+    for key, name in COUNTED:
+        table.add_row(name, *("" if one[key] is None else str(one[key]) for one in found))
+    return table
+
+
 def _ledger(report: dict[str, Any], console: Console) -> None:
     ledger = report["ledger"]
     for group in ("untouched", "faulted"):
@@ -115,6 +135,8 @@ def _stale(report: dict[str, Any], console: Console) -> None:
     if stale is None:
         console.print("stale     not observed: the plan has no [observe] url", highlight=False)
         return
+    if stale["not_listed"]:
+        console.print(f"stale     {stale['not_listed']} dropped clients poll: {NOT_LISTED}", highlight=False)
     if not stale["by_way"]:
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")

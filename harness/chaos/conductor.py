@@ -18,6 +18,9 @@ from .drop import drop
 from .payloads import Malformer
 
 SECOND = 1_000_000_000
+Schemas = dict[str, dict[str, object]]
+"""JSON Schemas by what they are of: `publish` (a frame) and `post` (the body of one)."""
+
 PROBE_GAP_S = 0.02
 RETRY_NS = SECOND // 5
 
@@ -55,14 +58,16 @@ class Conductor:
     """One process's part of the chaos; `skipped` holds the faults that this machine does not permit."""
 
     def __init__(
-        self, context: Context, sessions: Mapping[int, Session], text: str, schema: dict[str, object] | None,
+        self, context: Context, sessions: Mapping[int, Session], text: str, schemas: Schemas,
         skipped: frozenset[Fault] = frozenset(),
     ) -> None:  # fmt: skip
         self._context = context
         self._sessions = sessions
         self._text = text
         self._skipped = skipped
-        self._malformer = Malformer(schema, context.plan.seed)
+        seed = context.plan.seed
+        self._malformers = {False: Malformer(schemas.get("publish"), seed), True: Malformer(schemas.get("post"), seed)}
+        """By whether the session posts."""
         self._open: dict[Stroke, tuple[Conversation | None, int, int]] = {}
         self._over = False
         throttle = context.plan.contract.throttle_per_s
@@ -132,7 +137,7 @@ class Conductor:
                 return
             room = min(session.rooms, default=NO_ROOM)
             message = session.next_message(room, self._text)
-            damage, data = self._malformer.damage(self._context.dialect.publish(message))
+            damage, data = self._malformers[session.posts].damage(session.dialect.publish(message))
             session.probe(data, message.seq, damage, room, answered)
 
         def answered(outcome: Outcome, _code: int) -> None:

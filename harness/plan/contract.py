@@ -9,8 +9,9 @@ from .section import Count, Positive, Section
 class Contract(Section, frozen=True, kw_only=True):
     """What the endpoint promises; the judgement of rejections, stale connections and the ledger rests on it.
 
-    A promise that is absent (None) is not judged. `schemas` maps `publish` to a JSON Schema file, looked up beside
-    the plan and then among the shipped contracts.
+    A promise that is absent (None) is not judged. The throttle is a connection's; `throttle_posts` says that a
+    session's posts by REST have such a bucket too. `schemas` maps `publish` (a frame) and `post` (the body
+    of one by REST) to JSON Schema files, looked up beside the plan and then among the shipped contracts.
 
     `lifetime_s` and `idle_s` are limits after which the endpoint may close a connection, with one of `limit_codes`;
     with one of `expected_closes` it may at any time.
@@ -18,6 +19,7 @@ class Contract(Section, frozen=True, kw_only=True):
 
     throttle_per_s: Positive | None = None
     throttle_burst: Count | None = None
+    throttle_posts: bool = False
     throttle_codes: tuple[int, ...] = (429,)
     malformed_codes: tuple[int, ...] = (400,)
     stale_within_s: Positive | None = None
@@ -27,7 +29,7 @@ class Contract(Section, frozen=True, kw_only=True):
     expected_closes: tuple[int, ...] = ()
     delivers_to_sender: bool = True
     ordered: bool = True
-    schemas: dict[Literal["publish"], str] = {}
+    schemas: dict[Literal["publish", "post"], str] = {}
 
     def __post_init__(self) -> None:
         if (self.throttle_per_s is None) != (self.throttle_burst is None):

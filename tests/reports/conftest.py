@@ -18,7 +18,7 @@ STAMPED = (Kind.OPEN, Kind.JOIN, Kind.LEAVE, Kind.PROBE, Kind.PING)
 class Made:
     """Builds a run directory row by row; every session is in room 0 unless told."""
 
-    def __init__(self, base, processes=None, stamps="kernel", **plan):
+    def __init__(self, base, processes=None, stamps="kernel", scenarios=None, **plan):
         contract = {"stale_within_s": 5.0, "throttle_per_s": 10.0, "throttle_burst": 20}
         plan = build_plan(
             {"load": {"sessions": 4, "rooms": 2, "ramp_s": 1.0, "duration_s": 20.0}, "contract": contract} | plan
@@ -30,6 +30,8 @@ class Made:
             "loop": "closed" if plan.load.shape.is_closed else "open",
             "topology": {"processes": processes} if processes else {}, "host": {}, "versions": {"squall": "0"},
         }  # fmt: skip
+        if scenarios:
+            manifest["scenarios"] = scenarios
         self.path = rundir.create(base, "made", json.loads(json.dumps(manifest)))
         self.recorder = Recorder(self.path)
         self.ended = 30_000
@@ -89,6 +91,11 @@ class Made:
 
     def leave(self, session, at, conn=0, room=0):
         return self.row(Kind.LEAVE, session=session, conn=conn, room=room, sent=at, arrived=at + 1)
+
+    def fetch(self, session, at, messages=0, conn=0, room=0, outcome=Outcome.OK, code=200, took=3):
+        answered = 0 if outcome in (Outcome.EXPIRED, Outcome.CLOSED) else at + took
+        return self.row(Kind.FETCH, outcome, session=session, conn=conn, room=room, seq=messages, code=code, sent=at,
+                        arrived=answered)  # fmt: skip
 
     def poll(self, at, outcome=Outcome.OK):
         return self.row(Kind.POLL, outcome, sent=at, arrived=at + 5, peer=4, seq=4)

@@ -4,6 +4,7 @@ It must not know what a route does. The subtle thing: a body is read by the pars
 nothing that is malformed on one side can come in by the other.
 """
 
+import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable
@@ -27,6 +28,9 @@ BEARER = "bearer"
 WEBSOCKET = "/ws"
 MAX_INTEGER = (1 << 53) - 1
 """The greatest integer that every JSON parser keeps exact."""
+
+BODY_S = 10.0
+"""How long a body may take."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -80,16 +84,35 @@ def handshake_of(request: web.Request) -> Handshake:
     return Handshake(token_of(request), headers, dict(request.query), request.remote or "")
 
 
+async def read_bytes(request: web.Request) -> bytes:
+    """A body as it came.
+
+    Raises:
+        Refused: 400 when it ends early or is framed wrongly, 408 when it does not come, 415 when it is compressed.
+        web.HTTPRequestEntityTooLarge: it is bigger than a message may be.
+    """
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        raise Refused(415, "send it uncompressed")
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await request.read()
+    except TimeoutError:
+        raise Refused(408, "the body did not come in time") from None
+    except (ConnectionError, web.RequestPayloadError) as error:
+        raise Refused(400, "the body is not whole", detail=str(error)) from None
+
+
 async def read_body(request: web.Request, schema: jsonschema_rs.Validator) -> dict[str, Any]:
     """A JSON body that fits its schema.
 
     Raises:
-        Refused: 415 when it is not declared to be JSON; 400 when it is malformed, with its id where that can be read.
+        Refused: as `read_bytes`; 415 when it is not declared to be JSON; 400 when it is malformed, with its id where
+            that can be read.
         web.HTTPRequestEntityTooLarge: it is bigger than a message may be.
     """
     if request.content_type != "application/json":
         raise Refused(415, "send application/json", detail=f"content type {request.content_type!r:.80}")
-    body = envelope.parse(await request.read())
+    body = envelope.parse(await read_bytes(request))
     if not isinstance(body, dict):
         raise Refused(400, "the body is not an object")
     if not schema.is_valid(body):

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from . import push as one
 from .gate import Gate
-from .http import answer
+from .http import answer, read_bytes
 from .hub import Hub
 from .push import Pushed
 from .refusal import Refused
@@ -39,7 +39,7 @@ class Management:
     async def push(self, request: web.Request) -> web.Response:
         """`POST`: the body to one client as one text message."""
         await self._gate.operator(request)
-        body = await request.read()
+        body = await read_bytes(request)
         try:
             body.decode()
         except UnicodeDecodeError:

@@ -177,6 +177,7 @@ async def _serve(
         access_log=None,
         shutdown_timeout=1.0,
         tcp_keepalive=False,
+        auto_decompress=False,
     )
     await runner.setup()
     try:

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -83,7 +83,7 @@ def check(verifier: Verifier, token: str | None, *, verify_expiry: bool = True) 
         )
     except jwt.ExpiredSignatureError:
         raise Refused(401, "the token has expired") from None
-    except jwt.InvalidTokenError as error:
+    except (jwt.InvalidTokenError, UnicodeError) as error:  # a header may hold bytes that are no text
         raise Refused(401, "the token is not valid", detail=str(error)) from None
     return identity_of(claims)
 
@@ -98,11 +98,22 @@ def identity_of(claims: Any) -> Identity:
         raise Refused(401, "the token is not valid", detail="the claims are no mapping")
     user, tenant = claims.get("sub"), claims.get("tenant", DEFAULT_TENANT)
     lists = claims.get("roles", []), claims.get("features", [])
-    if not (isinstance(user, str) and user and isinstance(tenant, str) and tenant):
+    if not (is_text(user) and is_text(tenant)):
         raise Refused(401, "the token is not valid", detail="sub and tenant must be text")
     if not all(isinstance(each, list | tuple) and all(isinstance(item, str) for item in each) for each in lists):
         raise Refused(401, "the token is not valid", detail="roles and features must be lists of text")
     return Identity(user, tenant, *map(frozenset, lists))
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Whether a claim can be told to others: text, not empty, without lone surrogates."""
+    if not isinstance(value, str) or not value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_public_key(path: Path) -> Verifier:

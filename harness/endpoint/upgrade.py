@@ -85,7 +85,7 @@ class Upgrade:
             hub.counters.throttled["connects"] += 1
             raise Refused(429, "too many connects", retry_s=self._connects.wait_s(now_s))
         identity = require(await parts.authorize(handshake_of(request)), MEMBER)
-        client = request.query.get("client", "")
+        client = told(request.query.get("client", ""))
         if len(client) > MAX_CLIENT_CHARS:
             raise Refused(400, f"client is longer than {MAX_CLIENT_CHARS} characters")
         await hub.buckets.prepare(identity.tenant)
@@ -93,7 +93,7 @@ class Upgrade:
         transport = request.transport
         if transport is None or transport.is_closing():
             return Handed()
-        agent = request.headers.get(hdrs.USER_AGENT, "")[:MAX_CLIENT_CHARS]
+        agent = told(request.headers.get(hdrs.USER_AGENT, ""))[:MAX_CLIENT_CHARS]
         bucket = parts.bucket(time.monotonic())
         limit_bytes = self._settings.unsent_bytes
         connection = Connection(
@@ -124,6 +124,15 @@ class Upgrade:
         if response.status_code != 101:
             raise Refused(response.status_code, "the upgrade is not valid", detail=str(protocol.handshake_exc))
         return protocol, response.serialize()
+
+
+def told(text: str) -> str:
+    """What a client said of itself, as text that can be stored and shown: bytes that are none become "?".
+
+    >>> told("caf\\udce9")
+    'caf?'
+    """
+    return text.encode("utf-8", "replace").decode()
 
 
 def bearer_or_none(_protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:

@@ -162,7 +162,11 @@ class WebSocket:
             last = Arrival(arrived, read, Flag.EXACT) if arrived and drained and taken == count else bounded
             for data in messages[:-1]:
                 self._message(data, True, bounded)
-            self._message(messages[-1], True, last)
+            data = messages[-1]
+            if len(messages) == 1 and data.isascii():
+                self._listener.received(data, last)  # as _message would, a call less on the hot path
+            else:
+                self._message(data, True, last)
             if self.phase is Phase.OPEN and protocol.close_sent is not None:
                 self._ending(last, False)
         return taken

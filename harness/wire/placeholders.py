@@ -50,11 +50,14 @@ def compile_intent(name: str, template: Mapping[str, Any] | None, table: str = "
     if not holes:
         return lambda message: literals[0]
 
+    pieces = [piece for literal in literals for piece in (literal, b"")][:-1]
+    places = tuple(zip(range(1, len(pieces), 2), holes, strict=True))
+
     def render(message: Message) -> bytes:
-        pieces = [literals[0]]
-        for hole, literal in zip(holes, literals[1:], strict=True):
-            pieces += (hole(message), literal)
-        return b"".join(pieces)
+        filled = pieces.copy()
+        for place, hole in places:
+            filled[place] = hole(message)
+        return b"".join(filled)
 
     return render
 
@@ -130,8 +133,24 @@ def _escaped(text: str) -> bytes:
 
 
 def _characters(field: str) -> Render:
+    if field == "text":
+        return _same_again()
     index = Message._fields.index(field)
     return lambda message: _encode(message[index])[1:-1]
+
+
+def _same_again() -> Render:
+    """The text, which is long and most often the one before: encoded once."""
+    last, encoded = "", b""
+
+    def hole(message: Message) -> bytes:
+        nonlocal last, encoded
+        text = message.text
+        if text is not last:
+            last, encoded = text, _encode(text)[1:-1]
+        return encoded
+
+    return hole
 
 
 def _digits(field: str) -> Render:

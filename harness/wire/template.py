@@ -80,6 +80,9 @@ class _Rule:
         self.sender = _path(match.sender)
         self.code = _path(match.code)
         self.reason = _path(match.reason)
+        shallow = all(len(path) < 2 for path in (self.id, self.room, self.sender)) and not self.code and not self.reason
+        self.keys = tuple(path[0] if path else None for path in (self.id, self.room, self.sender)) if shallow else None
+        """Of what is read by its key alone, which is the usual frame: three calls less."""
 
     def holds(self, frame: Any) -> bool:
         for path, wanted in self.marks:
@@ -89,6 +92,16 @@ class _Rule:
         return True
 
     def signal(self, frame: Any) -> Signal:
+        if self.keys is not None and type(frame) is dict:
+            get = frame.get
+            at_id, at_room, at_sender = self.keys
+            named, room, sender = get(at_id), get(at_room), get(at_sender)
+            return Signal(
+                self.kind,
+                named if type(named) is str or named is None else _text(named),
+                room if type(room) is str or room is None else _text(room),
+                sender if type(sender) is str or sender is None else _text(sender),
+            )
         return Signal(
             self.kind,
             _text(_reach(frame, self.id)) if self.id else None,

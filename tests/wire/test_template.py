@@ -215,3 +215,10 @@ def test_what_was_published_comes_back_from_an_endpoint_that_relays_it(
     assert said == {"type": "say", "channel": room, "ref": message_id, "body": text}
     frame = json.dumps(said | {"type": "said", "from": sender}).encode()
     assert ANY_CHAT.decode(frame) == (Signal(SignalKind.DELIVERY, message_id, room, sender),)
+
+
+def test_a_text_is_filled_in_anew_when_it_is_another() -> None:
+    publish = dialect(CHAT | {"publish": {"a": "{text}", "b": "{text}"}}).publish
+    texts = ("one", "one", "two", "one", 'with "quotes"')
+    said = [publish(Message(id="n-1-2", text=text)) for text in texts]
+    assert [json.loads(frame) for frame in said] == [{"a": text, "b": text} for text in texts]

@@ -38,7 +38,8 @@ def build_report(path: Path) -> dict[str, Any]:
     listed = stale(rows)
     refused = rejections(rows)
     ended = closes(rows)
-    counts, findings = find_all(rows, books, listed, refused, ended["unexpected"])
+    grown = growth(rows)
+    counts, findings = find_all(rows, books, listed, refused, ended["unexpected"], grown)
     manifest = run.manifest
     return {
         "format": REPORT_FORMAT,
@@ -70,7 +71,7 @@ def build_report(path: Path) -> dict[str, Any]:
         "storms": storms(rows),
         "rejections": refused,
         "closes": ended,
-        "growth": growth(rows),
+        "growth": grown,
         "timeline": timeline(rows),
         "evidence": run.evidence()[:50],
         "manifest": {key: manifest.get(key) for key in ("plan", "digest", "topology", "host", "versions", "stamps")},

@@ -29,6 +29,7 @@ SECTIONS = {
     "unanswered": "rejections",
     "unexpected-close": "closes",
     "open-failed": "connections",
+    "memory-grows": "growth",
 }
 
 
@@ -38,6 +39,7 @@ def find_all(
     stale: dict[str, Any] | None,
     rejections: dict[str, Any],
     closes: dict[str, int],
+    growth: list[dict[str, Any]],
 ) -> tuple[dict[str, int | None], list[dict[str, Any]]]:
     """The count of each finding by name (None: could not be judged), and those that were made, in words.
 
@@ -65,6 +67,7 @@ def find_all(
         "unanswered": rejections["unanswered"] + (malformed["unanswered"] if malformed else 0),
         "unexpected-close": sum(closes.values()),
         "open-failed": len(failed),
+        "memory-grows": _memory(rows, growth),
     }
     words = _words(counts, ledger, stale, rejections, closes)
     made = [
@@ -73,6 +76,16 @@ def find_all(
         if count
     ]
     return counts, made
+
+
+def _memory(rows: Rows, growth: list[dict[str, Any]]) -> int | None:
+    """By how many MiB an hour, for certain, the endpoint's memory grows, if that is more than promised."""
+    promised = rows.contract.get("grows_mib_per_h")
+    told = [found for found in growth if found["whose"] == "endpoint" and found["what"] == "resident_mib"]
+    if promised is None or not told:
+        return None
+    certain = told[0]["low_per_h"]
+    return max(1, int(certain)) if told[0]["verdict"] == "grows" and certain > promised else 0
 
 
 def _throttle(throttle: dict[str, Any] | None) -> int | None:
@@ -113,4 +126,5 @@ def _words(
         "unanswered": f"{counts['unanswered']} requests were never answered",
         "unexpected-close": f"{counts['unexpected-close']} connections ended for no reason of ours: {ended}",
         "open-failed": f"{counts['open-failed']} attempts to connect failed",
+        "memory-grows": f"the endpoint's memory grows by at least {counts['memory-grows']} MiB an hour",
     }

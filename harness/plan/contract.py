@@ -3,7 +3,7 @@
 from typing import Literal
 
 from ..errors import PlanError
-from .section import Count, Positive, Section
+from .section import Count, NotNegative, Positive, Section
 
 
 class Contract(Section, frozen=True, kw_only=True):
@@ -14,7 +14,7 @@ class Contract(Section, frozen=True, kw_only=True):
     of one by REST) to JSON Schema files, looked up beside the plan and then among the shipped contracts.
 
     `lifetime_s` and `idle_s` are limits after which the endpoint may close a connection, with one of `limit_codes`;
-    with one of `expected_closes` it may at any time.
+    with one of `expected_closes` it may at any time. `grows_mib_per_h` is how much its memory may grow.
     """
 
     throttle_per_s: Positive | None = None
@@ -27,6 +27,7 @@ class Contract(Section, frozen=True, kw_only=True):
     idle_s: Positive | None = None
     limit_codes: tuple[int, ...] = (1001,)
     expected_closes: tuple[int, ...] = ()
+    grows_mib_per_h: NotNegative | None = None
     delivers_to_sender: bool = True
     ordered: bool = True
     schemas: dict[Literal["publish", "post"], str] = {}

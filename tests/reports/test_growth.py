@@ -62,6 +62,23 @@ def test_what_the_endpoint_says_of_itself_is_told_apart(make):
     assert (found["whose"], found["verdict"]) == ("endpoint", "shrinks")
 
 
+@pytest.mark.parametrize(
+    ("promised", "per_h", "found"), [(20.0, 30, True), (40.0, 30, False), (0.0, 0, False), (None, 30, None)]
+)
+def test_an_endpoint_that_grows_by_more_than_promised_is_a_finding(make, promised, per_h, found):
+    chance = random.Random(4)
+    load = {"sessions": 4, "rooms": 2, "ramp_s": 1.0, "duration_s": 1200.0}
+    run = make(load=load, contract={"grows_mib_per_h": promised}).member(0, 1)
+    for second in range(0, 1200, 5):
+        level = mib(100 + per_h * second / HOUR_S + chance.gauss(0, 0.3))
+        run.sample(Gauge.ENDPOINT_RESIDENT_BYTES, round(level), at=1500 + 1000 * second)
+    run.ended = 1_205_000
+    report = run.report()
+    counted = report["finding_counts"]["memory-grows"]
+    assert counted is None if found is None else 20 <= counted <= 30 if found else counted == 0
+    assert any(made["name"] == "memory-grows" for made in report["findings"]) == bool(found)
+
+
 def test_a_short_load_is_not_judged(make):
     assert soaked(make, lambda s: mib(100 + s), seconds=100) == []
 

@@ -289,6 +289,11 @@ class Generator:
         self._tick_due = max(now, self._tick_due) + TICK_NS
         self.clock.at(self._tick_due, self._tick)
 
+    def _overdue(self, before_ns: int) -> int:
+        """How many clients have a message due that nobody has taken since: their user is stuck, or starved."""
+        dues = (client.pace.due_ns(client.n) for client in self._clients if client.pace is not None and client.n)
+        return sum(due is not None and due < before_ns for due in dues)
+
     def _sample(self, now: int) -> None:
         """Once a second: gauges, a look at the wall clock, and everything to disk."""
         self.clock.look_at_wall(now)
@@ -298,6 +303,7 @@ class Generator:
             Looked(
                 context.tally.open, self._conductor.held, context.sockets.unsent_bytes, context.sockets.reads,
                 context.sockets.unstamped, context.tally.late_answers, self.clock.step_ns,
+                self._overdue(now - SECOND) if self.vitals.lags.is_empty else 0,
             ),
         )  # fmt: skip
         for gauge, value in values.items():

@@ -54,6 +54,11 @@ class Spread:
                 del self._kept[::2]
                 self._every *= 2
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing came since the last time."""
+        return not self._seen
+
     def take(self) -> Measured | None:
         """What came since the last time, and begin anew; None when nothing came."""
         if not self._seen:
@@ -74,6 +79,8 @@ class Looked(NamedTuple):
     unstamped: int
     late_answers: int
     step_ns: int
+    overdue: int = 0
+    """Clients whose next message has been due for over a second; looked for only when nothing was sent."""
 
 
 class Vitals:
@@ -135,6 +142,8 @@ class Vitals:
         limits = self._limits
         if self.lag is not None and self.lag.p99 > limits.lag_p99_ms * MILLION:
             yield f"we send late: lag p99 {self.lag.p99 / MILLION:.0f} ms (at most {limits.lag_p99_ms:g} is fit)"
+        if seen.overdue:
+            yield f"nothing was sent, and {seen.overdue} clients have messages due: the scenario stands still"
         if self.read_lag is not None and self.read_lag.p99 > limits.read_lag_p99_ms * MILLION:
             late = self.read_lag.p99 / MILLION
             yield f"we look late: read lag p99 {late:.0f} ms (at most {limits.read_lag_p99_ms:g} is fit)"

@@ -114,6 +114,7 @@ SICK = {
     "our CPU is at 97% of a core (at most 85% is fit)": lambda _: {"cpu": 0.97},
     "the wall clock has stepped by -3.0 ms: arrivals cannot be trusted": lambda _: {"step_ns": -3 * MS},
     "5 of 100 reads bore no kernel stamp": lambda _: {"unstamped": 5},
+    "nothing was sent, and 7 clients have messages due: the scenario stands still": lambda _: {"overdue": 7},
     "100 descriptors more are open than when there were as many sessions": leaking,
 }
 

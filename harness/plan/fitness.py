@@ -24,7 +24,7 @@ class Fitness(Section, frozen=True, kw_only=True):
     read_lag_p99_ms: Positive = 50.0
     cpu_share: Positive = 0.85
     missed_share: Part = 0.001
-    clock_step_ms: Positive = 1.0
+    clock_step_ms: Annotated[float, Meta(ge=1)] = 1.0
     unstamped_share: Part = 0.01
     bounded_share: Part = 0.5
     spare_descriptors: Count = 64

@@ -73,3 +73,36 @@ def test_one_sick_worker_of_two_is_found(squall):
     assert any(reason.startswith("process 1: the generator sent late") for reason in late), late
     healthy, held = report["fitness"]["processes"]
     assert held["lag_p99_ms"] > 2 * healthy["lag_p99_ms"]
+
+
+STUCK = """
+import time
+import gevent
+from locust import task
+from harness.users import RealtimeUser
+
+
+class StuckUser(RealtimeUser):
+    def on_connect(self):
+        self.join(self.room)
+
+    @task
+    def say(self):
+        due = self.pace()
+        self.publish(self.room, self.text, due)
+        if self.client.n >= 10:
+            gevent.sleep(3600)
+"""
+
+
+def test_a_scenario_that_stands_still_is_told_while_it_does_and_what_it_never_sent_is_counted(squall):
+    scenario = squall.out / "stuck.py"
+    scenario.write_text(STUCK)
+    run = squall.run(
+        "--set", f"load.scenario={scenario}", "--sessions", 4, "--rooms", 2, "--rate", 10, "--duration", 6
+    )  # fmt: skip
+    assert run.code == 3
+    assert "warning: nothing was sent, and 4 clients have messages due: the scenario stands still" in run.err
+    fitness = run.report["fitness"]
+    assert (fitness["planned"], fitness["sent"], fitness["missed"]) == (240, 40, 200)
+    assert "the generator sent less than planned: 200 of 240 messages were due and never sent" in fitness["reasons"]

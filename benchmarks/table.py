@@ -8,6 +8,7 @@ import importlib.metadata
 import os
 import platform
 import statistics
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,10 @@ from rich.table import Table as RichTable
 RESULTS = Path(__file__).resolve().parent / "results"
 OURS = ("squall", "websockets", "gevent", "locust", "msgspec")
 
-console = Console(soft_wrap=True, highlight=False)
+WIDE = 160
+"""Columns, where the output goes to a file."""
+
+console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDE)
 
 
 class Table:

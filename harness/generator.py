@@ -186,6 +186,7 @@ class Generator:
         for watch in (self._observer, self._process):
             if watch is not None:
                 self._watches.append(gevent.spawn(watch.run, self.clock, self.recorder, self.fail))
+        _calm_collector()  # or it would go through everybody who has opened, again and again, while the rest opens
         self.clock.at(self.load_start_ns - CALM_BEFORE_NS, _calm_collector)
         self.clock.at(self.load_end_ns, self._load_ended)
         self._tick_due = self.clock.now() + TICK_NS

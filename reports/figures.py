@@ -57,6 +57,7 @@ def all_figures(rows: Rows) -> dict[str, Any]:
         return grouped(found[end] - found[begin], struck[found["session"]])
 
     return {
+        "login": of(_answered(rows.of(Kind.LOGIN, Outcome.OK)), "arrived", "sent"),
         "open": of(opened, "arrived", "due"),
         "open_service": of(opened, "arrived", "sent"),
         "join": of(joined[joined["flags"] & Flag.IMPLICIT == 0], "arrived", "sent"),

@@ -16,6 +16,7 @@ SHOWN = (
     ("service", "service", "sent to answer"),
     ("delivery", "delivery", "due to each receiver"),
     ("transit", "transit", "sent to each receiver"),
+    ("login", "login", "request to token"),
     ("open", "open", "due to upgraded"),
     ("join", "join", ""),
     ("ack", "ack", ""),

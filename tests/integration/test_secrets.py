@@ -125,6 +125,7 @@ def test_no_secret_and_no_token_is_anywhere_after_a_run(squall, guarded, files, 
     if way == "login":
         assert outcomes["login"]["rejected"] >= 1
         assert outcomes["login"]["ok"] >= 3
+        assert run.report["figures"]["login"]["all"]["count"] == outcomes["login"]["ok"]
 
 
 def test_a_token_file_shorter_than_the_sessions_is_told_before_the_run(squall, guarded, files):

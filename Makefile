@@ -24,7 +24,7 @@ check: $(READY)
 fuzz: $(READY)
 	$(BIN)/python -m tests.transport.fuzzing $(FUZZ)
 
-# About an hour in all; each part tells what it will do, keeps its table in benchmarks/results, and takes --quick.
+# An hour and a half in all; each part tells what it will do, keeps its table in benchmarks/results, and takes --quick.
 bench: bench-peers bench-accuracy bench-scale bench-wire
 
 bench-peers: $(READY)

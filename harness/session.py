@@ -506,7 +506,7 @@ class Session:
             self._seq += 1
             seq = self._seq
         expires = self._context.clock.now() + self._context.answer_timeout_ns
-        receipt = Receipt(kind, seq, max(0, self.conn), due, expires, room, flags, peer, done)
+        receipt = Receipt(kind, seq, self.conn if self.conn > 0 else 0, due, expires, room, flags, peer, done)
         self.receipts.add(receipt)
         return receipt
 

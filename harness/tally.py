@@ -74,18 +74,24 @@ class Tally:
     def delivered(self, sender: int, seq: int) -> None:
         """A member got it."""
         self.deliveries += 1
-        owed = self._owed.get((sender, seq))
+        key = (sender, seq)
+        owed = self._owed.get(key)
         if owed is not None:
             owed[0] -= 1
+            if owed[0] <= 0 and owed[4]:
+                del self._owed[key]  # nothing more can be missing of it
 
     def accepted(self, session: int, seq: int, response_ns: int) -> None:
         """The endpoint answered for it."""
         self.answered += 1
         if len(self._responses) < SAMPLES:
             self._responses.append(response_ns)
-        owed = self._owed.get((session, seq))
+        key = (session, seq)
+        owed = self._owed.get(key)
         if owed is not None:
             owed[4] = 1
+            if owed[0] <= 0:
+                del self._owed[key]
 
     def refused(self, session: int, seq: int) -> None:
         """It was rejected, or nobody knows: not owed."""

@@ -1,3 +1,5 @@
+import pytest
+
 from harness.model import NO_ROOM
 from harness.tally import SETTLE_NS, Tally
 
@@ -51,3 +53,19 @@ def test_a_message_to_no_room_counts_as_sent_and_is_owed_to_nobody():
     tally.delivered(1, 1)
     found = tally.snapshot(SETTLE_NS * 2)
     assert (found.sent, found.answered, found.lost) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("acked_first", [True, False])
+def test_what_everybody_has_is_forgotten_at_once_and_never_lost(acked_first):
+    tally = Tally(1, True)
+    for _ in range(2):
+        tally.joined(0, 1)
+    for seq in range(1000):
+        tally.published(5, seq, 0, 0, 1)
+        acts = [lambda s=seq: tally.delivered(5, s), lambda s=seq: tally.delivered(5, s)]
+        acts.insert(0 if acked_first else 2, lambda s=seq: tally.accepted(5, s, 3))
+        for act in acts:
+            act()
+    assert not tally._owed
+    snapshot = tally.snapshot(10 * SETTLE_NS)
+    assert (snapshot.lost, snapshot.deliveries, snapshot.answered) == (0, 2000, 1000)

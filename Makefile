@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check fuzz bench bench-peers bench-accuracy bench-scale bench-wire clean
+.PHONY: demo test check fuzz bench bench-peers bench-accuracy bench-scale bench-transport bench-wire clean
 
 demo: $(READY)
 	$(BIN)/squall run demo
@@ -25,7 +25,7 @@ fuzz: $(READY)
 	$(BIN)/python -m tests.transport.fuzzing $(FUZZ)
 
 # An hour and a half in all; each part tells what it will do, keeps its table in benchmarks/results, and takes --quick.
-bench: bench-peers bench-accuracy bench-scale bench-wire
+bench: bench-peers bench-accuracy bench-scale bench-transport bench-wire
 
 bench-peers: $(READY)
 	$(BIN)/python -m benchmarks.peers $(BENCH)
@@ -35,6 +35,9 @@ bench-accuracy: $(READY)
 
 bench-scale: $(READY)
 	$(BIN)/python -m benchmarks.scale $(BENCH)
+
+bench-transport: $(READY)
+	$(BIN)/python -m benchmarks.transport
 
 bench-wire: $(READY)
 	$(BIN)/python -m benchmarks.wire

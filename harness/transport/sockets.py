@@ -158,4 +158,5 @@ def allow_descriptors(wanted: int) -> None:
 
 def explain(code: int) -> str:
     """An errno in words, as people know it."""
-    return f"{os.strerror(code)} ({errno.errorcode.get(code, code)})"
+    advice = "; no local port is left: give endpoint.source_addresses" if code == errno.EADDRNOTAVAIL else ""
+    return f"{os.strerror(code)} ({errno.errorcode.get(code, code)}){advice}"

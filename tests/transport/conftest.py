@@ -17,7 +17,7 @@ from harness.transport.trust import make_context
 from harness.transport.websocket import Arrival, Ending, Pong, Refusal, WebSocket
 from tests.transport.authority import Authority, Pair
 
-PATIENCE_S = 10
+PATIENCE_S = 40
 
 
 class Witness:

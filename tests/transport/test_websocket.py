@@ -283,10 +283,12 @@ def test_nothing_is_sent_after_the_end(bench):
 def test_each_way_of_dropping_looks_to_the_endpoint_as_it_should(bench, how, peer_sees):
     if reason := why_not(how):
         pytest.skip(reason)
-    seen = []
+    seen, dropped = [], []
 
     def behave(peer):
         accept(peer)
+        while not dropped:
+            time.sleep(0.005)
         peer.settimeout(0.5)
         try:
             socket.socket.recv(peer, 1, socket.MSG_PEEK)  # below TLS, whose reader takes a reset for an end
@@ -300,6 +302,7 @@ def test_each_way_of_dropping_looks_to_the_endpoint_as_it_should(bench, how, pee
     connection = bench.connect(behave)
     bench.until(lambda: bench.witness.opening)
     silent = drop(connection, how)
+    dropped.append(True)
     bench.until(lambda: seen)
     assert seen == [peer_sees]
     assert silent == (peer_sees == "silence")

@@ -6,79 +6,17 @@ timer on the agenda; and what was asked for on one connection may end on another
 checks that its connection is still the one.
 """
 
-import random
 import time
-from enum import IntEnum
-from typing import Any, Protocol
+from typing import Any
 
 from . import reconnect
-from .clock import Agenda, Timer
+from .clock import Timer
+from .course import Course, Host, State
 from .model import NO_ROOM, Closer, Kind, Outcome
 from .pacing import Pace
-from .plan import Reconnect
 from .receipts import Done
-from .recorder import Recorder
 from .session import Session
 from .transport.websocket import Arrival, Ending, Refusal
-
-
-class Course(Protocol):
-    """What all clients of one process share: the clock, the policy, and when sessions come and go."""
-
-    @property
-    def clock(self) -> Agenda:
-        """Where waiting is done."""
-
-    @property
-    def recorder(self) -> Recorder:
-        """Where what was lost and came back is written."""
-
-    @property
-    def chance(self) -> random.Random:
-        """For jitter."""
-
-    @property
-    def policy(self) -> Reconnect:
-        """When to come back."""
-
-    @property
-    def is_loading(self) -> bool:
-        """Whether sessions should still be kept up."""
-
-    def seat_ns(self, number: int, life: int) -> tuple[int, int | None, int]:
-        """The life-th session on a seat: when it is due to open, when to depart (None: never), and from when on its
-        messages count.
-        """
-
-
-class Host(Protocol):
-    """Who owns the client and knows what it is to do."""
-
-    def connected(self, client: "Client") -> None:
-        """It has opened: join rooms here."""
-
-    def joined(self, client: "Client", room: int) -> None:
-        """It has become a member."""
-
-    def disconnected(self, client: "Client") -> None:
-        """Its connection has ended."""
-
-
-class State(IntEnum):
-    """Where a client stands."""
-
-    WAITING = 0
-    """Not yet due to open."""
-    OPENING = 1
-    """On its way to being open, until the host has been asked what it wants."""
-    OPEN = 2
-    """Open, and not yet a member of all that it asked for."""
-    READY = 3
-    AWAY = 4
-    """Between two tries."""
-    LEAVING = 5
-    GONE = 6
-    """It will not come back by itself: given up, departed, or the load is over."""
 
 
 class Joining:
@@ -96,8 +34,8 @@ class Joining:
 class Client:
     """One seat of the run; `session` carries out what it wants.
 
-    `rooms` are those that the plan puts it into; `n` counts the messages of its `pace` that have been taken (None: not
-    yet asked for); `scratch` is the scenario's own.
+    `rooms` are those that the plan puts it into; `n` counts the messages of its `pace` (None: nothing is planned) that
+    have been taken; `scratch` is the scenario's own.
     """
 
     __slots__ = (

@@ -18,8 +18,9 @@ from gevent.event import Event
 from . import arrivals
 from .access import Access, Fields
 from .chaos.conductor import Conductor, Schemas, strokes
-from .client import Client, Host
+from .client import Client
 from .clock import MILLISECOND, SECOND, Clock
+from .course import Host
 from .errors import RunFailed, SquallError
 from .mix import Mix
 from .model import Fault, Gauge, Kind, Outcome

@@ -6,8 +6,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from harness.client import Client, State
+from harness.client import Client
 from harness.clock import SECOND, FakeClock
+from harness.course import State
 from harness.model import Closer, Kind, Outcome
 from harness.plan import Reconnect
 from harness.transport.websocket import Arrival, Ending, Refusal

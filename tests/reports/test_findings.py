@@ -127,6 +127,15 @@ def refuse_connections(run):
     run.open(2, outcome=Outcome.REJECTED, code=503)
 
 
+def grow(run):
+    run.member(0, 1).publish(0, 1, 2000).deliver(0, 0, 1, 2003).deliver(1, 0, 1, 2003)
+    for step in range(300):  # 64 KiB every 4 s: 56.25 MiB an hour
+        run.sample(Gauge.ENDPOINT_RESIDENT_BYTES, 2**26 + step * 2**16, at=1500 + 4000 * step)
+    run.ended = 1_205_000
+
+
+LONG = {"sessions": 4, "rooms": 2, "ramp_s": 1.0, "duration_s": 1200.0}
+PLANS = {"memory-grows": {"load": LONG, "contract": {"grows_mib_per_h": 50.0}}}
 WRONG = {
     "lost": (lose, 2),
     "duplicated": (double, 3),
@@ -147,12 +156,13 @@ WRONG = {
     "unanswered": (never_answer, 1),
     "unexpected-close": (hang_up, 1),
     "open-failed": (refuse_connections, 1),
+    "memory-grows": (grow, 56),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_endpoint_shows_under_its_own_name_and_no_other(make, name):
-    run = make()
+    run = make(**PLANS.get(name, {}))
     wrong, count = WRONG[name]
     wrong(run)
     assert found(run.report()) == {name.strip(): count}

@@ -23,20 +23,24 @@ from ..serving import Target
 from ..squalling import command_for, report_of, run_directory
 
 Array = NDArray[Any]
+MESSAGES_PER_S = 200.0
 SESSIONS = 20
-RATE_PER_S = 10.0
-MESSAGES_PER_S = SESSIONS * RATE_PER_S
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
 END_S = 20.0
 
 
 @contextlib.contextmanager
-def running(target: Target, duration_s: float, scenario: str = "") -> Iterator["Running"]:
-    """A run in the background, ended with the context."""
+def running(target: Target, duration_s: float, scenario: str = "", sessions: int = SESSIONS) -> Iterator["Running"]:
+    """A run of 200 messages/s in the background, ended with the context."""
     CACHE.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=CACHE, prefix="accuracy-"))
     command = command_for(
-        scratch, target.url(), sessions=SESSIONS, rate_per_s=RATE_PER_S, duration_s=duration_s, scenario=scenario
+        scratch,
+        target.url(),
+        sessions=sessions,
+        rate_per_s=MESSAGES_PER_S / sessions,
+        duration_s=duration_s,
+        scenario=scenario,
     )
     try:
         with (scratch / "output.txt").open("wb") as output:

@@ -10,7 +10,7 @@ from harness.model import NO_ROOM, Closer, Damage, Flag, Kind, Outcome
 from harness.plan import build_plan
 from harness.session import Context, Session
 from harness.tally import Tally
-from harness.transport.websocket import Arrival, Ending
+from harness.transport.websocket import Arrival, Ending, Pong
 from harness.wire import make_dialect
 
 WHEN = Arrival(5 * SECOND, 5 * SECOND + 10, Flag.EXACT)
@@ -239,3 +239,12 @@ def test_made_up_senders_are_not_remembered_without_end(monkeypatch):
         session.received(server("message", f"n-{sender}-1", roomId="room-1", payload={"sender": "y"}), WHEN)
     assert [row["peer"] for row in recorder.of(Kind.DELIVERY)] == list(range(10))
     assert len(session._context.senders) == 3
+
+
+def test_keepalive_pings_are_rows_with_and_without_a_pong():
+    session, rows, _, _ = make()
+    session.ponged(Pong(Outcome.OK, 0, 3, 4), WHEN)
+    session.ponged(Pong(Outcome.EXPIRED, 0, 5, 6), None)
+    first, second = rows.of(Kind.KEEPALIVE)
+    assert (first["outcome"], first["due"], first["sent"], first["arrived"]) == (Outcome.OK, 3, 4, WHEN.arrived)
+    assert (second["outcome"], second["due"], second["sent"], second["arrived"]) == (Outcome.EXPIRED, 5, 6, 0)

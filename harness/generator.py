@@ -48,8 +48,6 @@ PARTS_AT_ONCE = 32
 NEVER = 1 << 62
 PART_AT_MOST_NS = 8 * SECOND
 SPARE_DESCRIPTORS = 256
-REST_DESCRIPTORS = 2
-"""Of a session that polls (commands, and one for each room) or posts beside its WebSocket."""
 
 
 class Generator:
@@ -68,8 +66,7 @@ class Generator:
         courtesy: Courtesy | None = None, addresses: tuple[Address, ...] = (),
         patterns: Sequence[str] = ("websocket",),
     ) -> None:  # fmt: skip
-        each = 1 if set(patterns) == {"websocket"} else REST_DESCRIPTORS
-        allow_descriptors(plan.load.sessions * each // processes + SPARE_DESCRIPTORS)
+        allow_descriptors(plan.load.sessions * _descriptors(plan, patterns) // processes + SPARE_DESCRIPTORS)
         access = Access(plan.endpoint, nonce, plan.load.sessions, witness=self._logged_in, failure=self.fail)
         observer = (
             Observer(plan.observe, plan.endpoint, nonce, access.hiding) if plan.observe.url and rank == 0 else None
@@ -312,6 +309,13 @@ class Generator:
             self.recorder.row(Kind.SAMPLE, code=gauge, session=self.rank, seq=value, arrived=now)
         self.latest = self.context.tally.snapshot(now)
         self.recorder.flush()
+
+
+def _descriptors(plan: Plan, patterns: Sequence[str]) -> int:
+    """How many connections a session may hold: one to post by beside its WebSocket, or beside one for each room."""
+    if set(patterns) == {"websocket"}:
+        return 1
+    return 1 + (getattr(plan.load.room_sizes, "per_session", 1) if "polling" in patterns else 1)
 
 
 def _calm_collector() -> None:

@@ -9,7 +9,7 @@ name = "small"
 seed = 5
 [endpoint.serve]
 ping-interval-s = 1
-ping-timeout-s = 1
+ping-timeout-s = 4
 [load]
 sessions = 24
 rooms = 4
@@ -138,7 +138,7 @@ APART = {"patterns": MIX, "polling": RUNS["polling"], "interval": RUNS["interval
 @pytest.fixture(scope="module")
 def apart(shared_squall, tmp_path_factory):
     calm = tmp_path_factory.mktemp("plan") / "calm.toml"
-    calm.write_text(SMALL.replace("[endpoint.serve]\nping-interval-s = 1\nping-timeout-s = 1\n", ""))
+    calm.write_text(SMALL.replace("[endpoint.serve]\nping-interval-s = 1\nping-timeout-s = 4\n", ""))
     with rooms_server() as right, rooms_server("--lose", "0.02") as wrong:
         started = {}
         for server, url in (("right", right), ("wrong", wrong)):

@@ -1,7 +1,9 @@
 """The REST mapping: requests from intents, and what answers say; a table of answers, and Hypothesis for the rest."""
 
 import json
+from pathlib import Path
 
+import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +41,20 @@ def test_a_post_goes_to_its_room_with_the_references_body():
     assert json.loads(request.body) == {
         "version": "1.0", "requestId": "n-3-7", "payload": {"text": 'say "hi"'}, "timestamp": 5
     }  # fmt: skip
+
+
+def test_the_references_body_is_what_the_contract_says_and_the_document_says_the_same():
+    contracts = Path(__file__).parents[2] / "contracts"
+    schema = json.loads((contracts / "reference" / "rest" / "postMessage.json").read_text())
+    document = json.loads((contracts / "openapi.json").read_text())["components"]["schemas"]
+    rest, _ = make()
+    body = json.loads(rest.body(MESSAGE))
+    assert jsonschema_rs.validator_for(schema).is_valid(body)
+    told = json.loads(json.dumps(document["NewMessage"]))
+    told["properties"]["requestId"] = {
+        key: value for key, value in document["RequestId"].items() if key != "description"
+    }
+    assert {key: schema[key] for key in told} == told
 
 
 def test_a_poll_says_where_it_stands_how_much_it_takes_and_how_long_it_waits():

@@ -67,8 +67,8 @@ class Bench:
         self.clock.failure = self.failures.append
         self.sockets = Sockets(self.clock, self.failures.append)
         self.dialect = make_dialect(self.plan.endpoint)
-        access = Access(self.plan.endpoint, "n", 10)
-        options = make_options(
+        self.access = access = Access(self.plan.endpoint, "n", 10)
+        self.options = options = make_options(
             self.plan.endpoint, access.port, find_addresses(self.plan.endpoint, access.port), access.hiding
         )
         self.origin = make_origin(self.plan.endpoint, self.dialect, self.sockets, access, options, ROOMS)
@@ -90,10 +90,12 @@ class Bench:
         self.until(lambda: self.client.outcome(receipt))
         return receipt, *self.client.outcome(receipt)
 
+    def message(self, receipt):
+        return Message(id=f"n-{self.client.number}-{receipt.seq}", seq=receipt.seq, room=ROOMS[receipt.room], text="hi")
+
     def send(self, kind, room=0, data=None):
         receipt = self.receipt(kind, room)
-        message = Message(id=f"n-{self.client.number}-{receipt.seq}", seq=receipt.seq, text="hi")
-        body = self.pattern.dialect.publish(message) if kind is Kind.PUBLISH else b""
+        body = self.pattern.dialect.publish(self.message(receipt)) if kind is Kind.PUBLISH else b""
         self.conversation.send(body if data is None else data, receipt)
         return receipt
 

@@ -10,8 +10,8 @@ message for a while that it logs; service is compared with that log.
 
 import argparse
 import json
+import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 from random import Random
@@ -121,6 +121,7 @@ def check_peers(periods: int) -> Table:
                 target.freeze(False)
                 group.stop()
         p50, p99 = peer.reported(job)
+        shutil.rmtree(job.scratch, ignore_errors=True)
         table.add(peer.name, figure(p50), figure(p99), figure(closed_form(0.99, 0, FROZEN_S * 1e3, 0), 0))
     return table
 
@@ -153,9 +154,9 @@ def check_delays(duration_s: float) -> Table:
 def _slow():  # type: ignore[no-untyped-def]
     """The server that holds messages."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=CACHE, suffix=".json", delete=False) as stream:
-        json.dump(delays_ms(), stream)
-    return serving(["--hold-ms", stream.name])
+    path = CACHE / "delays.json"
+    path.write_text(json.dumps(delays_ms()))
+    return serving(["--hold-ms", str(path)])
 
 
 def check_busy(rounds: int, duration_s: float) -> Table:

@@ -188,6 +188,8 @@ def trust(http: requests.Session, endpoint: Endpoint) -> None:
     tls = endpoint.tls
     if tls is not None:
         http.verify = tls.ca_file or not tls.insecure
+        if tls.insecure:
+            requests.urllib3.disable_warnings()  # we have said so, once
         http.cert = (tls.cert_file, tls.key_file or tls.cert_file) if tls.cert_file else None
 
 

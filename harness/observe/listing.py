@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 import gevent
 import msgspec
 import requests
+import urllib3
 
 from ..access import Denied, Fields, Hiding, expand, make_provider, place
 from ..access.provider import Setting, wait_for
@@ -189,7 +190,7 @@ def trust(http: requests.Session, endpoint: Endpoint) -> None:
     if tls is not None:
         http.verify = tls.ca_file or not tls.insecure
         if tls.insecure:
-            requests.urllib3.disable_warnings()  # we have said so, once
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # we have said so, once
         http.cert = (tls.cert_file, tls.key_file or tls.cert_file) if tls.cert_file else None
 
 

@@ -147,6 +147,10 @@ class Thinking:
             return None
         return self._due_ns if n <= self._n else NOT_YET
 
+    def put_off(self, due_ns: int) -> None:
+        """Who is away says nothing: the message that is due now is due then instead."""
+        self._due_ns = due_ns
+
     def ended(self, n: int, now_ns: int) -> None:
         """Message n was answered, refused, given up or never sent: the thinking about the next begins."""
         if n == self._n:

@@ -36,6 +36,9 @@ from .pacing import NOT_YET, Pace, Thinking
 from .receipts import Done
 from .session import Session
 
+AWAY_NS = 250_000_000
+"""How often a client of a closed loop that is away looks whether it may speak again."""
+
 BURST = 64
 """So many messages are sent in a row at most before the hub may look at what has arrived."""
 
@@ -147,6 +150,8 @@ class RealtimeUser(User):
             else:
                 # What was due before the end of the load is sent after it, when we are late: a plan is never cut.
                 self._in_a_row += 1
+                if self._puts_off(queue[0][2]):
+                    continue
                 due, client = self._next()
                 if client.is_ready and due >= client.speaks_from and not generator.has_parted:
                     self.client = client
@@ -271,6 +276,22 @@ class RealtimeUser(User):
         self._ended(client)
         if done is not None:
             self._act(client, done, outcome, code)
+
+    def _puts_off(self, client: Client) -> bool:
+        """In a closed loop: whether the client cannot speak now; then it looks again a little later."""
+        pace = client.pace
+        if not isinstance(pace, Thinking):
+            return False
+        now = self.generator.clock.now()
+        if client.is_ready and now >= client.speaks_from:
+            return False
+        pace.put_off(max(now + AWAY_NS, client.speaks_from))
+        due = pace.due_ns(client.n)
+        if due is None:
+            heappop(self._due)
+        else:
+            heapreplace(self._due, (due, client.session.number, client))
+        return True
 
     def _ended(self, client: Client) -> None:
         """In a closed loop: what the client did last is over, and its next message can be put on the queue."""

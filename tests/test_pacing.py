@@ -216,6 +216,14 @@ def test_a_thinking_session_waits_for_the_end_of_the_message_before():
     assert pace.due_ns(2) is None
 
 
+def test_who_is_away_puts_its_message_off_and_nothing_else():
+    pace = Thinking(START, 2 * SECOND, START + 60 * SECOND)
+    pace.put_off(START + 9 * SECOND)
+    assert (pace.due_ns(0), pace.due_ns(1)) == (START + 9 * SECOND, NOT_YET)
+    pace.put_off(START + 60 * SECOND)
+    assert pace.due_ns(0) is None
+
+
 def test_thinking_sessions_start_apart_and_think_as_long_as_told_on_the_mean():
     load = make({"shape": "think", "think_time_s": 2.0, "spread": "exponential"}, sessions=4, duration=1e6)
     all_of_them = pacer(load)

@@ -103,7 +103,9 @@ class Generator:
         sockets = Sockets(self.clock, self.fail)
         self.vitals = Vitals(plan.fitness, self.clock.now(), stamped=sockets.stamped)
         sockets.read_lags = self.vitals.read_lags
-        tally = Tally(plan.load.room_count, plan.contract.delivers_to_sender, self.vitals.lags)
+        tally = Tally(
+            plan.load.room_count, plan.contract.delivers_to_sender, self.vitals.lags, _slowest_poll_ns(plan, patterns)
+        )
         self.context = Context(
             plan, nonce, self.clock, sockets, self.recorder, make_dialect(plan.endpoint),
             access, options, tally, courtesy,
@@ -309,6 +311,12 @@ class Generator:
             self.recorder.row(Kind.SAMPLE, code=gauge, session=self.rank, seq=value, arrived=now)
         self.latest = self.context.tally.snapshot(now)
         self.recorder.flush()
+
+
+def _slowest_poll_ns(plan: Plan, patterns: Sequence[str]) -> int:
+    """How long a message may wait for the next poll of a session that asks at intervals."""
+    rest = plan.endpoint.rest
+    return round(rest.every_s * SECOND) if "polling" in patterns and rest.mode == "interval" else 0
 
 
 def _descriptors(plan: Plan, patterns: Sequence[str]) -> int:

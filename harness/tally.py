@@ -1,8 +1,8 @@
 """Running counts of one process for the live view: cheap, approximate where it says so, and never a source of reports.
 
-It must not know where they are shown. The subtle thing: `lost` counts, two seconds after an accepted message, the
-members of its room in this process that have not had it, and only when nobody joined or left meanwhile; so it is
-"losses so far, seen from here", a lower bound that costs no ledger.
+It must not know where they are shown. The subtle thing: `lost` counts, two seconds (and a poll's interval) after an
+accepted message, the members of its room in this process that have not had it, and only when nobody joined or left
+meanwhile; so it is "losses so far, seen from here", a lower bound that costs no ledger.
 """
 
 from collections import deque
@@ -39,7 +39,10 @@ class Snapshot(NamedTuple):
 class Tally:
     """Counted into by sessions, read once a second."""
 
-    def __init__(self, rooms: int, delivers_to_sender: bool, lags: Spread | None = None) -> None:
+    def __init__(
+        self, rooms: int, delivers_to_sender: bool, lags: Spread | None = None, slowest_poll_ns: int = 0
+    ) -> None:  # fmt: skip
+        self._settle_ns = SETTLE_NS + slowest_poll_ns
         self.open = 0
         self.sent = 0
         self.answered = 0
@@ -101,7 +104,7 @@ class Tally:
         """Count the losses of what has settled, and give what happened since the last time."""
         settled = []
         for key, owed in self._owed.items():
-            if owed[3] + SETTLE_NS > now_ns:
+            if owed[3] + self._settle_ns > now_ns:
                 break
             settled.append(key)
         for key in settled:

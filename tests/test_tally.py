@@ -69,3 +69,12 @@ def test_what_everybody_has_is_forgotten_at_once_and_never_lost(acked_first):
     assert not tally._owed
     snapshot = tally.snapshot(10 * SETTLE_NS)
     assert (snapshot.lost, snapshot.deliveries, snapshot.answered) == (0, 2000, 1000)
+
+
+def test_a_poller_has_its_interval_more_before_it_counts_as_having_lost_something():
+    tally = Tally(1, True, None, 5_000_000_000)
+    tally.joined(0, 1)
+    tally.published(1, 1, 0, 0, 0)
+    tally.accepted(1, 1, 5)
+    assert tally.snapshot(6_999_999_999).lost == 0
+    assert tally.snapshot(7_000_000_001).lost == 1

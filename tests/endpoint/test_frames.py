@@ -1,10 +1,13 @@
 """What each frame is answered with, over real sockets."""
 
+import contextlib
 import json
 import random
 import time
 
 import pytest
+
+from tests.endpoint.raw import frame, masked, upgraded
 
 GOOD = {"version": "1.0", "action": "sendMessage", "requestId": "g", "roomId": "r1", "timestamp": 1}
 GOOD["payload"] = {"text": "hello"}
@@ -134,21 +137,32 @@ def test_the_reason_in_detail_goes_to_the_log_and_not_to_the_client(endpoint):
     assert "surprising_key" in endpoint.log
 
 
-def test_two_thousand_fuzzed_frames_leave_it_serving(endpoint):
+def test_ten_thousand_fuzzed_frames_leave_it_serving(endpoint):
+    """Half of them text that was bent, half of them raw bytes of frames, as many connections as those break."""
     chance = random.Random(5)
     good = json.dumps(GOOD)
     junk = ['"', "{", "}", "[", "]", "\\u0000", "\\ud800", ",", ":", "1e400", "NaN", "null", "\x00", "\u202e", "-"]
     with endpoint.client() as ann:
         ann.ask("joinRoom", "j", "r1")
-        for number in range(2000):
-            text = list(good)
-            for _ in range(chance.randint(1, 6)):
-                at = chance.randrange(len(text))
-                text[at : at + chance.randint(0, 3)] = chance.choice(junk)
-            ann.raw("".join(text))
+        for number in range(50):
+            for _ in range(100):
+                text = list(good)
+                for _ in range(chance.randint(1, 6)):
+                    at = chance.randrange(len(text))
+                    text[at : at + chance.randint(0, 3)] = chance.choice(junk)
+                ann.raw("".join(text))
             ann.send("ping", f"p{number}")
             assert ann.until(f"p{number}")[-1]["action"] == "pong"
-    assert endpoint.call("GET", "/health") == (200, {"status": "ok"})
+    for _ in range(500):
+        with upgraded(endpoint, "fuzz") as client, contextlib.suppress(ConnectionError):
+            frames = [bytearray(masked(good.encode())) for _ in range(10)]
+            for each in frames:
+                for _ in range(chance.randint(0, 4)):
+                    each[chance.randrange(8 if chance.random() < 0.5 else len(each))] = chance.randrange(256)
+            client.sendall(b"".join(frames))
+    with endpoint.client() as ann:
+        assert ann.ask("ping", "p")["action"] == "pong"
+    assert endpoint.call("GET", "/ready") == (200, {"status": "ready"})
     assert "Traceback" not in endpoint.log
 
 
@@ -175,6 +189,55 @@ def test_a_message_of_131072_bytes_in_several_frames_is_read(endpoint):
     with endpoint.client() as ann:
         ann.raw(["x" * 32_768] * 4)
         assert ann.get()["payload"]["code"] == 400
+
+
+def test_a_single_frame_over_32768_bytes_is_closed_with_1009_however_small_the_message(endpoint):
+    for frames in (["x" * 32_769], ["x" * 100, "x" * 32_769, "x"]):
+        with endpoint.client() as ann:
+            ann.raw(frames)
+            assert ann.close_code() == 1009
+
+
+def test_the_limits_of_size_can_be_switched_off(serving):
+    with serving("--max-frame-bytes", "0", "--max-message-bytes", "0") as endpoint, endpoint.client() as ann:
+        ann.raw(["x" * 200_000] * 2)
+        assert ann.get()["payload"]["code"] == 400
+
+
+BREACHES = {
+    "a reserved bit": b"\xc1\x80\0\0\0\0",
+    "a reserved opcode": b"\x83\x80\0\0\0\0",
+    "no mask": b"\x81\x01x",
+    "a fragmented ping": b"\x09\x80\0\0\0\0",
+    "a long ping": b"\x89\xfe\x00\x80\0\0\0\0" + bytes(128),
+    "a continuation of nothing": b"\x80\x80\0\0\0\0",
+    "a new message in the middle of one": b"\x01\x81\0\0\0\0x\x81\x81\0\0\0\0x",
+    "a close of one byte": b"\x88\x81\0\0\0\0x",
+    "a close with a code that may not be sent": b"\x88\x82\0\0\0\0\x03\xed",
+}
+
+
+@pytest.mark.parametrize("breach", BREACHES)
+def test_a_breach_of_the_protocol_is_closed_with_1002_and_read_to_the_end(endpoint, breach):
+    with upgraded(endpoint, "breach") as client:
+        client.sendall(BREACHES[breach] + masked(b"more") * 1000)
+        said = b""
+        while data := client.recv(65536):
+            said += data
+        assert said[0] == 0x88 and int.from_bytes(said[2:4], "big") == 1002
+        client.sendall(b"still no reset")
+
+
+def test_a_frame_that_comes_byte_by_byte_between_pings_is_read(endpoint):
+    with upgraded(endpoint, "slow") as client:
+        for byte in masked(frame("joinRoom", "j")):
+            client.sendall(bytes((byte,)))
+        assert b'"ack"' in client.recv(65536)
+        part, rest = frame("leaveRoom", "l")[:20], frame("leaveRoom", "l")[20:]
+        client.sendall(bytes((0x01, 0x80 | len(part), 0, 0, 0, 0)) + part + b"\x89\x82\0\0\0\0hi")
+        assert client.recv(4) == b"\x8a\x02hi"
+        client.sendall(bytes((0x80, 0x80 | len(rest), 0, 0, 0, 0)) + rest)
+        assert b'"ack"' in client.recv(65536)
 
 
 def test_a_close_is_answered_with_its_own_code_and_ends_the_listing(endpoint):

@@ -1,10 +1,15 @@
 """Throttle, liveness, slow consumers: what happens to clients that are too fast, too slow or gone."""
 
+import contextlib
 import json
 import socket
 import sqlite3
 import struct
 import time
+
+import pytest
+
+from tests.endpoint.raw import frame, masked, upgraded
 
 
 def test_beyond_the_burst_a_frame_gets_429_with_its_id_and_the_connection_stays(serving):
@@ -106,28 +111,132 @@ def wait_for_row(file, present=True):
         time.sleep(0.02)
 
 
-def upgraded(endpoint, key, receive_buffer=0):
-    """A raw socket past the upgrade, which never answers anything by itself."""
-    host, port = endpoint.http.removeprefix("http://").split(":")
-    client = socket.socket()
-    if receive_buffer:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    client.connect((host, int(port)))
-    client.sendall(
-        f"GET /ws?client={key}&token={endpoint.token(key)} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
-        "Connection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-    )
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        head += client.recv(1)
-    assert head.startswith(b"HTTP/1.1 101")
-    return client
+def both_join(endpoint, ann, slow):
+    """Both are in the room."""
+    slow.sendall(masked(frame("joinRoom", "j")))
+    ann.ask("joinRoom", "j", "r1")
+    while [item["rooms"] for item in endpoint.listed()] != [["r1"], ["r1"]]:
+        time.sleep(0.01)
 
 
-def frame(action, id):
-    return json.dumps({"version": "1.0", "action": action, "requestId": id, "roomId": "r1", "timestamp": 1}).encode()
+OPTIONS = ("--throttle-per-s", "100000", "--throttle-burst", "100000", "--ping-interval-s", "0")
 
 
-def masked(payload):
-    return bytes((0x81, 0x80 | 126)) + len(payload).to_bytes(2, "big") + b"\x00\x00\x00\x00" + payload
+def frames_until(client, last):
+    """Every frame up to the first that `last` is true of, as (first byte, payload)."""
+    data, found = bytearray(), []
+    while not found or not last(*found[-1]):
+        chunk = client.recv(1 << 20)
+        assert chunk, found[-1:]
+        data += chunk
+        while len(data) > 9:
+            size, at = data[1], 2
+            if size > 125:
+                at = 4 if size == 126 else 10
+                size = int.from_bytes(data[2:at], "big")
+            if len(data) < at + size:
+                break
+            found.append((data[0], bytes(data[at : at + size])))
+            del data[: at + size]
+    return found
+
+
+def test_drop_oldest_keeps_a_slow_client_and_gives_it_the_newest_in_order(serving):
+    with (
+        serving(*OPTIONS, "--slow-consumer", "drop-oldest", "--unsent-bytes", "200000") as endpoint,
+        endpoint.client() as ann,
+        upgraded(endpoint, "slow", receive_buffer=4096) as slow,
+    ):
+        both_join(endpoint, ann, slow)
+        for number in range(400):
+            ann.send("sendMessage", f"m{number}", text="x" * 30_000)
+            ann.until(f"m{number}")
+        frames = frames_until(slow, lambda _first, payload: payload.endswith(b'"seq":400}'))
+        seqs = [json.loads(payload)["seq"] for first, payload in frames if b'"message"' in payload]
+        assert seqs == sorted(seqs) and seqs[0] == 1 and len(seqs) < 400
+
+
+@pytest.mark.parametrize("code", [1008, 1013])
+def test_a_slow_client_is_closed_with_the_code_of_the_policy(serving, code):
+    with (
+        serving(*OPTIONS, "--slow-consumer", f"close-{code}", "--unsent-bytes", "200000") as endpoint,
+        endpoint.client() as ann,
+        upgraded(endpoint, "slow", receive_buffer=65536) as slow,
+    ):
+        both_join(endpoint, ann, slow)
+        number = 0
+        while "does not read" not in endpoint.log:
+            ann.send("sendMessage", f"m{number}", text="x" * 30_000)
+            ann.until(f"m{number}")
+            number += 1
+        (*_, (_, payload)) = frames_until(slow, lambda first, _payload: first == 0x88)
+        assert payload == code.to_bytes(2, "big") + b"too slow"
+
+
+def test_the_nth_violation_closes_with_1008_and_one_less_does_not(serving):
+    with serving("--max-violations", "3") as endpoint:
+        with endpoint.client() as ann:
+            for _ in range(2):
+                ann.raw("{")
+                assert ann.get()["payload"]["code"] == 400
+            assert ann.ask("ping", "p")["action"] == "pong"
+            ann.raw("{")
+            assert ann.close_code() == 1008
+        with endpoint.client() as bob:
+            for number in range(23):
+                bob.send("ping", str(number))
+            assert bob.close_code() == 1008
+
+
+def test_a_tenant_over_its_limit_is_throttled_and_another_is_not(serving):
+    options = ("--tenant-per-s", "0.001", "--tenant-burst", "10", "--throttle-burst", "100")
+    with (
+        serving(*options) as endpoint,
+        endpoint.client("ann", tenant="noisy") as ann,
+        endpoint.client("abe", tenant="noisy") as abe,
+        endpoint.client("eve", tenant="quiet") as eve,
+    ):
+        answers = [client.ask("ping", str(number))["action"] for number in range(10) for client in (ann, abe)]
+        assert answers == ["pong"] * 10 + ["error"] * 10
+        assert eve.ask("ping", "e")["action"] == "pong"
+
+
+def test_the_whole_endpoint_s_limit_holds_over_all_tenants(serving):
+    options = ("--endpoint-per-s", "0.001", "--endpoint-burst", "6", "--throttle-burst", "100")
+    with serving(*options) as endpoint, endpoint.client("a", tenant="a") as a, endpoint.client("b", tenant="b") as b:
+        answers = [client.ask("ping", str(number)) for number in range(5) for client in (a, b)]
+        assert [answer["action"] for answer in answers] == ["pong"] * 6 + ["error"] * 4
+        assert answers[-1]["payload"]["code"] == 429 and answers[-1]["requestId"] == "4"
+
+
+def test_without_pings_a_client_that_gives_no_sign_of_life_is_swept_after_its_time_to_live(serving):
+    options = ("--ping-interval-s", "0", "--ttl-s", "0.5", "--throttle-burst", "100000")
+    with serving(*options) as endpoint, endpoint.client(key="alive") as alive, upgraded(endpoint, "dead"):
+        for number in range(1000):
+            assert alive.ask("ping", str(number))["action"] == "pong"
+            if {item["clientId"] for item in endpoint.listed()} == {"alive"}:
+                break
+            time.sleep(0.05)
+        else:
+            raise AssertionError("the dead one is listed still")
+
+
+def test_a_giant_room_does_not_hold_up_another_rooms_message(serving):
+    """The giant's fan-out is written in slices; a message of a small room that comes meanwhile goes between them."""
+    with serving(*OPTIONS) as endpoint, contextlib.ExitStack() as stack:
+        giants = [stack.enter_context(upgraded(endpoint, f"g{number}")) for number in range(600)]
+        for giant in giants:
+            giant.sendall(masked(frame("joinRoom", "j")))
+            assert b'"ack"' in giant.recv(4096)
+        ann = stack.enter_context(endpoint.client("ann"))
+        ann.ask("joinRoom", "j", "r1")
+        ann.ask("joinRoom", "k", "small")
+        for number in range(20):
+            ann.send("sendMessage", f"g{number}", "r1", text="x" * 1000)
+        ann.send("sendMessage", "small", "small", text="y")
+        frames = [ann.get() for _ in range(42)]  # 21 acks, 21 messages
+        order = [each["requestId"] for each in frames if each["action"] == "message"]
+        assert [each for each in order if each != "small"] == [f"g{number}" for number in range(20)]
+        assert order.index("small") < 20
+        (*_, (_, payload)) = frames_until(giants[-1], lambda _first, payload: b'"g19"' in payload)
+        assert json.loads(payload)["seq"] == 20

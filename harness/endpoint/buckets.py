@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 RENEW_S = 0.25
 """How long leased tokens are held before what is left of them goes back."""
 
-Lease = Callable[[int, int], Awaitable[int]]
-"""Give back so many unspent tokens, ask for so many new ones; how many were got."""
+Lease = Callable[[int, int, int], Awaitable[int]]
+"""Give back so many unspent tokens, hold on to so many, ask for so many new ones; how many were got."""
 
 
 class Leased:
-    """Our process's part of a bucket in the store, of which half is asked for at a time."""
+    """Our process's part of a bucket in the store, of which `processes` together hold half at most."""
 
-    def __init__(self, lease: Lease, burst: int, per_s: float) -> None:
+    def __init__(self, lease: Lease, burst: int, per_s: float, processes: int) -> None:
         self._lease = lease
-        self._chunk = max(1, burst // 2)
+        self._chunk = max(1, burst // (2 * processes))
         self.burst = burst
         self.per_s = per_s
         self._tokens = 0
@@ -51,7 +51,7 @@ class Leased:
         return 0.0 if self._tokens else max(RENEW_S, 1 / self.per_s)
 
     async def renew(self) -> None:
-        """Give back, and lease anew, unless that is under way already; without a store there are no tokens."""
+        """Lease anew, unless that is under way already; without a store there are no new tokens."""
         await asyncio.shield(self._begin())
 
     def _begin(self) -> "asyncio.Task[None]":
@@ -60,10 +60,13 @@ class Leased:
         return self._renewing
 
     async def _renew(self) -> None:
-        left, self._tokens = self._tokens, 0
+        """Of old tokens half goes back; the rest is spent from meanwhile."""
+        left = self._tokens // 2 if time.monotonic() > self._got_s + RENEW_S else 0
+        self._tokens -= left
         try:
             with contextlib.suppress(StoreDown):
-                self._tokens = await self._lease(left, self._chunk)
+                got = await self._lease(left, self._tokens, max(0, self._chunk - self._tokens))
+                self._tokens += got
             self._got_s = time.monotonic()
         finally:
             self._renewing = None
@@ -126,10 +129,17 @@ async def taken(limit: Limit) -> bool:
 
 
 def shared(hub: "Hub", name: str, per_s: float, burst: int) -> Limit:
-    """A limit of all processes together; none where `per_s` is 0."""
+    """A limit of all processes together; none where `per_s` is 0.
+
+    They lease half of it at most, so one that was replaced finds tokens before what the dead one held is swept.
+    """
     if not per_s:
         return Boundless()
     store = hub.store
     if not store.carries:
         return Bucket(per_s, burst, time.monotonic())
-    return Leased(lambda left, wanted: store.lease(name, per_s, burst, left, wanted), burst, per_s)
+
+    def lease(left: int, kept: int, wanted: int) -> Awaitable[int]:
+        return store.lease(name, per_s, burst, left, kept, wanted)
+
+    return Leased(lease, burst, per_s, hub.processes)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from .authorizer import called, load
+from .ending import end
 from .state import DeadLetter, Event, StoreDown
 
 if TYPE_CHECKING:
@@ -49,9 +50,7 @@ class Enrichment:
 
     async def stop(self) -> None:
         """End, whatever is still queued."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
     def offer(self, event: Event) -> None:
         """Queue a delivered event."""

@@ -41,6 +41,7 @@ class Hub:
         self.counters = Counters()
         self.connections: dict[str, Connection] = {}
         self.subscriptions = Subscriptions()
+        self.processes = settings.processes
         self.buckets = Buckets(self)
         self.closed_for = ""
         self.fan_out = FanOut(self.counters, parts.deliver, parts.slice)

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from .ending import end
 from .state import DeadLetter, Event, StoreDown
 
 if TYPE_CHECKING:
@@ -57,9 +58,7 @@ class Pipeline:
             async with asyncio.timeout(1.0):
                 for queue in self._queues:
                     await queue.join()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         with contextlib.suppress(StoreDown):
             await self.bury_waiting()
 

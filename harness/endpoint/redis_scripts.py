@@ -23,7 +23,7 @@ return seqs
 """Number events, keep them, announce them; the same batch again gives the same numbers and does nothing."""
 
 LEASE = """
--- KEYS: bucket. ARGV: process, tokens a second, burst, given back, wanted.
+-- KEYS: bucket. ARGV: process, tokens a second, burst, given back, kept, wanted.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local burst = tonumber(ARGV[3])
@@ -35,10 +35,12 @@ for n = 1, #fields, 2 do
   elseif fields[n] ~= 'held:' .. ARGV[1] then held = held + tonumber(fields[n + 1]) end
 end
 tokens = tokens + tonumber(ARGV[4])
-local room = math.max(0, burst - held)
+local kept = tonumber(ARGV[5])
+local room = math.max(0, burst - held - kept)
 tokens = math.min(room, tokens + math.max(0, now - at) * tonumber(ARGV[2]))
-local got = math.min(math.floor(tokens), tonumber(ARGV[5]))
-redis.call('HSET', KEYS[1], 'tokens', tostring(tokens - got), 'at', string.format('%.6f', now), 'held:' .. ARGV[1], got)
+local got = math.max(0, math.min(math.floor(tokens), tonumber(ARGV[6])))
+redis.call('HSET', KEYS[1], 'tokens', tostring(tokens - got), 'at', string.format('%.6f', now),
+  'held:' .. ARGV[1], kept + got)
 redis.call('EXPIRE', KEYS[1], 3600)
 return got
 """

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from ..errors import UsageError
 from . import redis_scripts as scripts
+from .ending import end
 from .state import Answer, Asked, ConnectionRow, DeadLetter, Event, Heard, Room, StoreDown
 
 log = logging.getLogger("squall.endpoint")
@@ -89,9 +90,7 @@ class RedisStore:
 
     async def close(self) -> None:
         """Take this process off the list and let go."""
-        while self._task is not None and not self._task.done():  # the client may lose one while it connects
-            self._task.cancel()
-            await asyncio.wait([self._task], timeout=RETRY_S)
+        await end(self._task)
         with contextlib.suppress(StoreDown):
             await self._do(self._redis.delete(f"{PREFIX}process:{self._process}"))
             await self._do(self._sweep(keys=[f"{PREFIX}processes", f"{PREFIX}expiry"], args=[PREFIX, 0]))
@@ -130,11 +129,12 @@ class RedisStore:
         forgotten, self._beaten = self._beaten and known is None, True
         return forgotten
 
-    async def lease(self, name: str, per_s: float, burst: int, left: int, wanted: int) -> int:
+    async def lease(self, name: str, per_s: float, burst: int, left: int, kept: int, wanted: int) -> int:
         """Exchange tokens of a bucket that all processes share."""
         key = f"{PREFIX}bucket:{name}"
         await self._do(self._redis.sadd(f"{PREFIX}buckets", key))
-        return int(await self._do(self._lease(keys=[key], args=[self._process, per_s, burst, left, wanted])))
+        arguments = [self._process, per_s, burst, left, kept, wanted]
+        return int(await self._do(self._lease(keys=[key], args=arguments)))
 
     async def ask(self, asked: Asked) -> bytes:
         """Ask the process that holds a connection."""

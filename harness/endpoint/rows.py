@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from .connection import Connection
+from .ending import end
 from .state import ConnectionRow, StoreDown
 
 if TYPE_CHECKING:
@@ -61,9 +62,7 @@ class Rows:
 
     async def stop(self) -> None:
         """Write what is waiting, and end."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
         with contextlib.suppress(StoreDown):
             await self.flush()
 

@@ -107,7 +107,7 @@ class SqliteStore:
         await self._do(lambda database: database.execute(text, (now_ms,)))
         return False
 
-    async def lease(self, name: str, per_s: float, burst: int, left: int, wanted: int) -> int:
+    async def lease(self, name: str, per_s: float, burst: int, left: int, kept: int, wanted: int) -> int:
         """Not needed: a single process has its buckets in memory."""
         raise NotImplementedError
 

@@ -113,8 +113,11 @@ class Store(Protocol):
         True when the store has forgotten this process meanwhile, so that its rows must be put again.
         """
 
-    async def lease(self, name: str, per_s: float, burst: int, left: int, wanted: int) -> int:
-        """Give back `left` unspent tokens of a bucket of all processes and get up to `wanted`; how many were got."""
+    async def lease(self, name: str, per_s: float, burst: int, left: int, kept: int, wanted: int) -> int:
+        """Get up to `wanted` tokens of a bucket that all processes share; how many were got.
+
+        `left` unspent ones are given back, `kept` ones are still held.
+        """
 
     async def ask(self, asked: Asked) -> bytes:
         """Ask the process that holds a connection; b"" when nobody does or it did not answer in time."""

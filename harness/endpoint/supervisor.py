@@ -94,7 +94,7 @@ class Supervisor:
         try:
             os.close(mine)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-            code = self._child(self._port, lambda: os.close(theirs) if os.write(theirs, b"1") else None)
+            code = self._child(self._port, lambda: tell(theirs))
         except Exception:
             log.exception("a process failed")
         finally:
@@ -144,6 +144,13 @@ class Supervisor:
                 for pid, _ in self._ended():
                     del self._started_s[pid]
                 time.sleep(0.01)
+
+
+def tell(pipe: int) -> None:
+    """Say that we listen, to whoever waits for it; nobody waits for a child that was replaced."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(pipe, b"1")
+    os.close(pipe)
 
 
 def ending(code: int) -> str:

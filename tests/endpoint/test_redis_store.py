@@ -128,10 +128,10 @@ def test_processes_together_get_no_more_tokens_than_the_bucket_has(redis):
     async def main():
         address = redis.fresh()
         async with process(address, "a") as (a, _), process(address, "b") as (b, _):
-            got = [await store.lease("t", 0.001, 10, 0, 6) for store in (a, b, a, b)]
+            got = [await store.lease("t", 0.001, 10, 0, kept, 6) for store, kept in ((a, 0), (b, 0), (a, 6), (b, 4))]
             assert got == [6, 4, 0, 0]
-            assert await a.lease("t", 0.001, 10, 5, 2) == 2  # five came back, two of them went out again
-            assert await b.lease("t", 0.001, 10, 0, 9) == 3
+            assert await a.lease("t", 0.001, 10, 5, 1, 2) == 2  # five came back, two of them went out again
+            assert await b.lease("t", 0.001, 10, 0, 4, 9) == 3
 
     asyncio.run(main())
 
@@ -140,12 +140,12 @@ def test_tokens_that_are_held_are_not_refilled(redis):
     async def main():
         address = redis.fresh()
         async with process(address, "a") as (a, _), process(address, "b") as (b, _):
-            assert await a.lease("t", 1e6, 10, 0, 10) == 10
+            assert await a.lease("t", 1e6, 10, 0, 0, 10) == 10
             await asyncio.sleep(0.01)
-            assert await b.lease("t", 1e6, 10, 0, 10) == 0
-            assert await a.lease("t", 1e6, 10, 0, 0) == 0  # all spent
+            assert await b.lease("t", 1e6, 10, 0, 0, 10) == 0
+            assert await a.lease("t", 1e6, 10, 0, 3, 0) == 0  # seven are spent
             await asyncio.sleep(0.01)
-            assert await b.lease("t", 1e6, 10, 0, 10) == 10
+            assert await b.lease("t", 1e6, 10, 0, 0, 10) == 7
 
     asyncio.run(main())
 

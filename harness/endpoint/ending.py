@@ -1,0 +1,18 @@
+"""The end of background tasks.
+
+The subtle thing: a library may lose a cancellation while it connects or cleans up, and a task that was cancelled once
+then runs on; so it is cancelled until it has ended.
+"""
+
+import asyncio
+
+STEP_S = 0.1
+
+
+async def end(*tasks: "asyncio.Task[None] | None") -> None:
+    """Cancel tasks and wait until they have ended; what they raise at their end is of no interest."""
+    running = {task for task in tasks if task is not None}
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=STEP_S)

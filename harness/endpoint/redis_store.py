@@ -144,7 +144,10 @@ class RedisStore:
                 pipe.hexists(f"{PREFIX}connections:{process}", asked.connection_id)
             holds = await self._do(pipe.execute())
         holder = next((process for process, held in zip(peers, holds, strict=True) if held), None)
-        return await self._ask(holder, asked) if holder is not None else b""
+        if holder is not None:
+            return await self._ask(holder, asked)
+        answers = await self.ask_all(asked)  # its row may not be written yet
+        return next(iter(answers.values()), b"")
 
     async def ask_all(self, asked: Asked) -> dict[str, bytes]:
         """Ask every other process, all at once."""

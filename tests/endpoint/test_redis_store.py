@@ -95,12 +95,13 @@ def test_a_question_goes_to_whoever_holds_the_connection(redis):
 
         def answer(asked):
             asked_of.append(asked)
-            return b"ok"
+            return b"ok" if asked.connection_id in ("c9", "new") else b""
 
-        async with process(address, "a") as (a, _), process(address, "b", answer) as (b, _):
+        async with process(address, "a") as (a, _), process(address, "b", answer) as (b, _), process(address, "c"):
             await b.put([row("c9", "b")])
             assert await a.ask(Asked("push", "c9", b"hello")) == b"ok"
             assert asked_of == [Asked("push", "c9", b"hello")]
+            assert await a.ask(Asked("push", "new", b"hello")) == b"ok"  # its row is not written yet
             assert await a.ask(Asked("push", "nobody", b"hello")) == b""
             assert [each.connection_id for each in await a.others()] == ["c9"] and await b.others() == []
 

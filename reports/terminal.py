@@ -137,7 +137,9 @@ def _stale(report: dict[str, Any], console: Console) -> None:
         console.print("stale     not observed: the plan has no [observe] url", highlight=False)
         return
     if stale["not_listed"]:
-        console.print(f"stale     {stale['not_listed']} dropped clients poll: {NOT_LISTED}", highlight=False)
+        console.print(
+            f"stale     {stale['not_listed']} dropped clients poll: {NOT_LISTED}", highlight=False, soft_wrap=True
+        )
     if not stale["by_way"]:
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")

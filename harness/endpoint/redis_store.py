@@ -35,6 +35,8 @@ ANSWER_S = 2.0
 TIMEOUT_S = 2.0
 BLOCK_MS = 1000
 RETRY_S = 0.1
+GATHER_S = 0.002
+"""After what was heard, so long until the next read: under load one read then brings many events."""
 
 Value = TypeVar("Value")
 Position = tuple[int, int]
@@ -271,6 +273,8 @@ class RedisStore:
                 log.warning("another process was not answered: %s", error)
             except Exception:
                 log.exception("what came by Redis could not be handled")
+            if found:
+                await asyncio.sleep(GATHER_S)
 
     async def _hear(self, entries: Sequence[tuple[bytes, dict[bytes, bytes]]], heard: Heard) -> None:
         events = [_event(fields[b"e"])._replace(seq=int(fields[b"s"])) for _, fields in entries]

@@ -6,7 +6,8 @@ It must not know why a payload was malformed, only that it was. Rules:
                first sending and the last answer, one more for rounding, less what else was accepted meanwhile
     silently   a burst may end its connection only by a close frame that says why (1008, 1013)
     wrongly    an ordinary message that was throttled although even a bucket of half the promised size and four fifths
-               of its rate, applied to the times of sending, would have let it through; or rejected by any other code
+               of its rate would have let it through, whenever before its answer each earlier request was counted; or
+               one rejected by any other code
 """
 
 from typing import Any
@@ -160,7 +161,11 @@ def wrongly_rejected(rows: Rows) -> dict[str, Any]:
 
 
 def _needlessly(rows: Rows, session: int) -> list[int]:
-    """The codes of this session's throttled messages for which even a lenient bucket had a token."""
+    """The codes of this session's throttled messages for which even a lenient bucket had a token.
+
+    When the endpoint took a request's token lies between its sending and its answer: a message is held against the
+    least that the bucket can have had, every earlier token taken as late as its answer allows.
+    """
     mine = rows.table[(rows.table["session"] == session) & (rows.table["sent"] > 0)]
     asked = mine[np.isin(mine["kind"], (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PROBE, Kind.PING))]
     asked = asked[np.argsort(asked["sent"], kind="stable")]
@@ -169,14 +174,15 @@ def _needlessly(rows: Rows, session: int) -> list[int]:
     codes = rows.contract["throttle_codes"]
     tokens, before, conn, found = size, 0, -1, []
     for row in asked:
+        sent, taken = int(row["sent"]), max(int(row["sent"]), int(row["arrived"]))
         if int(row["conn"]) != conn:
-            tokens, conn = size, int(row["conn"])
-        tokens = min(size, tokens + (int(row["sent"]) - before) * rate)
-        before = int(row["sent"])
-        if tokens >= 1:
-            tokens -= 1
-            if row["kind"] == Kind.PUBLISH and row["outcome"] == Outcome.REJECTED and int(row["code"]) in codes:
-                found.append(int(row["code"]))
+            tokens, before, conn = size, sent, int(row["conn"])
+        had = min(size, tokens + max(0, sent - before) * rate)
+        tokens = max(0.0, min(size, tokens + max(0, taken - before) * rate) - 1)
+        before = max(before, taken)
+        throttled = row["kind"] == Kind.PUBLISH and row["outcome"] == Outcome.REJECTED and int(row["code"]) in codes
+        if throttled and had >= 1:
+            found.append(int(row["code"]))
     return found
 
 

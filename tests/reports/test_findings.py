@@ -194,6 +194,21 @@ def test_a_throttle_that_holds_is_judged_and_silent(make):
     assert not any(counts.values())
 
 
+def test_an_endpoint_that_was_slow_to_count_throttles_rightly_what_came_meanwhile(make):
+    run = make().member(0, 1).fault(0, Fault.BURST, 4000)
+    for seq in range(1, 21):  # all counted when the endpoint went on, at 6500
+        run.publish(0, seq, 4000, flags=Flag.BURST, took=2500)
+        run.deliver(0, 0, seq, 6500).deliver(1, 0, seq, 6500)
+    run.publish(0, 21, 6000, Outcome.REJECTED, code=429, took=501)
+    assert found(run.report()) == {}
+
+
+def test_an_endpoint_that_is_slow_to_say_no_throttles_wrongly_all_the_same(make):
+    run = make().member(0, 1).publish(0, 1, 2000, took=10).deliver(0, 0, 1, 2010).deliver(1, 0, 1, 2010)
+    run.publish(0, 2, 9000, Outcome.REJECTED, code=429, took=501)
+    assert found(run.report()) == {"wrongly-rejected": 1}
+
+
 def test_what_chaos_did_is_no_finding(make):
     run = make().member(0, 1, 2, 3).chatter((0, 1))
     run.fault(2, Fault.DROP_RESET, 4000).close(2, 4000, code=1006)

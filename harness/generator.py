@@ -20,6 +20,7 @@ from .access import Access, Fields
 from .chaos.conductor import Conductor, Schemas, strokes
 from .client import Client
 from .clock import MILLISECOND, SECOND, Clock
+from .context import Context, Courtesy
 from .course import Host
 from .errors import RunFailed, SquallError
 from .mix import Mix
@@ -32,7 +33,7 @@ from .reach import find_addresses, make_options
 from .recorder import Recorder
 from .replay import replayed
 from .rooms import Rooms
-from .session import Context, Courtesy, Session
+from .session import Session
 from .tally import Snapshot, Tally
 from .transport.options import Address
 from .transport.sockets import Sockets, allow_descriptors

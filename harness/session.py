@@ -8,37 +8,17 @@ before anyone is told.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol as Interface
 
-from .access import Access, Denied, Entry
-from .clock import Clock
+from .access import Denied, Entry
+from .context import Context
 from .model import NO_PEER, NO_ROOM, Closer, Damage, Flag, Kind, Outcome, Signal, SignalKind
 from .patterns.conversation import Conversation, Pattern
-from .patterns.hybrid import Hybrid
-from .patterns.origin import Origin, make_origin
-from .patterns.polling import Polling
-from .plan import Plan, mask_header
+from .plan import mask_header
 from .receipts import Done, Receipt, Receipts
-from .recorder import Recorder
-from .tally import Tally
-from .transport.events import Arrival, Ending, Listener, Pong, Refusal
-from .transport.options import Options
-from .transport.sockets import Sockets
-from .transport.websocket import WebSocket
-from .wire import Dialect, Message
-
-SESSION_DIGITS, SEQ_DIGITS = 10, 19
-"""A number with as many digits may not fit its column: no id of ours has them."""
-SENDERS = 1 << 20
-"""No more names than this are remembered, whatever the endpoint makes up."""
-
-
-class Courtesy(Interface):
-    """A copy of what was measured, for somebody else's statistics (Locust's web UI)."""
-
-    def __call__(self, name: str, response_ns: int, outcome: Outcome, code: int) -> None:
-        """One operation has ended."""
+from .senders import read_number
+from .transport.events import Arrival, Ending, Pong, Refusal
+from .wire import Message
 
 
 class Keeper(Interface):
@@ -52,56 +32,6 @@ class Keeper(Interface):
 
     def closed(self, end: Ending, when: Arrival) -> None:
         """It was open and is no more; everything in flight has been told."""
-
-
-@dataclass(slots=True)
-class Context:
-    """What all sessions of one process share."""
-
-    plan: Plan
-    nonce: str
-    clock: Clock
-    sockets: Sockets
-    recorder: Recorder
-    dialect: Dialect
-    access: Access
-    options: Options
-    tally: Tally
-    courtesy: Courtesy | None = None
-
-    def __post_init__(self) -> None:
-        load = self.plan.load
-        self.room_names = [load.room_name.replace("{room}", str(room)) for room in range(load.room_count)]
-        self.room_numbers = {name: number for number, name in enumerate(self.room_names)}
-        self.answer_timeout_ns = round(self.plan.endpoint.answer_timeout_s * 1e9)
-
-    def connect(self, listener: Listener, number: int, entry: Entry) -> WebSocket:
-        """Begin a WebSocket of session `number`."""
-        connection = WebSocket(self.sockets, listener)
-        connection.connect(self.options, number, entry.uri, entry.headers, entry.subprotocols)
-        return connection
-
-    def pattern(self, name: str) -> Pattern | None:
-        """How a new session talks; None: by a WebSocket alone.
-
-        Raises:
-            PlanError, RunFailed, UsageError: what the plan says of the REST side cannot be used.
-        """
-        if name == "websocket":
-            return None
-        endpoint = self.plan.endpoint
-        if self.origin is None:
-            self.origin = make_origin(endpoint, self.dialect, self.sockets, self.access, self.options, self.room_names)
-        if name == "hybrid":
-            return Hybrid(self.origin, self.dialect, self.nonce, self.connect)
-        return Polling(self.origin, endpoint.rest, self.dialect, self.nonce)
-
-    origin: Origin | None = None
-    senders: dict[str, int] = field(default_factory=dict)
-    """Whose id begins so, for those that were heard of already: half the cost of reading the id each time."""
-    room_names: list[str] = None  # type: ignore[assignment]
-    room_numbers: dict[str, int] = None  # type: ignore[assignment]
-    answer_timeout_ns: int = 0
 
 
 class Session:
@@ -378,7 +308,7 @@ class Session:
     # -- answers ------------------------------------------------------------------------------------------------
 
     def _delivered(self, signal: Signal, when: Arrival) -> None:
-        origin = self._origin(signal)
+        origin = self._context.senders.origin(signal)
         if origin is None:
             self._stray(signal, Outcome.NONE, when)
             return
@@ -396,35 +326,12 @@ class Session:
                 self.receipts.match(seq)
                 self._finish(receipt, Outcome.OK, 0, when)
 
-    def _origin(self, signal: Signal) -> tuple[int, int] | None:
-        """(session, seq) of the message that a delivery carries; None when it is none of this run's."""
-        text = signal.id or ""
-        prefix, _, number = text.rpartition("-")
-        known = self._context.senders.get(prefix)
-        if known is not None and number.isdecimal() and len(number) < SEQ_DIGITS:
-            return known, int(number)
-        run, _, rest = text.partition("-")
-        if run == self._context.nonce:
-            session, _, seq = rest.partition("-")
-        else:
-            # A protocol with plain numbers for ids tells the sender apart.
-            seq = text
-            run, _, session = (signal.sender or "").partition("-")
-            session = session.partition("-")[0]
-            if run != self._context.nonce:
-                return None
-        if not (session.isdecimal() and seq.isdecimal() and len(session) < SESSION_DIGITS and len(seq) < SEQ_DIGITS):
-            return None
-        if text == f"{run}-{session}-{seq}" and len(self._context.senders) < SENDERS:
-            self._context.senders[f"{run}-{session}"] = int(session)
-        return int(session), int(seq)
-
     def _answered(self, signal: Signal, outcome: Outcome, when: Arrival) -> None:
         text = signal.id
-        receipt = None
+        receipt = seq = None
         if text is not None:
-            seq = text.removeprefix(self._prefix)
-            receipt = self.receipts.match(int(seq)) if seq.isdecimal() else None
+            seq = read_number(text.removeprefix(self._prefix))
+            receipt = self.receipts.match(seq) if seq is not None else None
         if receipt is None and outcome is Outcome.REJECTED and self._probe is not None:
             # The damage may have destroyed the id; only one probe is under way.
             receipt = self.receipts.match(self._probe.seq)
@@ -432,7 +339,7 @@ class Session:
             if outcome is Outcome.REJECTED and signal.reason:
                 self._context.recorder.evidence(when.read, "error", signal.code, signal.reason)
             self._finish(receipt, outcome, signal.code, when)
-        elif text is not None and text.removeprefix(self._prefix).isdecimal():
+        elif seq is not None:
             self._context.tally.late_answers += 1
         else:
             self._stray(signal, Outcome.NONE, when)

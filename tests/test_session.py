@@ -6,9 +6,10 @@ import pytest
 
 from harness.access import Access
 from harness.clock import SECOND, FakeClock
+from harness.context import Context
 from harness.model import NO_ROOM, Closer, Damage, Flag, Kind, Outcome
 from harness.plan import build_plan
-from harness.session import Context, Session
+from harness.session import Session
 from harness.tally import Tally
 from harness.transport.websocket import Arrival, Ending, Pong
 from harness.wire import make_dialect
@@ -113,6 +114,14 @@ def test_an_answer_to_nothing_of_ours_is_a_stray_and_a_late_one_is_counted():
     session.received(server("ack", "n-3-99"), WHEN)
     assert len(rows.of(Kind.STRAY)) == 1
     assert session._context.tally.late_answers == 1
+
+
+@pytest.mark.parametrize("digits", [20, 10_000])  # beyond a column; beyond what Python reads as a number
+def test_an_answer_to_a_number_that_nobody_counts_to_is_a_stray(digits):
+    session, rows, _, _ = make()
+    session.received(server("ack", "n-3-" + "9" * digits), WHEN)
+    session.received(server("error", "9" * digits, payload={"code": 400, "message": "no"}), WHEN)
+    assert len(rows.of(Kind.STRAY)) == 2
 
 
 def test_a_delivery_of_somebody_elses_message_is_a_stray():
@@ -233,12 +242,12 @@ def test_a_delivery_names_its_sender_the_first_time_and_ever_after():
 
 
 def test_made_up_senders_are_not_remembered_without_end(monkeypatch):
-    monkeypatch.setattr("harness.session.SENDERS", 3)
+    monkeypatch.setattr("harness.senders.REMEMBERED", 3)
     session, recorder, _, _ = make()
     for sender in range(10):
         session.received(server("message", f"n-{sender}-1", roomId="room-1", payload={"sender": "y"}), WHEN)
     assert [row["peer"] for row in recorder.of(Kind.DELIVERY)] == list(range(10))
-    assert len(session._context.senders) == 3
+    assert len(session._context.senders._known) == 3
 
 
 def test_keepalive_pings_are_rows_with_and_without_a_pong():

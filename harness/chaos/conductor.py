@@ -9,10 +9,11 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..context import Context
 from ..model import NO_ROOM, Fault, Kind, Outcome
 from ..patterns.conversation import Conversation
 from ..plan import Burst, Drop, FaultPlan, Malformed
-from ..session import Context, Session
+from ..session import Session
 from ..tally import Acted
 from .drop import drop
 from .payloads import Malformer

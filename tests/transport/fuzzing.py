@@ -25,9 +25,10 @@ from websockets.frames import Frame, Opcode
 
 from harness.access import Access
 from harness.clock import SECOND
+from harness.context import Context
 from harness.model import Kind, Outcome
 from harness.plan import build_plan
-from harness.session import Context, Session
+from harness.session import Session
 from harness.tally import Tally
 from harness.transport.options import Options, Route
 from harness.transport.stream import Stage

@@ -1,0 +1,48 @@
+"""Whose message it is: a message's id, or a sender's name beside a plain number, read back to session and number.
+
+Pure; it must not know frames. The subtle thing: what an endpoint sends is anything at all, so a number with more digits
+than its column holds is no id of ours, and no more names are remembered than a run can have.
+"""
+
+from .model import Signal
+
+SESSION_DIGITS, SEQ_DIGITS = 10, 19
+"""A number with as many digits may not fit its column: no id of ours has them."""
+REMEMBERED = 1 << 20
+
+
+def read_number(text: str) -> int | None:
+    """The message number that a text is; None for what no session of ours counts to."""
+    return int(text) if text.isdecimal() and len(text) < SEQ_DIGITS else None
+
+
+class Senders:
+    """The sessions of the run with this nonce, by how their ids begin."""
+
+    def __init__(self, nonce: str) -> None:
+        self._nonce = nonce
+        self._known: dict[str, int] = {}
+        """Those heard of already: half the cost of reading the id each time."""
+
+    def origin(self, signal: Signal) -> tuple[int, int] | None:
+        """(session, number) of the message that a delivery carries; None when it is none of this run's."""
+        text = signal.id or ""
+        prefix, _, number = text.rpartition("-")
+        known = self._known.get(prefix)
+        if known is not None and number.isdecimal() and len(number) < SEQ_DIGITS:
+            return known, int(number)
+        run, _, rest = text.partition("-")
+        if run == self._nonce:
+            session, _, seq = rest.partition("-")
+        else:
+            # A protocol with plain numbers for ids tells the sender apart.
+            seq = text
+            run, _, session = (signal.sender or "").partition("-")
+            session = session.partition("-")[0]
+            if run != self._nonce:
+                return None
+        if not (session.isdecimal() and seq.isdecimal() and len(session) < SESSION_DIGITS and len(seq) < SEQ_DIGITS):
+            return None
+        if text == f"{run}-{session}-{seq}" and len(self._known) < REMEMBERED:
+            self._known[f"{run}-{session}"] = int(session)
+        return int(session), int(seq)

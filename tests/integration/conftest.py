@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -129,6 +130,14 @@ class Squall:
             if process.poll() is None:
                 process.kill()
             process.communicate()
+
+
+@pytest.fixture
+def two_processes():
+    """Locust's options for two workers that meet at a port of their own: another run's would take their orders."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    return ("--processes", 2, "--master-bind-port", port, "--master-port", port)
 
 
 @pytest.fixture

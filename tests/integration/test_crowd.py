@@ -65,11 +65,11 @@ def test_a_crowd_keeps_the_same_ledger_as_a_user_for_each_session(squall, per_us
     assert report["figures"]["open"]["all"]["count"] == 72
 
 
-def test_a_crowd_over_two_processes_under_locust(squall):
+def test_a_crowd_over_two_processes_under_locust(squall, two_processes):
     path = plan(squall, PLAN.format(per_user=20).split("[[chaos]]")[0])
     env = {"SQUALL_OUT": str(squall.out / "runs"), "SQUALL_PLAN": str(path)}
     # Four users of twenty sessions each, two users a process.
-    arguments = ("--headless", "-u", 4, "-r", 4, "-t", "6s", "--processes", 2)
+    arguments = ("--headless", "-u", 4, "-r", 4, "-t", "6s", *two_processes)
     done = squall.wait(squall.start("-f", LOCUSTFILE, *arguments, module="locust", env=env))
     assert done.code == 0, done.err
     (directory,) = (squall.out / "runs").glob("*")

@@ -55,12 +55,12 @@ def test_a_generator_that_was_stopped_is_unfit_and_the_endpoint_is_not_blamed(sq
     assert re.search(r"warning: we send late: lag p99 \d+ ms \(at most 50 is fit\)", run.err)
 
 
-def test_one_sick_worker_of_two_is_found(squall):
+def test_one_sick_worker_of_two_is_found(squall, two_processes):
     plan = squall.out / "plan.toml"
     plan.write_text("[load]\nrate_per_s = 10.0\nrooms = 10\n")
     out = {"SQUALL_OUT": str(squall.out / "runs"), "SQUALL_PLAN": str(plan)}
     process = squall.start(
-        "-f", LOCUSTFILE, "--headless", "-u", 20, "-r", 20, "-t", "9s", "--processes", 2, module="locust", env=out
+        "-f", LOCUSTFILE, "--headless", "-u", 20, "-r", 20, "-t", "9s", *two_processes, module="locust", env=out
     )
     path = until_rows(squall, shards=2)
     sick = next(shard for shard in open_run(path).shards if shard.rank == 1)

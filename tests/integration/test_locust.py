@@ -26,9 +26,9 @@ def rows_of(shard):
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_headless_gives_one_run_directory_with_a_shard_a_process(locust, processes):
+def test_headless_gives_one_run_directory_with_a_shard_a_process(locust, processes, two_processes):
     squall, start = locust
-    more = ["--processes", processes] if processes > 1 else []
+    more = two_processes if processes > 1 else ()
     done = squall.wait(start("--headless", "-u", 21, "-r", 20, "-t", "6s", *more))
     assert done.code == 0, done.err
     (path,) = (squall.out / "runs").glob("*")

@@ -131,13 +131,13 @@ def test_in_the_giant_room_most_people_hear_most_of_what_is_said(play):
     assert np.bincount(heard["room"], minlength=3).tolist() == [said[0] * 19, said[1] * 3, said[2] * 2]
 
 
-def test_over_two_processes_a_room_has_one_publisher_all_the_same(squall):
+def test_over_two_processes_a_room_has_one_publisher_all_the_same(squall, two_processes):
     plan = squall.out / "ticker.toml"
     plan.write_text(
         (ROOT / "plans" / "ticker.toml").read_text().replace("sessions_per_user = 50", "sessions_per_user = 4")
     )
     env = {"SQUALL_OUT": str(squall.out / "runs"), "SQUALL_PLAN": str(plan)}
-    more = ("--headless", "-u", 6, "-r", 20, "-t", "6s", "--processes", 2)
+    more = ("--headless", "-u", 6, "-r", 20, "-t", "6s", *two_processes)
     done = squall.wait(squall.start("-f", ROOT / "locustfile.py", *more, module="locust", env=env))
     assert done.code == 0, done.err
     (path,) = (squall.out / "runs").glob("*")

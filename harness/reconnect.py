@@ -30,17 +30,19 @@ def retry_after_ns(policy: Reconnect, headers: Iterable[tuple[str, str]], wall_s
         return 0
     for name, value in headers:
         if name.lower() == "retry-after":
-            return round(max(0.0, _seconds(value.strip(), wall_s)) * SECOND)
+            return round((asked_s(value, wall_s) or 0.0) * SECOND)
     return 0
 
 
-def _seconds(value: str, wall_s: float) -> float:
+def asked_s(value: str, wall_s: float) -> float | None:
+    """How many seconds a `Retry-After` asks for, never less than 0 or more than nine digits; None if unreadable."""
+    value = value.strip()
     if value.isascii() and value.isdecimal():
         return float(value[:9])
     try:
-        return parsedate_to_datetime(value).timestamp() - wall_s
+        return max(0.0, parsedate_to_datetime(value).timestamp() - wall_s)
     except (ValueError, OverflowError):
-        return 0.0
+        return None
 
 
 def is_terminal_refusal(policy: Reconnect, outcome: Outcome, code: int) -> bool:

@@ -7,12 +7,14 @@ was sent before is still heard; and an endpoint that answers a long poll at once
 but at the interval.
 """
 
+import time
 from collections.abc import Callable
 
 from ..clock import SECOND, Timer
 from ..model import Closer, Kind, Outcome, SignalKind
 from ..plan import Rest
 from ..receipts import Receipt
+from ..reconnect import asked_s
 from ..transport.events import Arrival
 from ..wire.exchange import Answer, Failure
 from ..wire.rest import BEGINNING, Page
@@ -20,7 +22,7 @@ from .conversation import Client
 from .origin import Credentials, Origin
 
 THROTTLED = (429, 503)
-LONGEST_PAUSE_NS = 60 * SECOND
+LONGEST_PAUSE_S = 60.0
 
 NEVER = Arrival(0, 0, 0)
 
@@ -183,7 +185,7 @@ class Feed:
                 return  # the conversation is as good as before: whoever asked may ask again
         elif outcome is Outcome.REJECTED and code in THROTTLED:
             self._due = 0
-            self._again(when.read + _pause_ns(retry_after, self._plan.every_s))
+            self._again(when.read + pause_ns(retry_after, self._plan.every_s))
             return
         elif outcome is Outcome.REJECTED and self._credentials.refused(code):
             self._again(when.read)
@@ -216,7 +218,7 @@ class Feed:
             self._timer = None
 
 
-def _pause_ns(retry_after: str, every_s: float) -> int:
-    """How long an endpoint that throttles polls wants to be left alone (RFC 9110 10.2.3; a date counts as absent)."""
-    wanted_s = float(retry_after) if retry_after.isascii() and retry_after.isdecimal() else every_s
-    return min(LONGEST_PAUSE_NS, round(wanted_s * SECOND))
+def pause_ns(retry_after: str, every_s: float) -> int:
+    """How long an endpoint that throttles polls wants to be left alone (RFC 9110 10.2.3): at least its interval."""
+    wanted_s = min(LONGEST_PAUSE_S, asked_s(retry_after, time.time()) or 0.0)
+    return round(max(every_s, wanted_s) * SECOND)

@@ -25,6 +25,8 @@ REFERENCE_BODY = {
     "timestamp": "{timestamp}",
 }
 BEGINNING = "0"
+DIGITS = 100
+"""A longer number is compared as the text that it is (Python reads none of more than 4,300 digits)."""
 JSON: Headers = (("Content-Type", "application/json"),)
 
 _Raws = dict[str, msgspec.Raw]
@@ -145,7 +147,9 @@ def _nothing(message: Message) -> bytes:
 
 def _is_past(last: str, after: str) -> bool:
     """Whether an empty page names numbers that it did not show: its list and its `last` were read at two moments."""
-    return last.isdecimal() and after.isdecimal() and int(last) >= int(after)
+    if not (last.isdecimal() and after.isdecimal()) or max(len(last), len(after)) > DIGITS:
+        return False
+    return int(last) >= int(after)
 
 
 # -- finding one's way in an answer ---------------------------------------------------------------------------------

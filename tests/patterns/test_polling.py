@@ -7,7 +7,9 @@ import threading
 import gevent
 import pytest
 
+from harness.clock import SECOND
 from harness.model import Closer, Flag, Kind, Outcome, SignalKind
+from harness.patterns.feed import pause_ns
 from tests.patterns.serving import rooms_server
 
 LONG = {"mode": "long", "wait_s": 1.0, "every_s": 0.2}
@@ -227,6 +229,14 @@ def test_a_throttled_poll_waits_as_long_as_it_was_told_and_the_conversation_goes
         assert second[5] - first[6].arrived >= 1_000_000_000
         assert bench.client.endings == []
         bench.conversation.reset()
+
+
+@pytest.mark.parametrize(
+    ("asked", "pause_s"),
+    [("7", 7.0), ("9" * 400, 60.0), ("", 0.5), ("soon", 0.5), ("0", 0.5), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.5)],
+)
+def test_no_retry_after_breaks_the_run_and_none_is_waited_for_longer_than_a_minute(asked, pause_s):
+    assert pause_ns(asked, 0.5) == pause_s * SECOND
 
 
 def test_an_endpoint_that_is_gone_ends_the_conversation_and_refuses_the_next(make_bench):

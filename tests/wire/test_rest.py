@@ -200,3 +200,11 @@ def test_a_table_that_cannot_work_is_an_error_that_names_the_key(rest, says):
     with pytest.raises(PlanError, match=says.replace("{", r"\{")) as error:
         make(rest)
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("last", ["9" * 5000, "\u0663" * 5000])
+def test_a_number_without_end_is_asked_after_and_does_not_break_the_reader(last):
+    rest, _ = make()
+    found = rest.polled(answer(200, {"messages": [], "last": last}), "7")
+    assert isinstance(found, Page)
+    assert rest.polled(answer(200, {"messages": [], "last": 9}), last).after in (last, "9")

@@ -12,7 +12,7 @@ from websockets.headers import build_host
 
 from ..access import Access, expand
 from ..clock import SECOND
-from ..plan import Endpoint
+from ..plan import Endpoint, Tls
 from ..reach import find_addresses, make_options
 from ..transport.http import HttpConnection
 from ..transport.options import Options, Route
@@ -59,19 +59,27 @@ def make_origin(
         RunFailed: its host has no address.
         UsageError: an environment variable that its url names is not set.
     """
-    parts = urlsplit(expand(endpoint.rest.url or endpoint.url, "endpoint.rest.url"))
+    parts = urlsplit(expand(endpoint.rest.url or endpoint.url, "endpoint.rest.url", access.hiding))
     path, route = "", options.route
     host, port = parts.hostname or "", parts.port or PORTS.get(parts.scheme, 80)
     if endpoint.rest.url:
         path = parts.path.rstrip("/")
         # The way to another origin is found as the way to a WebSocket there would be.
-        there = msgspec.structs.replace(endpoint, url=f"{SCHEMES[parts.scheme]}://{parts.netloc}/", serve={})
+        url = f"{SCHEMES[parts.scheme]}://{parts.netloc}/"
+        there = msgspec.structs.replace(endpoint, url=url, serve={}, tls=_tls(endpoint, parts.scheme, host))
         route = make_options(there, port, find_addresses(there, port), access.hiding).route
     return Origin(
         Rest(endpoint, dialect, path), sockets, access, route,
         build_host(host, port, secure=parts.scheme in ("https", "wss")), room_names,
         options.open_timeout_ns, round(endpoint.answer_timeout_s * SECOND), options.max_message_bytes,
     )  # fmt: skip
+
+
+def _tls(endpoint: Endpoint, scheme: str, host: str) -> Tls | None:
+    """What `[endpoint.tls]` says to a REST origin: nothing without TLS; its server_name is the WebSocket host's own."""
+    if endpoint.tls is None or scheme != "https":
+        return None
+    return endpoint.tls if host == endpoint.host else msgspec.structs.replace(endpoint.tls, server_name="")
 
 
 class Credentials:

@@ -300,6 +300,15 @@ def test_every_token_of_a_file_is_concealed_also_in_a_url_and_inside_another_wor
     )
 
 
+def test_a_secret_is_concealed_however_an_endpoint_spells_it():
+    hiding = Hiding()
+    hiding.add('ü "1"')
+    told = ['ü "1"', "%C3%BC%20%221%22", "%C3%BC+%221%22", 'ü \\"1\\"', '\\u00fc \\"1\\"']
+    assert [hiding.conceal(f"<{text}>") for text in told] == ["<***>"] * 5
+    hiding.forget('ü "1"')
+    assert hiding.conceal(told[4]) == told[4]
+
+
 def test_the_longest_of_two_secrets_with_one_beginning_is_taken_whole():
     hiding = Hiding()
     hiding.add("abcdef")

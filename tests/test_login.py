@@ -243,6 +243,14 @@ def test_a_login_that_fails_is_a_value_for_its_session_and_the_next_try_is_free(
     assert token(told(way, 0)[0]).startswith("token-")
 
 
+@pytest.mark.parametrize("how", ["body", "form"])
+def test_a_refusal_that_echoes_the_login_does_not_show_the_password(desk, enter, monkeypatch, how):
+    monkeypatch.setenv("LOGIN_PASSWORD", 'grün "a+b"  \\ c/d')
+    desk.answer = lambda n, asked: (400, f"what is {asked}?".encode())
+    (denied,) = told(enter(**{"body": None, how: {"user": "u", "p": "${LOGIN_PASSWORD}"}}), 0)
+    assert denied.body == {"body": 'what is {"user":"u","p":"***"}?', "form": "what is user=u&p=***?"}[how]
+
+
 def test_a_desk_that_is_not_there_and_one_that_never_answers_are_values_too(desk, enter):
     gate = threading.Event()
     desk.answer = lambda n, asked: (gate.wait(20), (200, {}))[1]

@@ -5,9 +5,10 @@ refusal, so they are filed under their first letters, and a text is walked throu
 (a close reason has room for 123 bytes), so one that ends in the beginning of a secret is cut there.
 """
 
+import json
 import re
 from bisect import bisect_left, insort
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from ..plan import MASK
 
@@ -26,7 +27,7 @@ class Hiding:
         return f"Hiding({sum(map(len, self._filed.values()))} secrets)"
 
     def add(self, secret: str) -> None:
-        """Hide this from now on, as it is and as it stands in a url."""
+        """Hide this from now on, as it is and as it is spelt in urls, forms and JSON."""
         for form in _forms(secret):
             filed = self._filed.setdefault(form[:SHORTEST], [])
             if not _holds(filed, form):
@@ -55,7 +56,10 @@ class Hiding:
 
 
 def _forms(secret: str) -> set[str]:
-    return {form for form in (secret, quote(secret, safe=""), quote(secret)) if len(form) >= SHORTEST}
+    """As it is, and as it is spelt in a url, a form and JSON: an endpoint may echo what it was sent as it was sent."""
+    urls = (quote(secret, safe=""), quote(secret), quote_plus(secret))
+    strings = (json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False))
+    return {form for form in (secret, *urls, *strings) if len(form) >= SHORTEST}
 
 
 def _holds(filed: list[str], form: str) -> bool:

@@ -197,8 +197,9 @@ class Login(Provider):
     def _judge(self, whose: Fields, status: int, body: bytes) -> str | Denied:
         """The token in an answer, kept; or why there is none."""
         if not 200 <= status < 300:
-            said = self._hiding.conceal(" ".join(body.decode("utf-8", "replace").split())[:BODY_CHARS])
-            return Denied(Outcome.REJECTED, status, f"login: HTTP {status}", said)
+            # Concealed before its blanks are made one: a password may hold two.
+            said = self._hiding.conceal(body[: 4 * BODY_CHARS].decode("utf-8", "replace"))
+            return Denied(Outcome.REJECTED, status, f"login: HTTP {status}", " ".join(said.split())[:BODY_CHARS])
         try:
             answer = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError):

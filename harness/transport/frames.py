@@ -7,15 +7,19 @@ through the core: it cannot hold frames to a maximum size once they are compress
 """
 
 import os
+from types import GeneratorType
+from typing import Any
 
+from websockets.client import ClientProtocol
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode, apply_mask  # type: ignore[attr-defined]  # the C one where there is one
+from websockets.streams import StreamReader
 
 FIN, RSV1, OPCODE = 0x80, 0x40, 0x0F
 FIN_TEXT = 0x81  # plain numbers: these are compared and written for every frame
-FIN_BINARY = 0x82
 MASKED = 0x80
 POOL_BYTES = 4096
+BETWEEN = StreamReader.at_eof.__code__
 
 
 def whole_texts(view: memoryview, count: int, longest: int) -> tuple[list[bytes], int]:
@@ -42,6 +46,18 @@ def whole_texts(view: memoryview, count: int, longest: int) -> tuple[list[bytes]
         found.append(bytes(view[begin:end]))
         at = end
     return found, at
+
+
+def is_between(protocol: ClientProtocol) -> bool:
+    """Whether the core has taken whole frames only, so that the next byte is the first of one.
+
+    An empty buffer does not say so: the core takes a header out of it before it waits for the payload. It does not say
+    either where it stands; but only between frames does it wait for "more, or the end of the stream".
+    """
+    waiting: Any = protocol.parser
+    while isinstance(inner := waiting.gi_yieldfrom, GeneratorType):
+        waiting = inner
+    return waiting.gi_code is BETWEEN
 
 
 class Masker:

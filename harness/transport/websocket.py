@@ -19,7 +19,7 @@ from websockets.uri import WebSocketURI
 from ..clock import SECOND, Timer
 from ..model import Closer, Flag, Outcome
 from .events import Arrival, Ending, Listener, Pong, Refusal, Stampable
-from .frames import FIN_BINARY, FIN_TEXT, whole_texts
+from .frames import FIN_TEXT, is_between, whole_texts
 from .keepalive import Keepalive
 from .options import Options
 from .sockets import Socket, Sockets, explain
@@ -55,8 +55,8 @@ class WebSocket:
     """A connection to be; `connect` begins it."""
 
     __slots__ = (
-        "_deadline", "_deflate", "_keepalive", "_listener", "_options", "_parts", "_protocol", "_sockets", "_stream",
-        "began", "phase", "sent",
+        "_between", "_deadline", "_deflate", "_keepalive", "_listener", "_options", "_parts", "_protocol", "_sockets",
+        "_stream", "began", "phase", "sent",
     )  # fmt: skip
 
     def __init__(self, sockets: Sockets, listener: Listener) -> None:
@@ -68,6 +68,8 @@ class WebSocket:
         self._deflate: PerMessageDeflate | None = None
         self._keepalive: Keepalive | None = None
         self._parts: list[bytes] | None = None
+        self._between = False
+        """Whether the next byte is the first of a frame; the core may have taken a header and hold nothing unread."""
         self._deadline: Timer | None = None
         self.phase = Phase.CONNECTING
         self.sent = 0
@@ -134,14 +136,15 @@ class WebSocket:
             return
         protocol = self._protocol
         begin = 0
-        if self.phase is Phase.OPEN and self._parts is None and not protocol.reader.buffer:
+        if self._between and self._parts is None and self.phase is Phase.OPEN:
             begin = self._plain(view, count, arrived, read, drained)
             if begin == count or self.phase is not Phase.OPEN:
                 return
         if self.phase is Phase.UPGRADING and self._parts is None:
             self._parts = [bytes(view[: min(count, 2)])]
         protocol.receive_data(view[begin:count])  # type: ignore[arg-type]
-        self._digest(arrived, read, drained and not protocol.reader.buffer)
+        self._between = is_between(protocol)
+        self._digest(arrived, read, drained and self._between)
 
     def ended(self, arrived: int, read: int) -> None:
         """The endpoint has ended its side of the stream."""
@@ -318,20 +321,19 @@ class WebSocket:
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def send(self, data: bytes, message: Stampable | None = None, *, binary: bool = False) -> bool:
-        """Send one message; `message.sent` is stamped when the kernel takes its last byte, now or later.
+    def send(self, data: bytes, message: Stampable | None = None) -> bool:
+        """Send one text message; `message.sent` is stamped when the kernel takes its last byte, now or later.
 
         Returns:
             False when the connection is not open (any more) and nothing was sent.
         """
         if self.phase is not Phase.OPEN or self._protocol.state is not State.OPEN or self.began:
             return False
-        first = FIN_BINARY if binary else FIN_TEXT
         longest = self._options.max_frame_bytes
         if self._deflate is None and len(data) <= longest:
-            self._stream.write(self._sockets.masker.frame(first, data), message)
+            self._stream.write(self._sockets.masker.frame(FIN_TEXT, data), message)
         else:
-            self._stream.write(self._sockets.masker.message(first, data, longest, self._deflate), message)
+            self._stream.write(self._sockets.masker.message(FIN_TEXT, data, longest, self._deflate), message)
         return True
 
     def send_ping(self, data: bytes, message: Stampable) -> None:

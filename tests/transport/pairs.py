@@ -136,7 +136,8 @@ class Wire:
     def pour(self, raw, cuts=()):
         """Send bytes as they are."""
         at = turn = 0
-        least = len(raw) // PIECES  # so that a long stream is not cut into thousands
+        pieces = len(raw) * len(cuts) // max(1, sum(cuts))
+        least = len(raw) // PIECES if pieces > PIECES else 0  # so that a long stream is not cut into thousands
         while at < len(raw):
             step = cuts[turn % len(cuts)] + least if cuts else len(raw)
             try:

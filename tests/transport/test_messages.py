@@ -219,21 +219,6 @@ def test_fragments_keep_to_the_size_when_compressed_as_well(plain):
     connection.reset()
 
 
-def test_a_binary_message_says_so(plain):
-    seen = []
-
-    def behave(peer):
-        accept(peer)
-        seen.append(peer.recv(100))
-
-    connection = plain.connect(behave)
-    plain.until(lambda: plain.witness.opening)
-    connection.send(b"\xff\x00", binary=True)
-    plain.until(lambda: seen)
-    assert seen[0][0] == 0x82
-    connection.reset()
-
-
 def test_text_that_is_not_utf8_ends_a_connection_even_when_the_endpoint_says_nothing_more(plain):
     def behave(peer):
         accept(peer)

@@ -28,7 +28,7 @@ from .embedded import Embedded, complete
 from .errors import UsageError
 from .mix import Mix
 from .model import Damage, Fault
-from .plan import Plan, is_loopback, mask_header, mask_url
+from .plan import Plan, is_loopback, mask_argument, mask_serve
 from .plan.shape import Replay
 from .preflight import preflight
 from .replay import keep, read_times
@@ -143,7 +143,7 @@ def _manifest(
         "start_ns": start_ns,
         "load_start_ns": start_ns + round(plan.load_start_s * SECOND),
         "load_end_ns": start_ns + round(plan.load_end_s * SECOND),
-        "topology": {"processes": processes, "endpoint": where, "cores": os.cpu_count(), "serve": served},
+        "topology": {"processes": processes, "endpoint": where, "cores": os.cpu_count(), "serve": mask_serve(served)},
         "host": {
             "name": socket.gethostname(),
             "kernel": f"{platform.system()} {platform.release()}",
@@ -160,16 +160,8 @@ def _manifest(
         "loop": "closed" if plan.load.shape.is_closed else "open",
         "skipped": [{"fault": fault.label, "reason": reason} for fault, reason in reasons.items()],
         "damages": {damage.value: damage.label for damage in Damage},
-        "command": [Path(sys.argv[0]).name, *_masked_arguments(sys.argv[1:])],
+        "command": [Path(sys.argv[0]).name, *map(mask_argument, sys.argv[1:])],
     }
-
-
-def _masked_arguments(arguments: list[str]) -> list[str]:
-    masked = []
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        masked.append(mask_url(f"{name}={mask_header(name, value)}" if equals and "://" not in name else argument))
-    return masked
 
 
 def _safe(name: str) -> str:

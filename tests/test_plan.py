@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from harness.errors import PlanError
-from harness.plan import Plan, build_plan, load_plan, mask_url, parse_override
+from harness.plan import Plan, build_plan, load_plan, mask_argument, mask_url, parse_override
 from harness.shipped import shipped
 
 ROOT = Path(__file__).parent.parent
@@ -131,6 +131,58 @@ def test_credentials_do_not_survive_masking():
     assert "pw@" not in text
     assert text.count("abc") == 1
     assert mask_url("ws://h/x?client={key}&token=${TOKEN}") == "ws://h/x?client={key}&token=${TOKEN}"
+
+
+def test_templates_and_options_of_the_endpoint_keep_no_secret():
+    publish = {"auth": {"user": "hidden", "pass": "hidden"}, "apiKey": "hidden", "to": "{room}", "list": [{"token": 1}]}
+    match = {"match": {"type": "ack", "session.token": "hidden"}, "id": "id"}
+    plan = build_plan(
+        {
+            "endpoint": {
+                "url": "ws://h/",
+                "dialect": "json",
+                "json": {
+                    "publish": publish, "delivery": match, "ack": match, "ping": {"secret": "hidden", "key": "${KEY}"},
+                },
+                "rest": {
+                    "url": "http://u:hidden@h/", "body": {"apiKey": "hidden", "text": "{text}", "at": "http://hidden@h"},
+                    "publish": "/rooms/{room}?api_key=hidden", "poll": "/rooms/{room}?after={after}&token=hidden",
+                },
+            }
+        }
+    )  # fmt: skip
+    masked = plan.masked()["endpoint"]
+    assert "hidden" not in str(masked)
+    assert masked["json"]["publish"] == {
+        "auth": {"user": "***", "pass": "***"}, "apiKey": "***", "to": "{room}", "list": [{"token": "***"}],
+    }  # fmt: skip
+    assert masked["json"]["ping"] == {"secret": "***", "key": "${KEY}"}
+    assert masked["json"]["ack"]["match"] == {"type": "ack", "session.token": "***"}
+    assert masked["rest"]["body"]["text"] == "{text}"
+    served = build_plan({"endpoint": {"serve": {"store": "redis://:p@hidden@h/0", "route": ["a=b"], "queue": 5}}})
+    assert served.masked()["endpoint"]["serve"] == {"store": "redis://***@h/0", "route": ["a=b"], "queue": 5}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        'endpoint.rest.body={apiKey="hidden", text="{text}"}',
+        "endpoint.json.publish.key=hidden",
+        "endpoint.query.key=hidden",
+        "endpoint.headers.X-Api-Key=hidden",
+        "endpoint.serve.store=redis://:hidden@h/0",
+        'endpoint.serve={store="redis://:hidden@h/0"}',
+        "endpoint.rest.poll=/rooms/{room}?after={after}&token=hidden",
+        "ws://user:hidden@h/x?token=hidden&a=b",
+    ],
+)
+def test_a_word_of_the_command_line_keeps_no_secret(told):
+    for before in ("", "--set=", "--url="):
+        masked = mask_argument(before + told)
+        assert "hidden" not in masked
+        assert masked.startswith(before + told.partition("=")[0].partition("user")[0])
+    for harmless in ("--set", "load.sessions=2", 'load.mix={"chat"=2}', "--out=a/b", "=x", "chaos=[]"):
+        assert mask_argument(harmless) == harmless
 
 
 def test_a_fault_happens_at_its_times_until_its_end():

@@ -4,7 +4,7 @@ One module a table of the file; `whole` joins them, `reading` reads them, `maski
 but for reading the file that it is told to read; it must not know how anything is carried out. The subtle thing:
 secrets never stand in a plan, only the names of the environment variables that hold them (`${NAME}` in a url or header
 is expanded when a connection is made, never here), so a resolved plan can be written into the run directory as it is,
-but for header values and url queries that look like credentials, which are masked.
+but for what looks like a credential in headers, urls and templates, which is masked.
 """
 
 from .arrivals import Arrivals, Departures
@@ -16,15 +16,16 @@ from .fitness import Fitness
 from .load import Load
 from .masking import MASK, mask_header, mask_url, mask_value
 from .observe import Observe
-from .reading import build_plan, load_plan, parse_override
+from .reading import build_plan, load_plan, mask_argument, parse_override
 from .reconnect import Reconnect
 from .rest import Rest
 from .transport import Deflate, Tls
-from .whole import JOIN_GRACE_S, Plan, is_loopback
+from .whole import JOIN_GRACE_S, Plan, is_loopback, mask_serve
 
 __all__ = [
     "EMBEDDED", "JOIN_GRACE_S", "MASK", "Act", "Arrivals", "Auth", "Burst", "Contract", "Deflate", "Departures",
     "Drop", "Endpoint", "FaultPlan", "Fitness", "JsonDialect", "JwtAuth", "Load", "LoginAuth", "Malformed", "Match",
     "NoAuth", "Observe", "Placed", "Plan", "Reconnect", "Rest", "Tls", "TokenAuth", "TokensAuth", "build_plan",
-    "is_loopback", "load_plan", "mask_header", "mask_url", "mask_value", "parse_override",
+    "is_loopback", "load_plan", "mask_argument", "mask_header", "mask_serve", "mask_url", "mask_value",
+    "parse_override",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from ..errors import PlanError
-from .masking import CREDENTIAL, PLACEHOLDER, mask_url, mask_value
+from .masking import PLACEHOLDER, mask_all, mask_url
 from .section import Count, NotNegative, Positive, Section
 
 TOKEN_ENV = "SQUALL_TOKEN"
@@ -148,16 +148,8 @@ def mask_auth(data: dict[str, Any]) -> dict[str, Any]:
     if masked.get("kind") == LoginAuth.__struct_config__.tag:
         masked["url"] = mask_url(masked["url"])
         for name in ("headers", "body", "form"):
-            masked[name] = _masked("", masked[name])
+            masked[name] = mask_all("", masked[name])
     return masked
-
-
-def _masked(name: str, value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _masked(key, inside) for key, inside in value.items()}
-    if isinstance(value, list | tuple):
-        return [_masked(name, inside) for inside in value]
-    return mask_value(str(value)) if value is not None and CREDENTIAL.search(name) else value
 
 
 def _one_of(**sources: str | None) -> None:

@@ -5,6 +5,7 @@ structs' own annotations, so that a new key or section is suggested without bein
 """
 
 import difflib
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ import msgspec
 from msgspec import inspect
 
 from ..errors import PlanError
+from .masking import mask_all, mask_url
 from .whole import Plan
 
 MOVED = {"load.backoff_first_s": "reconnect.first_s", "load.backoff_cap_s": "reconnect.cap_s"}
@@ -71,6 +73,24 @@ def parse_override(text: str) -> tuple[str, Any]:
         return key, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return key, value
+
+
+def mask_argument(argument: str) -> str:
+    """A word of a command line as it may be written down: `KEY=VALUE` as the plan's, whether it stands after `--set`
+    or in `--set=KEY=VALUE`.
+    """
+    name, equals, value = argument.partition("=")
+    if not equals or not name or "://" in name:
+        return mask_url(argument)
+    if name.startswith("-") and "=" in value:
+        return f"{name}={mask_argument(value)}"
+    told = parse_override(argument)[1]
+    masked = mask_all("key" if "key" in name.lower().split(".") else name, told)
+    return (
+        argument
+        if masked == told
+        else f"{name}={masked if isinstance(masked, str) else json.dumps(masked, default=str)}"
+    )
 
 
 def _set(data: dict[str, Any], key: str, value: Any) -> None:

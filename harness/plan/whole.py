@@ -14,7 +14,7 @@ from .contract import Contract
 from .endpoint import Endpoint
 from .fitness import Fitness
 from .load import Load
-from .masking import mask_header, mask_url, mask_value
+from .masking import mask_all, mask_header, mask_url, mask_value
 from .observe import Observe
 from .reconnect import Reconnect
 from .section import Section
@@ -83,7 +83,9 @@ class Plan(Section, frozen=True, kw_only=True):
         """The plan as plain data with what looks like a credential masked: fit for a file."""
         data: dict[str, Any] = msgspec.to_builtins(self)
         data["endpoint"]["url"] = mask_url(self.endpoint.url)
-        data["endpoint"]["rest"]["url"] = mask_url(self.endpoint.rest.url)
+        for part in ("rest", "json"):  # templates of what is sent
+            data["endpoint"][part] = mask_all("", data["endpoint"][part])
+        data["endpoint"]["serve"] = mask_serve(self.endpoint.serve)
         for section in ("endpoint", "observe"):
             headers = data[section]["headers"]
             data[section]["headers"] = {name: mask_header(name, value) for name, value in headers.items()}
@@ -93,6 +95,15 @@ class Plan(Section, frozen=True, kw_only=True):
         for key in ("url", "metrics"):
             data["observe"][key] = mask_url(data["observe"][key])
         return data
+
+
+def mask_serve(options: dict[str, Any]) -> dict[str, Any]:
+    """Options of `squall serve` as they may be written down: none is a secret, but a store's url may hold one."""
+    return {
+        name: [mask_url(str(each)) for each in value] if isinstance(value, list)
+        else mask_url(value) if isinstance(value, str) else value
+        for name, value in options.items()
+    }  # fmt: skip
 
 
 def is_loopback(host: str) -> bool:

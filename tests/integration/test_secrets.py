@@ -188,3 +188,30 @@ def test_a_run_on_the_embedded_endpoint_leaves_nothing_either(squall, tmp_path, 
         assert pem not in content
         assert "eyJ" not in content, file.name
     assert "eyJ" not in run.out + run.err
+
+
+PREPARES = """
+import sys
+from pathlib import Path
+from harness import running
+from harness.plan import build_plan
+
+class Embedded:
+    def __init__(self, options): assert options["store"] == STORE
+    def start(self): return "ws://127.0.0.1:1/"
+    def stop(self): pass
+    def keep_log(self, path): pass
+
+STORE = "redis://user:hidden@127.0.0.1/0"
+running.Embedded = Embedded
+running.preflight = lambda *_: ((), [])
+running.prepare(build_plan({"endpoint": {"serve": {"store": STORE}}}), Path(sys.argv[1])).finish("complete")
+"""
+
+
+def test_the_password_of_the_store_is_not_in_the_manifest(tmp_path):
+    subprocess.run([sys.executable, "-c", PREPARES, str(tmp_path), "endpoint.query.key=hidden"], check=True, timeout=60)
+    (manifest,) = tmp_path.glob("*/run.json")
+    text = manifest.read_text()
+    assert "hidden" not in text
+    assert json.loads(text)["topology"]["serve"] == {"store": "redis://***@127.0.0.1/0"}

@@ -20,6 +20,9 @@ from .senders import read_number
 from .transport.events import Arrival, Ending, Pong, Refusal
 from .wire import Message
 
+UNCERTAIN_NS = 1_000_000_000
+"""What was sent so shortly before a connection broke may never have reached the endpoint."""
+
 
 class Keeper(Interface):
     """Who keeps a session up: hears, in the hub, what became of its connection, after it was recorded."""
@@ -250,10 +253,14 @@ class Session:
             self._context.recorder.evidence(when.read, "closed", end.code, end.reason, closer=end.closer.name.lower())
         for room in self._rooms:
             self._exit(room)
+        # A closing handshake of ours comes after all that we sent; any other end may have swallowed the last of it.
+        orderly = end.closer is Closer.US and end.outcome is Outcome.OK
+        carried_until = when.read - (0 if orderly else UNCERTAIN_NS)
         for receipt in self.receipts.take_all():
             by_endpoint = end.closer in (Closer.ENDPOINT, Closer.FIN, Closer.RESET, Closer.SILENT)
             answered = when if receipt.kind is Kind.PROBE and by_endpoint else None
-            self._finish(receipt, Outcome.CLOSED, end.code, answered)
+            done = self._is_done_unanswered(receipt, carried_until)
+            self._finish(receipt, Outcome.OK if done else Outcome.CLOSED, 0 if done else end.code, answered)
         if self.keeper is not None:
             self.keeper.closed(end, when)
 
@@ -356,9 +363,13 @@ class Session:
     def expire(self, now_ns: int) -> None:
         """Give up what has waited longer than the plan's answer timeout."""
         for receipt in self.receipts.expired(now_ns):
-            # Without acks, sending is all there is to succeed at.
-            unacked = receipt.kind is Kind.PUBLISH and self.dialect.acks == "none" and receipt.sent
-            self._finish(receipt, Outcome.OK if unacked else Outcome.EXPIRED, 0, None)
+            done = self._is_done_unanswered(receipt, now_ns)
+            self._finish(receipt, Outcome.OK if done else Outcome.EXPIRED, 0, None)
+
+    def _is_done_unanswered(self, receipt: Receipt, carried_until: int) -> bool:
+        """Whether this is a message without an ack, for which being sent by then is all there is to succeed at."""
+        unacked = receipt.kind is Kind.PUBLISH and self.dialect.acks == "none"
+        return unacked and 0 < receipt.sent <= carried_until
 
     def _finish(self, receipt: Receipt, outcome: Outcome, code: int, when: Arrival | None) -> None:
         """One operation has ended: record it, then tell who asked."""
@@ -373,7 +384,7 @@ class Session:
             self._probe = None
         if kind is Kind.PUBLISH:
             if outcome is Outcome.OK:
-                context.tally.accepted(self.number, receipt.seq, arrived - receipt.due)
+                context.tally.accepted(self.number, receipt.seq, arrived - receipt.due if arrived else None)
             else:
                 context.tally.refused(self.number, receipt.seq)
                 context.tally.rejected += outcome is Outcome.REJECTED

@@ -84,10 +84,10 @@ class Tally:
             if owed[0] <= 0 and owed[4]:
                 del self._owed[key]  # nothing more can be missing of it
 
-    def accepted(self, session: int, seq: int, response_ns: int) -> None:
-        """The endpoint answered for it."""
+    def accepted(self, session: int, seq: int, response_ns: int | None) -> None:
+        """The endpoint answered for it; None: it gives no answers, and has had it long enough."""
         self.answered += 1
-        if len(self._responses) < SAMPLES:
+        if response_ns is not None and len(self._responses) < SAMPLES:
             self._responses.append(response_ns)
         key = (session, seq)
         owed = self._owed.get(key)

@@ -221,6 +221,32 @@ def test_without_acks_a_sent_message_counts_as_done_and_has_no_arrival(told):
 
 
 @pytest.mark.parametrize(
+    ("end", "after_s", "outcome"),
+    [
+        (Ending(Closer.US, 1000, "", Outcome.OK, 1), 0.1, Outcome.OK),  # the handshake came after all that was sent
+        (Ending(Closer.RESET, 104, "", Outcome.CLOSED, 0), 1.5, Outcome.OK),
+        (Ending(Closer.RESET, 104, "", Outcome.CLOSED, 0), 0.5, Outcome.CLOSED),  # it may have died with it
+    ],
+)
+def test_without_acks_what_a_connection_carried_before_its_end_counts_as_done(told, end, after_s, outcome):
+    session, rows, _, clock = make(MUTE)
+    session.publish(0, "x", due=1, done=teller(told))
+    read = clock.now() + round(after_s * SECOND)
+    session.closed(end, Arrival(read, read, 0))
+    assert [given for given, _ in told] == [outcome]
+    assert rows.of(Kind.PUBLISH)[0]["arrived"] == 0
+
+
+def test_without_acks_there_are_no_response_times_to_show():
+    session, _, _, clock = make(MUTE)
+    session.publish(0, "x", due=1)
+    clock.advance(11 * SECOND)
+    session.expire(clock.now())
+    seen = session._context.tally.snapshot(clock.now())
+    assert (seen.answered, seen.response_p50) == (1, None)
+
+
+@pytest.mark.parametrize(
     "foreign",
     ["m-1-2", "n-1", "n-x-2", "n-1-x", "n-1-2-3", "n--2", "n-99999999999-1", f"n-1-{10**30}", "", "-", "n"],
 )

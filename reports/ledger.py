@@ -35,8 +35,9 @@ class Deliveries:
 def ledger(rows: Rows) -> dict[str, Any]:
     """Owed, paid, lost, duplicated, reordered, leaked and their like, by group, with examples of what was lost."""
     members = memberships(rows)
-    published = rows.of(Kind.PUBLISH)
-    published = published[published["sent"] > 0]
+    attempted = rows.of(Kind.PUBLISH)
+    attempted = attempted[attempted["outcome"] != Outcome.ABANDONED]
+    published = attempted[attempted["sent"] > 0]
     published = published[np.argsort(message_keys(published["session"], published["seq"]))]
     keys = message_keys(published["session"], published["seq"])
     raw = rows.of(Kind.DELIVERY)
@@ -45,6 +46,8 @@ def ledger(rows: Rows) -> dict[str, Any]:
     probes = rows.of(Kind.PROBE)
     probe_keys = np.unique(message_keys(probes["session"], probes["seq"]))
     _, probed = find(probe_keys, raw_keys)
+    # A message that was still waiting to leave at its time-out has no `sent`, and may leave all the same.
+    _, ours = find(np.unique(message_keys(attempted["session"], attempted["seq"])), raw_keys)
 
     row, message = raw[known], at[known]
     got = Deliveries(membership_of(members, row, published[message]), message, row)
@@ -95,7 +98,7 @@ def ledger(rows: Rows) -> dict[str, Any]:
         "deliveries": len(raw),
         "messages_accepted": int(np.count_nonzero(accepted)),
         "memberships": len(members.session),
-        "unknown": int(np.count_nonzero(~known & ~probed)),
+        "unknown": int(np.count_nonzero(~ours & ~probed)),
         "malformed_delivered": len(np.unique(raw_keys[probed & ~known])),
         "missed_while_away": _missed(members, published, accepted, got),
         "settle_s": SETTLE_NS / 1e9,

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.model import Closer, Outcome
+from harness.model import Closer, Kind, Outcome
 
 from .conftest import Made
 
@@ -150,3 +150,15 @@ def test_who_was_dropped_has_missed_what_was_said_meanwhile(make):
     run = make().member(0, 1).close(1, 3000, closer=Closer.RESET, code=104).publish(0, 1, 4000).deliver(0, 0, 1, 4002)
     run.open(1, 4900, conn=1).join(1, 5000, conn=1)
     assert run.report()["ledger"]["missed_while_away"] == 1
+
+
+def test_a_message_that_left_after_its_time_out_was_sent_by_somebody(make):
+    made = make().member(0, 1).publish(1, 2, 9000)
+    made.row(Kind.PUBLISH, Outcome.EXPIRED, session=1, seq=1, room=0, due=3000).deliver(0, 1, 1, 14_000)
+    assert made.report()["ledger"]["unknown"] == 0
+
+
+def test_a_message_that_was_abandoned_cannot_be_delivered(make):
+    made = make().member(0, 1).publish(1, 2, 9000)
+    made.row(Kind.PUBLISH, Outcome.ABANDONED, session=1, seq=1, room=0, due=3000).deliver(0, 1, 1, 14_000)
+    assert made.report()["ledger"]["unknown"] == 1

@@ -57,7 +57,10 @@ class Commands:
         def heard(answer: Answer | Failure, when: Arrival) -> None:
             self._heard(receipt, answer, when)
 
-        self.connection.ask(self._credentials.sign(request), heard, self._origin.answer_timeout_ns, receipt)
+        self.connection.ask(
+            self._credentials.sign(request), heard, self._origin.answer_timeout_ns, receipt,
+            lambda: self._client.awaits(receipt),
+        )  # fmt: skip
 
     def _heard(self, receipt: Receipt, answer: Answer | Failure, when: Arrival) -> None:
         client = self._client

@@ -29,6 +29,8 @@ WAITED_FOR = {
 
 Heard = Callable[[Answer | Failure, Arrival], None]
 """Told the answer, or why there is none, exactly once; never from within `ask`."""
+Wanted = Callable[[], bool]
+"""Whether anybody still waits for the answer."""
 Dialled = Callable[[Failure | None, int, Arrival], None]
 """Told that the connection stands (None) or why not, with the time of the SYN; never from within `dial`."""
 
@@ -36,10 +38,11 @@ Dialled = Callable[[Failure | None, int, Arrival], None]
 class _Asked:
     """The one request in flight; passes on when it left."""
 
-    __slots__ = ("_sent", "again", "began", "head", "heard", "length", "message", "parts", "request")
+    __slots__ = ("_sent", "again", "began", "head", "heard", "is_wanted", "length", "message", "parts", "request")
 
-    def __init__(self, request: Request, heard: Heard, message: Stampable | None) -> None:
+    def __init__(self, request: Request, heard: Heard, message: Stampable | None, is_wanted: Wanted | None) -> None:
         self.request = request
+        self.is_wanted = is_wanted
         self.heard = heard
         self.message = message
         self.head: h11.Response | None = None
@@ -109,15 +112,20 @@ class HttpConnection:
         self._deadline = self._sockets.clock.after(timeout_ns, self._too_late)
         self._connect()
 
-    def ask(self, request: Request, heard: Heard, timeout_ns: int, message: Stampable | None = None) -> None:
+    def ask(
+        self, request: Request, heard: Heard, timeout_ns: int, message: Stampable | None = None,
+        is_wanted: Wanted | None = None,
+    ) -> None:  # fmt: skip
         """Send one request, on a new connection if need be; `message.sent` is stamped as its last byte leaves.
+
+        It is not sent at all, and has EXPIRED, if it is no longer wanted when the connection stands.
 
         Raises:
             ValueError: the last one has not been answered.
         """
         if self.is_busy:
             raise ValueError("one request at a time: the last one has not been answered")
-        self._asked = _Asked(request, heard, message)
+        self._asked = _Asked(request, heard, message, is_wanted)
         self._deadline = self._sockets.clock.after(timeout_ns, self._too_late)
         if self._core is None:
             self._connect()
@@ -168,6 +176,13 @@ class HttpConnection:
             self._cancel_deadline()
             now = self._sockets.clock.now()
             dialled(None, self._syn, Arrival(now, now, 0))
+            return
+        asked = self._asked
+        if asked is not None and asked.is_wanted is not None and not asked.is_wanted():
+            self._cancel_deadline()
+            self._asked = None
+            now = self._sockets.clock.now()
+            asked.heard(Failure(Outcome.EXPIRED, 0, "given up before it could be sent"), Arrival(now, now, 0))
         else:
             self._request()
 

@@ -304,3 +304,17 @@ def test_an_end_of_our_own_making_is_told_once_and_nothing_is_heard_after_it(mak
     assert not bench.conversation.send(b"{}", bench.receipt(Kind.PUBLISH))
     bench.conversation.reset()
     assert len(bench.client.endings) == 1
+
+
+def test_a_post_given_up_while_its_connection_was_made_again_is_not_sent(make_bench, server):
+    bench = make_bench(server, **LONG)
+    bench.begin()
+    bench.ask(Kind.JOIN)
+    bench.conversation._commands.connection.close()  # as when the endpoint has hung up
+    late = bench.send(Kind.PUBLISH)
+    bench.client.given_up.add(late.seq)
+    after, outcome, _ = bench.ask(Kind.PUBLISH)
+    assert outcome is Outcome.OK
+    bench.until(lambda: f"n-3-{after.seq}" in ids(bench))
+    assert f"n-3-{late.seq}" not in ids(bench)
+    assert late.sent == 0

@@ -69,12 +69,13 @@ class Bench:
             route = replace(route, tls=self.tls.client, server_name="127.0.0.1")
         return HttpConnection(self.sockets, route, 0, f"127.0.0.1:{port}", max_body_bytes)
 
-    def ask(self, connection, request=GET, timeout_s=PATIENCE_S, message=None):
+    def ask(self, connection, request=GET, timeout_s=PATIENCE_S, message=None, is_wanted=None):
         """Ask and wait: what was heard, and when it had come."""
         before = len(self.heard)
         connection.ask(
-            request, lambda answer, when: self.heard.append((answer, when)), round(timeout_s * SECOND), message
-        )
+            request, lambda answer, when: self.heard.append((answer, when)), round(timeout_s * SECOND), message,
+            is_wanted,
+        )  # fmt: skip
         assert len(self.heard) == before, "told from within ask"
         self.until(lambda: len(self.heard) > before)
         assert len(self.heard) == before + 1
@@ -397,3 +398,14 @@ def test_whoever_waits_is_not_told_of_an_end_of_our_own_making(bench, end):
     bench.until(lambda: ends)
     if bench.tls is None:  # under TLS either is the same error
         assert (ends[0] is None) == (end in ("reset", "silence"))
+
+
+def test_a_request_that_nobody_wants_any_more_once_the_connection_stands_is_not_sent(bench):
+    kept = []
+    connection = bench.connection(answering(OK, kept=kept))
+    answer, _ = bench.ask(connection, Request("POST", "/late", (), b"{}"), is_wanted=lambda: False)
+    assert answer.outcome is Outcome.EXPIRED
+    answer, _ = bench.ask(connection, POST)
+    assert answer.status == 200
+    assert [data.split()[1] for data in kept] == [b"/x"]  # on the connection that stood
+    connection.close()

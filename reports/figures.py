@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.model import Flag, Kind, Outcome
 
-from .rows import Array, Rows, find, message_keys
+from .rows import NOT_OUR_LAG, Array, Rows, find, message_keys
 
 MILLION = 1e6
 PERCENTILES = (("p50", 0.50, 1), ("p95", 0.95, 20), ("p99", 0.99, 100), ("p999", 0.999, 1000))
@@ -49,8 +49,7 @@ def all_figures(rows: Rows) -> dict[str, Any]:
     refused = np.concatenate([rows.of(Kind.PUBLISH, Outcome.REJECTED), rows.of(Kind.PROBE, Outcome.REJECTED)])
     sent = published[published["sent"] > 0]
     late, transit, apart = _deliveries(rows, sent)
-    # A burst is late by its own making; what waited for its HTTP connection, by the endpoint's.
-    calm = sent[sent["flags"] & (Flag.BURST | Flag.WAITED) == 0]
+    calm = sent[sent["flags"] & NOT_OUR_LAG == 0]
     stamped = rows.table[rows.table["flags"] & (Flag.EXACT | Flag.BOUNDED) > 0]
 
     def of(found: Array, end: str, begin: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.model import Flag, Gauge, Kind, Outcome
 
-from .rows import Array, Rows
+from .rows import NOT_OUR_LAG, Array, Rows
 
 SECOND = 1_000_000_000
 MILLION = 1e6
@@ -52,9 +52,9 @@ class Process:
 
     @property
     def lags(self) -> tuple[Array, Array]:
-        """When each planned message was sent, and how late; a burst is late by its own making."""
+        """When each planned message was sent, and how late."""
         published = self.of(Kind.PUBLISH)
-        calm = published[(published["sent"] > 0) & (published["flags"] & (Flag.BURST | Flag.WAITED) == 0)]
+        calm = published[(published["sent"] > 0) & (published["flags"] & NOT_OUR_LAG == 0)]
         return calm["sent"], calm["sent"] - calm["due"]
 
     @property

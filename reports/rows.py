@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import RunDirectoryError
-from harness.model import DTYPE, ROW_BYTES, Fault, Kind, Outcome
+from harness.model import DTYPE, ROW_BYTES, Fault, Flag, Kind, Outcome
 from harness.rundir import RunDirectory
 
 Array = NDArray[Any]
 
 SEQ_BITS = 36
 """Sessions and sequence numbers make one 64-bit key: 2^27 sessions, 2^36 messages each."""
+NOT_OUR_LAG = Flag.BURST | Flag.WAITED
+"""A burst is late by its own making; what waited for its HTTP connection, by the endpoint's."""
 DROPS = [fault.value for fault in Fault if fault.is_drop]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.model import Fault, Flag, Kind, Outcome
 
-from .rows import Array, Rows
+from .rows import NOT_OUR_LAG, Array, Rows
 
 SECOND = 1_000_000_000
 MOST_SECONDS = 7 * 24 * 3600
@@ -22,7 +22,7 @@ def timeline(rows: Rows) -> dict[str, Any]:
     sent = published[published["sent"] > 0]
     answered = sent[(sent["outcome"] == Outcome.OK) & (sent["arrived"] > 0) & (sent["flags"] & Flag.BURST == 0)]
     responses = _by_second(rows, answered["due"], answered["arrived"] - answered["due"], length)
-    calm = sent[sent["flags"] & Flag.BURST == 0]
+    calm = sent[sent["flags"] & NOT_OUR_LAG == 0]
     lags = _by_second(rows, calm["sent"], calm["sent"] - calm["due"], length)
     probes = rows.of(Kind.PROBE, Outcome.REJECTED)
     refused = np.concatenate([published[published["outcome"] == Outcome.REJECTED], probes])

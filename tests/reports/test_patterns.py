@@ -87,6 +87,7 @@ def test_waiting_for_the_http_connection_is_not_our_lag(make):
     made.publish(0, 1, 9000, due=3000, flags=Flag.EXACT | Flag.WAITED).publish(0, 2, 9001, due=9000)
     report = made.report()
     assert report["figures"]["lag"]["all"]["count"] == 1
+    assert report["timeline"]["lag_p99_ms"][9] == 1
     assert report["figures"]["response"]["all"]["max"] == 6002  # the user felt it all the same
 
 

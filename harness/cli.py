@@ -75,6 +75,10 @@ def run(plan: str | None, settings: tuple[str, ...], out: Path, budget: str | No
     resolved = load_plan(path, [*overrides, *map(parse_override, settings)])
     from rich.console import Console
 
+    if budget is not None:
+        from reports.gate import load_budget
+
+        load_budget(find(budget, "budgets"))  # a wrong one is told before the run, not after it
     from . import solo  # patches sockets
 
     console = Console(stderr=True)
@@ -114,7 +118,7 @@ def _report(directory: Path, console: Any, budget: str | None, *, note: bool) ->
     report = write(directory)
     show(report, console)
     if note:
-        console.print(f"\nreport: {directory / 'report.html'}", highlight=False, soft_wrap=True)
+        console.print(f"\nreport: {directory / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
     if budget is not None:
         return _judge(report, budget, console)
     return PASS if report["fitness"]["verdict"] == "fit" else UNFIT

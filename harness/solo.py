@@ -33,7 +33,7 @@ def run(plan: Plan, out: Path, beside: Path | None, console: Console) -> Path:
     """
     prepared = prepare(plan, out, beside)
     for warning in prepared.warnings:
-        console.print(warning, style="yellow", highlight=False, soft_wrap=True)
+        console.print(warning, style="yellow", highlight=False, markup=False, soft_wrap=True)
     generator: Generator | None = None
     try:
         generator = Generator(

@@ -50,11 +50,11 @@ class View:
         for text in self._warnings.fresh(self._generator.vitals.sick):
             self._console.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
         if self._seconds % LINE_EVERY == 0 and latest is not None:
-            self._console.print(self._line(latest), highlight=False, soft_wrap=True)
+            self.say(self._line(latest))
 
     def say(self, text: str) -> None:
         """One line that stays."""
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _line(self, latest: Snapshot) -> str:
         acts = list(self._generator.context.tally.acts)
@@ -71,7 +71,8 @@ class View:
         table.add_column(style="dim", justify="right")
         table.add_column()
         plan = self._generator.plan
-        table.add_row("squall", f"[bold]{plan.name}[/]  {self._phase()}, {self._left_s():.0f} s left")
+        head = Text.assemble((plan.name, "bold"), f"  {self._phase()}, {self._left_s():.0f} s left")
+        table.add_row("squall", head)
         if latest is None:
             table.add_row("sessions", f"opening {self._planned()}")
             return table

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from harness.errors import FAIL, PASS, UNFIT, UsageError
 
@@ -139,10 +140,10 @@ def show(judgement: Judgement, console: Console) -> None:
     for one in judgement.clauses:
         value = "absent" if one.value is None else f"{one.value:g}"
         margin = "" if one.margin is None else f"{one.margin:g}"
-        word = "[green]pass[/]" if one.passed else "[red]FAIL[/]"
-        table.add_row(word, one.clause.figure, one.limit, value, margin)
+        word = Text("pass", "green") if one.passed else Text("FAIL", "red")
+        table.add_row(word, Text(one.clause.figure), one.limit, value, margin)
     console.print(table)
     for reason in judgement.reasons:
         console.print(f"  {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
     style = {"pass": "bold green", "fail": "bold red"}.get(judgement.verdict, "bold yellow")
-    console.print(f"gate: [{style}]{judgement.verdict}[/]")
+    console.print(Text.assemble("gate: ", (judgement.verdict, style)))

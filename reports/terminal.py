@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from .growth import in_words
 from .patterns import COUNTED
@@ -38,20 +39,19 @@ def show(report: dict[str, Any], console: Console) -> None:
     run, fitness = report["run"], report["fitness"]
     style = "bold green" if fitness["verdict"] == "fit" else "bold red"
     console.print()
-    console.print(
-        f"[bold]{run['name']}[/] {run['status']}, {run['duration_s']:.0f} s, {run['sessions']} sessions "
-        f"({run['sessions_faulted']} faulted): [{style}]{fitness['verdict']}[/]",
-        highlight=False,
+    head = (
+        f" {run['status']}, {run['duration_s']:.0f} s, {run['sessions']} sessions ({run['sessions_faulted']} faulted): "
     )
+    _say(console, Text.assemble((run["name"], "bold"), head, (fitness["verdict"], style)))
     for reason in (*fitness["reasons"], *run["warnings"]):
-        console.print(f"  {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
+        _say(console, f"  {reason}", "red")
     if run["loop"] == "closed":
-        console.print(f"  {CLOSED}", style="yellow", highlight=False, soft_wrap=True)
+        _say(console, f"  {CLOSED}", "yellow")
     for note in fitness["notes"]:
-        console.print(f"  {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        _say(console, f"  {note}", "yellow")
     for skipped in run["skipped"]:
         text = f"  skipped {skipped['fault']}: {skipped['reason']}"
-        console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        _say(console, text, "yellow")
     _findings(report, console)
     console.print(_figures(report))
     if report["patterns"]:
@@ -59,34 +59,39 @@ def show(report: dict[str, Any], console: Console) -> None:
     _ledger(report, console)
     if report["recovery"] is not None:
         words = recovered_in_words(report["recovery"], report["ledger"]["missed_while_away"])
-        console.print(f"recovery  {words}", highlight=False, soft_wrap=True)
+        _say(console, f"recovery  {words}")
     for storm in report["storms"]:
-        console.print(f"storm     {storm_in_words(storm)}", highlight=False, soft_wrap=True)
+        _say(console, f"storm     {storm_in_words(storm)}")
     _stale(report, console)
     _rejections(report, console)
     for found in report["growth"]:
         grows = "bold red" if found["verdict"] == "grows" else None
-        console.print(f"growth    {in_words(found)}", style=grows, highlight=False, soft_wrap=True)
+        _say(console, f"growth    {in_words(found)}", grows)
     if ended := report["closes"]["expected"]:
         said = ", ".join(f"{count} {reason}" for reason, count in ended.items())
-        console.print(f"closes    expected by the contract: {said}", highlight=False, soft_wrap=True)
+        _say(console, f"closes    expected by the contract: {said}")
     _ourselves(fitness, console)
     stamps = fitness["stamps"]
     if stamps["exact"] is not None:
-        console.print(
+        _say(
+            console,
             f"arrival   {stamps['exact']:.1%} exact kernel stamps, {stamps['bounded']:.1%} upper bounds, "
             f"{stamps['read']:.1%} our own reading",
-            highlight=False,
         )
+
+
+def _say(console: Console, text: str | Text, style: str | None = None) -> None:
+    """One line. What a plan or an endpoint says may hold brackets: they are no markup."""
+    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 def _findings(report: dict[str, Any], console: Console) -> None:
     if not report["findings"]:
         absent = [name for name, count in report["finding_counts"].items() if count is None]
         unjudged = f" (not judged: {', '.join(absent)})" if absent else ""
-        console.print(f"findings  none{unjudged}", highlight=False, soft_wrap=True)
+        _say(console, f"findings  none{unjudged}")
     for finding in report["findings"]:
-        console.print(f"[bold red]{finding['name']:<22}[/] {finding['text']}", highlight=False, soft_wrap=True)
+        _say(console, Text.assemble((f"{finding['name']:<22}", "bold red"), f" {finding['text']}"))
 
 
 def _figures(report: dict[str, Any]) -> Table:
@@ -123,23 +128,20 @@ def _ledger(report: dict[str, Any], console: Console) -> None:
         part = ledger[group]
         if part["owed"] or part["duplicated"] or part["leaked"]:
             reordered = part["reordered"] if part["reordered"] is not None else "-"
-            console.print(
+            _say(
+                console,
                 f"ledger    {group}: {part['owed']} deliveries owed, {part['paid']} paid, {part['lost']} lost, "
                 f"{part['duplicated']} duplicated, {reordered} reordered, {part['leaked']} leaked",
-                highlight=False,
-                soft_wrap=True,
             )
 
 
 def _stale(report: dict[str, Any], console: Console) -> None:
     stale = report["stale"]
     if stale is None:
-        console.print("stale     not observed: the plan has no [observe] url", highlight=False)
+        _say(console, "stale     not observed: the plan has no [observe] url")
         return
     if stale["not_listed"]:
-        console.print(
-            f"stale     {stale['not_listed']} dropped clients poll: {NOT_LISTED}", highlight=False, soft_wrap=True
-        )
+        _say(console, f"stale     {stale['not_listed']} dropped clients poll: {NOT_LISTED}")
     if not stale["by_way"]:
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
@@ -154,24 +156,40 @@ def _stale(report: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
+MALFORMED = (
+    ("rejected_as_expected", "rejected as expected"),
+    ("accepted", "accepted"),
+    ("wrong_code", "refused in a wrong way"),
+    ("unanswered", "unanswered"),
+    ("throttled", "throttled"),
+    ("too_early_to_tell", "too early to tell"),
+)
+BURSTS = (
+    ("accepted", "accepted"),
+    ("throttled", "throttled"),
+    ("rejected_otherwise", "rejected otherwise"),
+    ("closed", "cut off"),
+    ("unanswered", "unanswered"),
+)
+ALWAYS = 4
+"""So many of the first are named even when there were none."""
+
+
 def _rejections(report: dict[str, Any], console: Console) -> None:
     malformed, throttle = report["rejections"]["malformed"], report["rejections"]["throttle"]
     if malformed:
-        console.print(
-            f"malformed {malformed['sent']} sent, {malformed['rejected_as_expected']} rejected as expected, "
-            f"{malformed['accepted']} accepted, {malformed['wrong_code']} with a wrong code, "
-            f"{malformed['unanswered']} unanswered",
-            highlight=False,
-            soft_wrap=True,
-        )
+        _say(console, f"malformed {malformed['sent']} sent: {_counted(malformed, MALFORMED)}")
     if throttle:
         over = throttle["accepted_over_limit"]
-        console.print(
-            f"bursts    {throttle['sent']} sent in {throttle['bursts']}, {throttle['accepted']} accepted, "
-            f"{throttle['throttled']} throttled" + (f", {over} over the limit" if over is not None else ""),
-            highlight=False,
-            soft_wrap=True,
+        beyond = f"; {over} over the limit" if over is not None else ""
+        _say(
+            console, f"bursts    {throttle['sent']} sent in {throttle['bursts']}: {_counted(throttle, BURSTS)}{beyond}"
         )
+
+
+def _counted(found: dict[str, Any], names: tuple[tuple[str, str], ...]) -> str:
+    """How many of each; together they are all that were sent."""
+    return ", ".join(f"{found[key]} {word}" for n, (key, word) in enumerate(names) if found[key] or n < ALWAYS)
 
 
 def _ourselves(fitness: dict[str, Any], console: Console) -> None:
@@ -180,12 +198,11 @@ def _ourselves(fitness: dict[str, Any], console: Console) -> None:
     for one in fitness["processes"]:
         cpu = "-" if one["cpu_p95"] is None else f"{one['cpu_p95']:.0%}"
         whose = f"process {one['process']}: " if several else ""
-        console.print(
+        _say(
+            console,
             f"ourselves {whose}lag p99 {milliseconds(one['lag_p99_ms'])} ms, read lag p99 "
             f"{milliseconds(one['read_lag_p99_ms'])} ms, CPU p95 {cpu} of a core, event loop late by "
             f"{milliseconds(one['loop_lag_max_ms'])} ms at worst, {one['resident_max_mib'] or 0:.0f} MiB",
-            highlight=False,
-            soft_wrap=True,
         )
 
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from harness.errors import UsageError
-from harness.model import Fault
+from harness.model import Fault, Kind, Outcome
 from reports.figures import percentiles
 from reports.gate import judge, load_budget, look_up
 from reports.gate import show as show_gate
@@ -89,6 +89,26 @@ def test_the_summary_names_the_verdict_the_figures_and_the_ledger(report):
     assert re.search(r"response +\d+ ", text)
     assert "lost" in text
     assert max(map(len, text.splitlines())) <= 140
+
+
+def test_brackets_in_a_name_or_a_text_are_no_markup(make):
+    report = make(name="x[/red]y [b]").member(0).report()
+    console = Console(width=200, record=True)
+    show(report, console)
+    text = console.export_text()
+    assert "x[/red]y [b] complete" in text
+    assert "the plan has no [observe] url" in text
+
+
+def test_what_was_sent_and_what_became_of_it_add_up_on_the_terminal(make):
+    run = make().member(0, 1).fault(0, Fault.MALFORMED, 3000)
+    run.probe(0, 1, 3000).probe(0, 2, 3100, code=429).probe(0, 3, 3200, Outcome.EXPIRED)
+    run.row(Kind.PROBE, Outcome.CLOSED, session=0, seq=4, room=0, sent=3300, peer=1)
+    console = Console(width=200, record=True)
+    show(run.report(), console)
+    (line,) = [line for line in console.export_text().splitlines() if line.startswith("malformed")]
+    first, *others = map(int, re.findall(r"\d+", line))
+    assert first == sum(others) == 4
 
 
 def test_a_budget_is_judged_clause_by_clause(report, tmp_path):

@@ -61,6 +61,7 @@ def build_report(path: Path) -> dict[str, Any]:
         },
         "fitness": fitness(run, rows, figures),
         "findings": findings,
+        "findings_made": len(findings),
         "finding_counts": counts,
         "figures": figures,
         "patterns": patterns(rows),

@@ -41,8 +41,8 @@ class Session:
     """One client of the run, over as many connections as it takes; `number` is unique over all processes."""
 
     __slots__ = (
-        "_context", "_due", "_opening", "_pattern", "_prefix", "_probe", "_rooms", "_seq", "_socket", "conn", "dialect",
-        "is_open", "keeper", "number", "receipts",
+        "_context", "_due", "_given_up", "_opening", "_pattern", "_prefix", "_probe", "_rooms", "_seq", "_socket",
+        "conn", "dialect", "is_open", "keeper", "number", "receipts",
     )  # fmt: skip
 
     def __init__(self, context: Context, number: int, pattern: Pattern | None = None) -> None:
@@ -53,6 +53,7 @@ class Session:
         self._socket: Conversation | None = None
         self._rooms: tuple[int, ...] = ()
         self._probe: Receipt | None = None
+        self._given_up: set[int] | None = None
         self._due = 0
         self._opening = False
         self.number = number
@@ -347,7 +348,8 @@ class Session:
                 self._context.recorder.evidence(when.read, "error", signal.code, signal.reason)
             self._finish(receipt, outcome, signal.code, when)
         elif seq is not None:
-            self._context.tally.late_answers += 1
+            # Given up as expired; or answered before in another way, as a probe is by its own delivery.
+            self._context.tally.late_answers += self._given_up is not None and seq in self._given_up
         else:
             self._stray(signal, Outcome.NONE, when)
 
@@ -364,6 +366,9 @@ class Session:
         """Give up what has waited longer than the plan's answer timeout."""
         for receipt in self.receipts.expired(now_ns):
             done = self._is_done_unanswered(receipt, now_ns)
+            if not done:
+                self._given_up = self._given_up or set()
+                self._given_up.add(receipt.seq)
             self._finish(receipt, Outcome.OK if done else Outcome.EXPIRED, 0, None)
 
     def _is_done_unanswered(self, receipt: Receipt, carried_until: int) -> bool:

@@ -15,6 +15,8 @@ from .rows import DROPS, Array, Rows
 
 SAYS = (Kind.JOIN, Kind.PUBLISH, Kind.DELIVERY, Kind.LEAVE, Kind.PROBE, Kind.PING, Kind.STRAY)
 """What counts as saying something on a connection, in either direction; keepalive pings do not."""
+REACTION_NS = 5_000_000_000
+"""How long after the last message of a burst, or a malformed payload, an end may still be the answer to it."""
 EARLY_SHARE = 0.02
 EARLY_NS = 100_000_000
 """How much earlier than promised may be the way there and back, and the endpoint's clock."""
@@ -24,7 +26,7 @@ def closes(rows: Rows) -> dict[str, Any]:
     """How connections ended: `expected` by reason, and `unexpected` by cause ("endpoint 1011", "reset 104")."""
     ended = rows.of(Kind.CLOSE)
     ended = ended[ended["peer"] != Closer.US]
-    ended = ended[~np.isin(_keys(ended), _excused(rows))]
+    ended = ended[~_excused(rows, ended)]
     contract = rows.contract
     by_endpoint = ended["peer"] == Closer.ENDPOINT
     limited = by_endpoint & np.isin(ended["code"], contract.get("limit_codes") or [])
@@ -53,11 +55,15 @@ def _keys(found: Array) -> Array:
     return keys
 
 
-def _excused(rows: Rows) -> Array:
-    """The connections that chaos or a malformed payload gave a reason to end."""
+def _excused(rows: Rows, ended: Array) -> Array:
+    """Which of these ends chaos or a malformed payload gave a reason for: a drop always, the others for a while."""
     faults = rows.of(Kind.FAULT, Outcome.OK)
-    touched = faults[np.isin(faults["code"], [*DROPS, Fault.BURST])]
-    return np.concatenate([_keys(touched), _keys(rows.of(Kind.PROBE))])
+    dropped = np.isin(_keys(ended), _keys(faults[np.isin(faults["code"], DROPS)]))
+    bursts = rows.table[np.isin(rows.table["kind"], (Kind.FAULT, Kind.LIFT)) & (rows.table["code"] == Fault.BURST)]
+    connections, at = np.unique(_keys(ended), return_inverse=True)
+    struck = np.maximum(_latest(bursts, connections), _latest(rows.of(Kind.PROBE), connections))[at]
+    excused: Array = dropped | (struck > 0) & (ended["arrived"] <= struck + REACTION_NS)
+    return excused
 
 
 def _began(rows: Rows, ended: Array) -> tuple[Array, Array]:

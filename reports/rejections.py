@@ -1,7 +1,9 @@
 """Rejections: what should have been refused and was, was not, or was refused wrongly.
 
 It must not know why a payload was malformed, only that it was. Rules:
-    malformed  every probe must be rejected with a code the contract names, or by a close of the endpoint's
+    malformed  every probe must be rejected with a code the contract names (any, where it names none), or by a close of
+               the endpoint's that says why
+    garbled    no frame that is not the protocol's may reach a client who did not send such a one
     throttle   a burst may have accepted at most what a token bucket of the promised size lets through between the
                first sending and the last answer, one more for rounding, less what else was accepted meanwhile
     silently   a burst may end its connection only by a close frame that says why (1008, 1013)
@@ -31,6 +33,7 @@ def rejections(rows: Rows) -> dict[str, Any]:
         "throttle": throttle(rows),
         "wrongly_rejected": wrongly_rejected(rows),
         "unanswered": unanswered(rows),
+        "garbled": garbled(rows),
     }
 
 
@@ -58,7 +61,9 @@ def _judged(probes: Array, fanned_out: Array, contract: dict[str, Any]) -> dict[
     refused = (outcome == Outcome.REJECTED) & ~fanned_out
     closed = (outcome == Outcome.CLOSED) & (probes["arrived"] > 0) & ~fanned_out
     throttled = refused & np.isin(code, contract["throttle_codes"])
-    expected = refused & np.isin(code, contract["malformed_codes"]) | closed & np.isin(code, CLOSES_FOR_CAUSE)
+    promised = contract["malformed_codes"]
+    right = np.isin(code, promised) if promised is not None else ~throttled
+    expected = refused & right | closed & np.isin(code, CLOSES_FOR_CAUSE)
     return {
         "sent": np.ones(len(probes), bool),
         "rejected_as_expected": expected,
@@ -66,7 +71,7 @@ def _judged(probes: Array, fanned_out: Array, contract: dict[str, Any]) -> dict[
         "wrong_code": (refused | closed) & ~expected & ~throttled,
         "throttled": throttled & ~expected,
         "unanswered": (outcome == Outcome.EXPIRED) & ~fanned_out,
-        "cut_off": (outcome == Outcome.CLOSED) & (probes["arrived"] == 0) & ~fanned_out,
+        "too_early_to_tell": (outcome == Outcome.CLOSED) & (probes["arrived"] == 0) & ~fanned_out,
     }
 
 
@@ -184,6 +189,18 @@ def _needlessly(rows: Rows, session: int) -> list[int]:
         if throttled and had >= 1:
             found.append(int(row["code"]))
     return found
+
+
+def garbled(rows: Rows) -> int:
+    """Frames that are not the protocol's, at clients who had sent nothing malformed on that connection themselves.
+
+    An endpoint that hands a malformed payload on shows here; what its own sender gets may be an answer to it.
+    """
+    strays = rows.of(Kind.STRAY, Outcome.GARBLED)
+    probes = rows.of(Kind.PROBE)
+    guilty = set(zip(probes["session"].tolist(), probes["conn"].tolist(), strict=True))
+    at = zip(strays["session"].tolist(), strays["conn"].tolist(), strict=True)
+    return sum(1 for where in at if where not in guilty)
 
 
 def unanswered(rows: Rows) -> int:

@@ -108,11 +108,16 @@ def test_answers_in_reverse_order_go_to_their_own_requests(told):
 
 
 def test_an_answer_to_nothing_of_ours_is_a_stray_and_a_late_one_is_counted():
-    session, rows, _, _ = make()
+    session, rows, _, clock = make()
     session.received(server("ack", "other-1-1"), WHEN)
     assert len(rows.of(Kind.STRAY)) == 1
     session.received(server("ack", "n-3-99"), WHEN)
     assert len(rows.of(Kind.STRAY)) == 1
+    assert session._context.tally.late_answers == 0
+    session.publish(0, "x", due=1)
+    clock.advance(11 * SECOND)
+    session.expire(clock.now())
+    session.received(server("ack", "n-3-1"), WHEN)
     assert session._context.tally.late_answers == 1
 
 

@@ -21,7 +21,7 @@ class Contract(Section, frozen=True, kw_only=True):
     throttle_burst: Count | None = None
     throttle_posts: bool = False
     throttle_codes: tuple[int, ...] = (429,)
-    malformed_codes: tuple[int, ...] = (400,)
+    malformed_codes: tuple[int, ...] | None = None
     stale_within_s: Positive | None = None
     lifetime_s: Positive | None = None
     idle_s: Positive | None = None

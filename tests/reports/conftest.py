@@ -19,7 +19,7 @@ class Made:
     """Builds a run directory row by row; every session is in room 0 unless told."""
 
     def __init__(self, base, processes=None, stamps="kernel", scenarios=None, **plan):
-        contract = {"stale_within_s": 5.0, "throttle_per_s": 10.0, "throttle_burst": 20}
+        contract = {"stale_within_s": 5.0, "throttle_per_s": 10.0, "throttle_burst": 20, "malformed_codes": [400]}
         plan = build_plan(
             {"load": {"sessions": 4, "rooms": 2, "ramp_s": 1.0, "duration_s": 20.0}, "contract": contract} | plan
         )

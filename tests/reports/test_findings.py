@@ -113,6 +113,13 @@ def refuse_with_another_code(run):
     run.publish(1, 1, 5000).deliver(0, 1, 1, 5003).deliver(1, 1, 1, 5003)
 
 
+def hand_rubbish_on(run):
+    run.member(0, 1).fault(0, Fault.MALFORMED, 3000).probe(0, 1, 3000)
+    run.publish(1, 1, 5000).deliver(0, 1, 1, 5003).deliver(1, 1, 1, 5003)
+    for session in (0, 1):  # the sender's own may be an answer
+        run.row(Kind.STRAY, Outcome.GARBLED, session=session, code=6, arrived=3002)
+
+
 def never_answer(run):
     run.member(0, 1).publish(0, 1, 2000, Outcome.EXPIRED)
 
@@ -153,6 +160,7 @@ WRONG = {
     "wrongly-rejected": (refuse_valid, 1),
     "wrongly-rejected ": (throttle_needlessly, 1),
     "wrong-code": (refuse_with_another_code, 1),
+    "garbled": (hand_rubbish_on, 1),
     "unanswered": (never_answer, 1),
     "unexpected-close": (hang_up, 1),
     "open-failed": (refuse_connections, 1),
@@ -207,6 +215,21 @@ def test_an_endpoint_that_is_slow_to_say_no_throttles_wrongly_all_the_same(make)
     run = make().member(0, 1).publish(0, 1, 2000, took=10).deliver(0, 0, 1, 2010).deliver(1, 0, 1, 2010)
     run.publish(0, 2, 9000, Outcome.REJECTED, code=429, took=501)
     assert found(run.report()) == {"wrongly-rejected": 1}
+
+
+def test_without_a_promise_any_refusal_of_what_is_malformed_will_do_but_a_hangup_will_not(make):
+    run = make(contract={}).member(0, 1).fault(0, Fault.MALFORMED, 3000).probe(0, 1, 3000, code=500)
+    run.publish(1, 1, 5000).deliver(0, 1, 1, 5003).deliver(1, 1, 1, 5003)
+    run.probe(0, 2, 6000, Outcome.CLOSED, code=1006).close(0, 6002, closer=Closer.FIN, code=1006)
+    assert found(run.report()) == {"wrong-code": 1}
+
+
+def test_a_burst_excuses_an_end_for_a_while_and_not_for_ever(make):
+    run = make().member(0, 1).chatter((0, 1), messages=5)
+    for session, at in ((0, 4000 + 4000), (1, 4000 + 9000)):
+        run.fault(session, Fault.BURST, 4000).lift(session, Fault.BURST, 4010)
+        run.close(session, at, closer=Closer.ENDPOINT, code=1008)
+    assert found(run.report()) == {"unexpected-close": 1}
 
 
 def test_what_chaos_did_is_no_finding(make):

@@ -82,6 +82,21 @@ def test_a_poll_that_was_never_answered_is_a_finding(make):
     assert report["outcomes"]["fetch"] == {"expired": 1}
 
 
+def test_a_leave_that_was_never_answered_is_one_request_and_not_also_its_poll(make):
+    made = make(scenarios=MIXED).member(0, 1).fetch(1, 3000, outcome=Outcome.EXPIRED, code=0)
+    for session in (0, 1):  # by WebSocket it has no other row
+        made.row(Kind.LEAVE, Outcome.EXPIRED, session=session, room=0, sent=3000)
+    assert made.report()["finding_counts"]["unanswered"] == 2
+
+
+def test_a_pollers_connection_is_no_upgrade_and_in_no_figure_of_openings(make):
+    made = make(scenarios=POLLING)
+    made.row(Kind.OPEN, session=0, due=10, sent=10, arrived=11, flags=Flag.EXACT | Flag.IMPLICIT)
+    made.open(1, at=10)
+    figures = made.report()["figures"]
+    assert (figures["open"]["all"]["count"], figures["open_service"]["all"]["count"]) == (1, 1)
+
+
 def test_waiting_for_the_http_connection_is_not_our_lag(make):
     made = make(scenarios=POLLING).member(0, 1)
     made.publish(0, 1, 9000, due=3000, flags=Flag.EXACT | Flag.WAITED).publish(0, 2, 9001, due=9000)

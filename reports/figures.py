@@ -41,6 +41,7 @@ def all_figures(rows: Rows) -> dict[str, Any]:
     """Every figure by name, in milliseconds."""
     struck = rows.faulted
     opened = rows.of(Kind.OPEN, Outcome.OK)
+    opened = opened[opened["flags"] & Flag.IMPLICIT == 0]  # a poller only connects: nothing is asked and answered
     joined = _answered(rows.of(Kind.JOIN, Outcome.OK))
     published = rows.of(Kind.PUBLISH)
     plain = _answered(published[(published["outcome"] == Outcome.OK) & (published["flags"] & Flag.BURST == 0)])

@@ -1,5 +1,6 @@
 """Logins against a real HTTP server in a thread of this process."""
 
+import contextlib
 import json
 import ssl
 import threading
@@ -117,35 +118,57 @@ def test_each_session_logs_in_once_and_keeps_its_token(desk, enter):
     assert way.command(1, 1) == {"Authorization": f"Bearer {first[1]}"}
 
 
-def test_over_https_the_login_trusts_what_connections_trust(tmp_path):
-    authority = Authority(tmp_path)
-    pair = authority.sign("127.0.0.1")
-    desk = Desk()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pair.cert, pair.key)
-    desk.socket = context.wrap_socket(desk.socket, server_side=True)
-    thread = threading.Thread(target=desk.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        url = desk.url.replace("http", "https")
-        for tls, outcome in (
-            (Tls(ca_file=str(authority.ca_file)), None),
-            (Tls(insecure=True), None),
-            (None, Outcome.CLOSED),
-        ):
-            auth = LoginAuth(url=url, token_path="data.token")
-            way = Access(Endpoint(url="wss://127.0.0.1:1/", tls=tls, auth=auth), "n1")
-            (found,) = told(way, 0)
-            way.close()
-            if outcome is None:
-                assert token(found).startswith("token-")
-            else:
-                assert found.outcome is outcome
-                assert "CERTIFICATE_VERIFY_FAILED" in found.text
-    finally:
-        desk.shutdown()
-        desk.server_close()
-        thread.join()
+@pytest.fixture
+def secure_desk(tmp_path):
+    """A desk that speaks TLS: its url for a host, and the authority that signed for "desk.test" and for 127.0.0.1."""
+
+    @contextlib.contextmanager
+    def serve(name):
+        authority = Authority(tmp_path)
+        pair = authority.sign(name)
+        desk = Desk()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pair.cert, pair.key)
+        desk.socket = context.wrap_socket(desk.socket, server_side=True)
+        thread = threading.Thread(target=desk.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield desk.url.replace("http", "https"), str(authority.ca_file)
+        finally:
+            desk.shutdown()
+            desk.server_close()
+            thread.join()
+
+    return serve
+
+
+def login_at(url, host, tls):
+    """What a session of a `wss://` endpoint at `host` hears when it logs in at `url`."""
+    way = Access(Endpoint(url=f"wss://{host}:1/", tls=tls, auth=LoginAuth(url=url, token_path="data.token")), "n1")
+    (found,) = told(way, 0)
+    way.close()
+    return found
+
+
+def test_over_https_the_login_trusts_what_connections_trust(secure_desk):
+    with secure_desk("127.0.0.1") as (url, ca_file):
+        assert token(login_at(url, "127.0.0.1", Tls(ca_file=ca_file))).startswith("token-")
+        assert token(login_at(url, "127.0.0.1", Tls(insecure=True))).startswith("token-")
+        found = login_at(url, "127.0.0.1", None)
+        assert found.outcome is Outcome.CLOSED
+        assert "CERTIFICATE_VERIFY_FAILED" in found.text
+
+
+def test_the_login_is_asked_for_the_name_that_connections_ask_for(secure_desk):
+    with secure_desk("desk.test") as (url, ca_file):
+        assert token(login_at(url, "127.0.0.1", Tls(ca_file=ca_file, server_name="desk.test"))).startswith("token-")
+        assert "CERTIFICATE_VERIFY_FAILED" in login_at(url, "127.0.0.1", Tls(ca_file=ca_file)).text
+
+
+def test_what_the_plan_trusts_of_its_endpoint_it_trusts_of_no_other_host(secure_desk):
+    with secure_desk("127.0.0.1") as (url, ca_file):
+        for tls in (Tls(insecure=True), Tls(ca_file=ca_file)):
+            assert "CERTIFICATE_VERIFY_FAILED" in login_at(url, "staging.test", tls).text
 
 
 def test_who_opens_never_waits(desk, enter):

@@ -6,6 +6,7 @@
     minted     JWTs signed by us
     login      tokens that the endpoint gives for an HTTP request
     placing    where in a request a token stands
+    trusting   which TLS settings a plain https request goes by
     templates  {session}, {conn}, {key} and ${ENV}
     hiding     what must never be written down
 

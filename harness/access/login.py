@@ -22,10 +22,11 @@ from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
 
 from ..errors import UsageError
 from ..model import Outcome
-from ..plan import Endpoint, LoginAuth, Tls, mask_url
+from ..plan import LoginAuth, Tls, mask_url
 from .hiding import Hiding
 from .provider import Denied, Fields, Provider, Setting, Then, fit_for_a_request
 from .templates import environment, expand, expand_all, fill, fill_all
+from .trusting import tls_for
 
 FOREVER = float("inf")
 ANSWER_BYTES = 1 << 20
@@ -64,7 +65,7 @@ class Login(Provider):
             fit_for_a_request(value, f"{where}.headers.{name}")
         self._body = expand_all(auth.body, f"{where}.body", hiding)
         self._form = expand_all(auth.form, f"{where}.form", hiding)
-        self._tls = _tls(setting.endpoint, hiding) if urlsplit(self._url).scheme == "https" else {}
+        self._tls = _tls(tls_for(setting.endpoint, self._url), hiding) if urlsplit(self._url).scheme == "https" else {}
         self._kept: dict[int, _Kept] = {}
         self._waiting: dict[int, list[tuple[Fields, Then]]] = {}
         self._queue: deque[tuple[int, Fields, int]] = deque()
@@ -233,17 +234,18 @@ class Login(Provider):
         return whose.session if self._auth.per == "session" else -1
 
 
-def _tls(endpoint: Endpoint, hiding: Hiding) -> dict[str, Any]:
-    """What the client needs to trust over https what connections to the endpoint trust (`endpoint.tls`).
+def _tls(tls: Tls, hiding: Hiding) -> dict[str, Any]:
+    """What the client needs to go by a table of TLS settings.
 
     Raises:
         UsageError: a file cannot be used.
     """
-    tls = endpoint.tls or Tls()
     password = environment(tls.key_password_env, "endpoint.tls", hiding) if tls.key_password_env else None
 
     def context(cafile: str | None = None) -> Any:
-        made: Any = gevent.ssl.create_default_context(cafile=tls.ca_file or cafile)
+        made: Any = gevent.ssl.create_default_context(cafile=tls.ca_file or None)
+        if cafile and not tls.ca_file:
+            made.load_verify_locations(cafile)
         if tls.insecure:
             made.check_hostname = False
             made.verify_mode = ssl.CERT_NONE
@@ -255,7 +257,8 @@ def _tls(endpoint: Endpoint, hiding: Hiding) -> dict[str, Any]:
         context()
     except OSError as error:  # an SSLError is one
         raise UsageError(f"endpoint.tls: its files cannot be used for the login: {error.strerror or error}") from None
-    return {"ssl_context_factory": context, "insecure": tls.insecure}
+    options = {"server_hostname": tls.server_name} if tls.server_name else {}
+    return {"ssl_context_factory": context, "ssl_options": options, "insecure": tls.insecure}
 
 
 def _expiry(token: str) -> float | None:

@@ -12,7 +12,6 @@ from urllib.parse import urljoin, urlsplit
 import gevent
 import msgspec
 import requests
-import urllib3
 
 from ..access import Denied, Fields, Hiding, expand, make_provider, place
 from ..access.provider import Setting, wait_for
@@ -21,6 +20,7 @@ from ..errors import RunFailed
 from ..model import Kind, Outcome
 from ..plan import Endpoint, Observe
 from ..recorder import Recorder
+from .asking import session_for
 
 TIMEOUT_S = 5.0
 NOBODY = Fields(0, 0, "observer")
@@ -43,9 +43,7 @@ class Observer:
         self._headers = {
             name: expand(value, f"observe.headers.{name}", hiding) for name, value in observe.headers.items()
         }
-        self._http = requests.Session()
-        self._http.trust_env = False
-        trust(self._http, endpoint)
+        self._http = session_for(self.url, endpoint, hiding)
         self._list_path = [name for name in observe.list_path.split(".") if name]
         self._key_path = [name for name in observe.key_path.split(".") if name]
         self._shape = _shape(self._list_path, self._key_path)
@@ -182,16 +180,6 @@ def _shape(list_path: list[str], key_path: list[str]) -> Any:
 
 def _holder(name: str, inside: Any) -> Any:
     return msgspec.defstruct("Holder", [("inside", inside | None, None)], rename={"inside": name})
-
-
-def trust(http: requests.Session, endpoint: Endpoint) -> None:
-    """Let a session trust, over https, what connections to the endpoint trust."""
-    tls = endpoint.tls
-    if tls is not None:
-        http.verify = tls.ca_file or not tls.insecure
-        if tls.insecure:
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # we have said so, once
-        http.cert = (tls.cert_file, tls.key_file or tls.cert_file) if tls.cert_file else None
 
 
 def list_url(url: str, endpoint_url: str) -> str:

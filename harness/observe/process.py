@@ -16,7 +16,8 @@ from ..errors import RunFailed
 from ..model import Gauge, Kind
 from ..plan import Endpoint, Observe
 from ..recorder import Recorder
-from .listing import list_url, trust
+from .asking import session_for
+from .listing import list_url
 
 TIMEOUT_S = 5.0
 NAMES = {
@@ -52,10 +53,7 @@ class ProcessWatch:
         origin = expand(endpoint.url, "endpoint.url", hiding)
         self._url = list_url(expand(observe.metrics, "observe.metrics", hiding), origin)
         self._every_s = observe.metrics_every_s
-        self._http = requests.Session()
-        self._http.trust_env = False
-        trust(self._http, endpoint)
-        trust(self._http, endpoint)
+        self._http = session_for(self._url, endpoint, hiding)
         self._http.headers.update(
             {name: expand(value, f"observe.headers.{name}", hiding) for name, value in observe.headers.items()}
         )

@@ -1,0 +1,16 @@
+"""Which of `[endpoint.tls]` a plain https request beside the WebSocket goes by: all of it on the endpoint's own host.
+
+It must not know who asks. The subtle thing: a staging endpoint's `insecure`, its authorities and our client certificate
+are for that endpoint; a login or a page at another host is verified as any browser would, and shown nothing.
+"""
+
+from urllib.parse import urlsplit
+
+from ..plan import Endpoint, Tls
+
+
+def tls_for(endpoint: Endpoint, url: str) -> Tls:
+    """The plan's table for a url on the endpoint's host, on any port (certificates are for hosts), or none."""
+    if endpoint.tls is None or urlsplit(url).hostname != endpoint.host:
+        return Tls()
+    return endpoint.tls

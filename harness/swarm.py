@@ -26,7 +26,7 @@ from .plan import Load, Plan, build_plan, load_plan
 from .rundir import Status
 from .shipped import find
 from .transport.options import Address
-from .users import attach, attached, detach
+from .users import RealtimeUser, attach, attached, detach, scenario_broke
 from .vitals import Warnings
 
 BEGIN, STOP, DONE = "squall-begin", "squall-stop", "squall-done"
@@ -61,6 +61,7 @@ def install(events: Any, plan: Plan, beside: Path | None = None) -> None:
     events.init.add_listener(swarm.init)
     events.test_start.add_listener(swarm.test_start)
     events.test_stopping.add_listener(swarm.test_stopping)
+    events.user_error.add_listener(swarm.user_error)
 
 
 def _stay_at_home(parser: Any, **_: Any) -> None:
@@ -240,6 +241,13 @@ class _Swarm:
         self._interrupt()
 
     # -- both ---------------------------------------------------------------------------------------------------
+
+    def user_error(self, user_instance: Any, exception: BaseException, **_: Any) -> None:
+        """A task raised: Locust would go on with the next, and the message that was due be nowhere."""
+        generator = attached(self._environment)
+        user = getattr(user_instance, "user", user_instance)  # Locust gives the user, or the set of its tasks
+        if generator is not None and isinstance(user, RealtimeUser):
+            generator.fail(scenario_broke(exception))
 
     def _start_generator(self, orders: dict[str, Any], told: Callable[[str], None]) -> None:
         try:

@@ -45,6 +45,37 @@ def test_headless_gives_one_run_directory_with_a_shard_a_process(locust, process
     assert "publish" in done.out + done.err
 
 
+RAISES = """
+from locust import task
+from harness.users import RealtimeUser
+
+class Raises(RealtimeUser):
+    def on_connect(self):
+        self.join(self.room)
+
+    @task
+    def say(self):
+        due = self.pace()
+        if self.client.n == 3:
+            raise ValueError("of the scenario")
+        self.publish(self.room, self.text, due)
+"""
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_task_that_raises_fails_the_run_in_one_line(locust, processes, two_processes):
+    squall, start = locust
+    scenario, plan = squall.out / "raises.py", squall.out / "plan.toml"
+    scenario.write_text(RAISES)
+    plan.write_text(f'[load]\nscenario = "{scenario}"\nrate_per_s = 5.0\nsettle_s = 0.5\n')
+    more = two_processes if processes > 1 else ()
+    done = squall.wait(start("--headless", "-u", 4, "-r", 4, "-t", "5s", *more, SQUALL_PLAN=str(plan)))
+    assert done.code == 3, done.err
+    assert "the scenario broke: ValueError: of the scenario (raises.py:13)" in done.err
+    (path,) = (squall.out / "runs").glob("*")
+    assert open_run(path).status == "failed"
+
+
 def test_the_web_ui_starts_and_stops_a_run(locust):
     squall, start = locust
     process = start("--web-port", 0, "--autostart", "-u", 5, "-r", 5, "-t", "4s", "--autoquit", 1)

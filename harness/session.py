@@ -240,7 +240,7 @@ class Session:
                 when.read, "refused", why.code, why.text, status=why.status, headers=headers, body=why.body
             )
             self._context.access.refused(self.number, self.conn, why.status)
-        self._copy("open", when.read - sent, why.outcome, why.code)
+        self._copy("open", when.read - sent if sent else 0, why.outcome, why.code)
         if self.keeper is not None:
             self.keeper.refused(why)
 

@@ -59,6 +59,7 @@ def fitness(run: RunDirectory, rows: Rows, figures: dict[str, Any]) -> dict[str,
         "sent": int(np.count_nonzero(published["sent"] > 0)),
         "abandoned": int(np.count_nonzero(published["outcome"] == Outcome.ABANDONED)),
         "never_opened": _never_opened(rows),
+        "never_logged_in": _never_logged_in(rows),
         "missed": sum(missed) if missed else None,
         "stamps": {"source": rows.manifest.get("stamps"), **_all_stamps(judged)},
         "unfit_seconds": sorted(
@@ -86,6 +87,11 @@ def _whole(run: RunDirectory, rows: Rows, published: Any) -> list[str]:
             f"{never} sessions were due to open and the generator did not get to it; give it more CPU, "
             "processes or time"
         )
+    if (never := _never_logged_in(rows)) and run.status != "interrupted":
+        reasons.append(
+            f"{never} sessions never opened: they were still at their login, or waiting for their turn, when they had "
+            "to go; give the ramp more time, or raise at_once in [endpoint.auth]"
+        )
     return reasons
 
 
@@ -93,6 +99,14 @@ def _never_opened(rows: Rows) -> int:
     """Openings that were due before the end of the load and that we did not get to."""
     opened = rows.of(Kind.OPEN, Outcome.ABANDONED)
     return int(np.count_nonzero((opened["sent"] == 0) & (opened["arrived"] == 0)))
+
+
+def _never_logged_in(rows: Rows) -> int:
+    """Sessions that never opened because each time they were given up before their login was over: no SYN was sent."""
+    opened = rows.of(Kind.OPEN)
+    waiting = (opened["outcome"] == Outcome.ABANDONED) & (opened["sent"] == 0) & (opened["arrived"] > 0)
+    others = opened["session"][~waiting]
+    return len(np.setdiff1d(opened["session"][waiting], others))
 
 
 def _shards(run: RunDirectory, rows: Rows, judged: list[dict[str, Any]]) -> list[str]:

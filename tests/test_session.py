@@ -164,6 +164,18 @@ def test_what_is_due_without_a_connection_is_abandoned_and_never_sent():
     assert pipe.frames == []
 
 
+def test_a_session_given_up_before_its_login_was_over_took_no_time_and_sent_nothing():
+    session, rows, _, _ = make()
+    context, copies = session._context, []
+    context.courtesy = lambda name, took_ns, outcome, code: copies.append((name, took_ns, outcome))
+    waiting = Session(context, 4)
+    waiting._opening = True  # the login has not answered
+    waiting.abort()
+    row = rows.of(Kind.OPEN)[-1]
+    assert (row["outcome"], row["sent"], row["arrived"] > 0) == (Outcome.ABANDONED, 0, True)
+    assert copies == [("open", 0, Outcome.ABANDONED)]
+
+
 def test_an_error_without_an_id_belongs_to_the_probe_under_way(told):
     session, rows, _, _ = make()
     message = session.next_message(0, "x")

@@ -86,6 +86,13 @@ def silent(make):
     return run
 
 
+def behind_logins(make):
+    run = busy(make())
+    for session in (2, 3):
+        run.row(Kind.OPEN, Outcome.ABANDONED, session=session, due=100, arrived=21_000)
+    return run
+
+
 REASONS = {
     "the generator sent late: lag p99 300.0 ms, at most 50 is fit (seconds 14-17); give it more CPU or processes": late,
     "the generator looked late: read lag p99 90.0 ms, at most 50 is fit (second 9); give it more CPU or processes":
@@ -99,6 +106,8 @@ REASONS = {
     "processes look sooner": bounded,
     "the generator's open descriptors grew by 140 while its sessions did not: it leaks": leaking,
     "process 0 fell silent 10 s before the end of the load": silent,
+    "2 sessions never opened: they were still at their login, or waiting for their turn, when they had to go; give "
+    "the ramp more time, or raise at_once in [endpoint.auth]": behind_logins,
 }  # fmt: skip
 
 
@@ -198,6 +207,17 @@ def test_messages_that_fell_due_while_a_session_was_down_are_not_ours(make):
     run.sample(Gauge.MISSED, 0, 21_500)
     fitness = run.report()["fitness"]
     assert (fitness["verdict"], fitness["planned"], fitness["abandoned"], fitness["missed"]) == ("fit", 500, 100, 0)
+
+
+def test_who_was_open_once_may_be_at_its_login_at_the_end(make):
+    again = busy(make()).row(Kind.OPEN, Outcome.ABANDONED, session=0, conn=1, due=19_000, arrived=21_000)
+    fitness = again.report()["fitness"]
+    assert (fitness["verdict"], fitness["never_logged_in"]) == ("fit", 0)
+
+
+def test_a_run_interrupted_by_hand_may_have_sessions_at_their_login(make):
+    fitness = behind_logins(make).report("interrupted")["fitness"]
+    assert (fitness["verdict"], fitness["never_logged_in"]) == ("fit", 2)
 
 
 def test_seconds_in_words():

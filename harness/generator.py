@@ -17,7 +17,7 @@ from gevent.event import Event
 
 from . import arrivals
 from .access import Access, Fields
-from .chaos.conductor import Conductor, Schemas, strokes
+from .chaos.conductor import Conductor, Schemas, most_held, strokes
 from .client import Client
 from .clock import MILLISECOND, SECOND, Clock
 from .context import Context, Courtesy
@@ -67,7 +67,11 @@ class Generator:
         courtesy: Courtesy | None = None, addresses: tuple[Address, ...] = (),
         patterns: Sequence[str] = ("websocket",),
     ) -> None:  # fmt: skip
-        allow_descriptors(plan.load.sessions * _descriptors(plan, patterns) // processes + SPARE_DESCRIPTORS)
+        self._strokes = strokes(plan.chaos, plan.load.sessions, plan.seed, start_ns, plan.load_end_s)
+        allow_descriptors(
+            plan.load.sessions * _descriptors(plan, patterns) // processes
+            + most_held(self._strokes, rank, processes, skipped) + SPARE_DESCRIPTORS
+        )  # fmt: skip
         access = Access(plan.endpoint, nonce, plan.load.sessions, witness=self._logged_in, failure=self.fail)
         observer = (
             Observer(plan.observe, plan.endpoint, nonce, access.hiding) if plan.observe.url and rank == 0 else None
@@ -181,9 +185,8 @@ class Generator:
 
     def begin(self) -> None:
         """Start the time line: chaos, observer, samples, and the end of the load."""
-        plan = self.plan
-        acts = strokes(plan.chaos, plan.load.sessions, plan.seed, self.start_ns, plan.load_end_s)
-        self._conductor.schedule(acts, self.start_ns)
+        self._conductor.schedule(self._strokes, self.start_ns)
+        self._strokes = []
         for watch in (self._observer, self._process):
             if watch is not None:
                 self._watches.append(gevent.spawn(watch.run, self.clock, self.recorder, self.fail))
@@ -266,6 +269,7 @@ class Generator:
             self.failure = self.failure or error
         finally:
             self.clock.close()
+            self.vitals.close()
             self.recorder.close()
 
     def _logged_in(self, whose: Fields, outcome: Outcome, code: int, due: int, began: int, ended: int) -> None:

@@ -2,7 +2,8 @@
 
 It must not know what a row is for. The subtle thing: a row is packed into a preallocated buffer that is written out
 when full or flushed, so a row costs well under a microsecond and a kill loses at most what the last second held.
-A disk that is full is remembered and raised at the next flush, with what was written kept.
+A disk that is full is remembered and raised at the next flush, with what was written kept. Both files are open from the
+beginning: a run that has used up its descriptors is to be recorded too.
 """
 
 import os
@@ -33,12 +34,12 @@ class Recorder:
         self.rows_path, self.evidence_path = shard_paths(path, worker)
         self._buffer = bytearray(BUFFERED_ROWS * ROW_BYTES)
         self._used = 0
-        self._written = ROW_BYTES
         self._seen: dict[tuple[str, int, str], dict[str, Any]] = {}
         self._unwritten_evidence: list[dict[str, Any]] = []
         try:
             self._file = os.open(self.rows_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
             os.write(self._file, shard_header())
+            self._evidence = os.open(self.evidence_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         except OSError as error:
             raise RunFailed(f"cannot record into {self.rows_path}: {error.strerror}") from error
 
@@ -99,21 +100,14 @@ class Recorder:
         used, self._used = self._used, 0
         try:
             if used:
-                self._write(memoryview(self._buffer)[:used])
+                _write(self._file, memoryview(self._buffer)[:used])
             if self._unwritten_evidence:
                 lines, self._unwritten_evidence = self._unwritten_evidence, []
-                with self.evidence_path.open("ab") as stream:
-                    stream.write(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+                _write(self._evidence, memoryview(b"".join(msgspec.json.encode(line) + b"\n" for line in lines)))
         except OSError as error:
             raise RunFailed(
                 f"cannot record into {self.rows_path}: {error.strerror}; what was recorded until then is kept"
             ) from error
-
-    def _write(self, view: memoryview) -> None:
-        while view:
-            count = os.write(self._file, view)
-            self._written += count
-            view = view[count:]
 
     def close(self) -> None:
         """Flush and close; closing twice is harmless.
@@ -126,10 +120,11 @@ class Recorder:
         try:
             self.flush()
         finally:
-            whole = self._written - self._written % ROW_BYTES
-            if whole != self._written:
-                os.ftruncate(self._file, whole)
+            size = os.fstat(self._file).st_size
+            if size % ROW_BYTES:
+                os.ftruncate(self._file, size - size % ROW_BYTES)
             os.close(self._file)
+            os.close(self._evidence)
             self._file = -1
 
     def __enter__(self) -> "Recorder":
@@ -137,3 +132,8 @@ class Recorder:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _write(file: int, view: memoryview) -> None:
+    while view:
+        view = view[os.write(file, view) :]

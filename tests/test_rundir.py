@@ -8,6 +8,7 @@ from harness import rundir
 from harness.errors import RunDirectoryError, RunFailed
 from harness.model import DTYPE, ROW_BYTES, Kind, Outcome
 from harness.recorder import BUFFERED_ROWS, Recorder
+from tests.exhausted import no_descriptors
 
 
 @pytest.fixture
@@ -123,6 +124,17 @@ def test_a_full_disk_fails_the_flush_and_keeps_what_was_whole(path, monkeypatch)
     recorder.close()
     assert len(rows_of(recorder.rows_path)) == 2
     assert rundir.open_run(path).shards[0].torn_bytes == 0
+
+
+def test_a_process_without_a_descriptor_left_still_records(path):
+    recorder = Recorder(path)
+    with no_descriptors():
+        recorder.row(Kind.OPEN, Outcome.CLOSED, code=errno.EMFILE)
+        recorder.evidence(1, "refused", errno.EMFILE, "Too many open files")
+        recorder.flush()
+    recorder.close()
+    assert len(rows_of(recorder.rows_path)) == 1
+    assert [line["code"] for line in rundir.open_run(path).evidence()] == [errno.EMFILE]
 
 
 def test_evidence_is_bounded_and_said_once(path):

@@ -1,3 +1,6 @@
+import errno
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,10 +8,21 @@ from hypothesis import strategies as st
 from harness.model import Gauge
 from harness.plan import Fitness
 from harness.vitals import KEPT, Looked, Measured, Spread, Vitals, Warnings, descriptors
+from tests.exhausted import no_descriptors
 
 MS = 1_000_000
 SECOND = 1_000_000_000
 CALM = Looked(open=10, held=0, unsent_bytes=0, reads=100, unstamped=0, late_answers=0, step_ns=0)
+
+
+class Unlisted:
+    """The directory of our descriptors on an old kernel, with none left to list it."""
+
+    def stat(self):
+        return os.stat_result([0] * 10)
+
+    def iterdir(self):
+        raise OSError(errno.EMFILE, "Too many open files")
 
 
 @pytest.fixture
@@ -19,7 +33,8 @@ def vitals(monkeypatch):
     monkeypatch.setattr("harness.vitals.descriptors", lambda _: own["descriptors"])
     made = Vitals(Fitness(), 0, stamped=True)
     made.own = own
-    return made
+    yield made
+    made.close()
 
 
 def look(vitals, second=1, cpu=0.1, **seen):
@@ -75,6 +90,19 @@ def test_descriptors_are_counted(tmp_path):
     before = descriptors(0)
     with (tmp_path / "a").open("w"), (tmp_path / "b").open("w"):
         assert descriptors(0) == before + 2
+
+
+def test_a_process_without_a_descriptor_left_still_looks_at_itself():
+    vitals = Vitals(Fitness(), 0, stamped=True)
+    with no_descriptors():
+        values = vitals.look(10 * SECOND, CALM)
+    vitals.close()
+    assert values[Gauge.RESIDENT_BYTES] > 1 << 20
+
+
+def test_descriptors_that_cannot_be_listed_are_not_counted(monkeypatch):
+    monkeypatch.setattr("harness.vitals.OWN_DESCRIPTORS", Unlisted())
+    assert descriptors(0) is None
 
 
 # -- what is wrong ------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ was struck once) and acts on its own; and whatever is still under way at the end
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from ..context import Context
 from ..model import NO_ROOM, Fault, Kind, Outcome
@@ -53,6 +54,24 @@ def strokes(faults: Sequence[FaultPlan], sessions: int, seed: int, start_ns: int
             found.append(Stroke(faults[index], index, occurrence, order[cursor % sessions], due))
             cursor += 1
     return found
+
+
+def most_held(acts: Sequence[Stroke], rank: int, processes: int, skipped: frozenset[Fault] = frozenset()) -> int:
+    """How many silent connections one process holds at most at any time, beside those of its sessions."""
+    changes = []
+    for act in acts:
+        fault = act.fault
+        if (
+            isinstance(fault, Drop)
+            and fault.is_silent
+            and fault.code not in skipped
+            and act.session % processes == rank
+        ):
+            changes.append((act.due, 1))
+            if fault.hold_s is not None:
+                changes.append((act.due + round(fault.hold_s * SECOND), -1))
+    changes.sort(key=lambda change: (change[0], -change[1]))  # one may end only after the next has begun
+    return max(accumulate((change for _, change in changes), initial=0))
 
 
 class Conductor:

@@ -64,6 +64,11 @@ class Drop(Act, frozen=True, kw_only=True, tag_field="fault", tag="drop"):
         """The fault as a record's number."""
         return HOW_TO_DROP[self.how]
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the connection is held afterwards, and costs a descriptor as long."""
+        return self.how in ("half-open", "stall")
+
 
 class Burst(Act, frozen=True, kw_only=True, tag_field="fault", tag="burst"):
     """A session sends `messages` valid messages at once, to exceed the throttle."""

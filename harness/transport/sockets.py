@@ -141,19 +141,19 @@ def resolve(host: str, port: int, key: str = "endpoint.url") -> tuple[Address, .
 
 
 def allow_descriptors(wanted: int) -> None:
-    """Raise this process's limit of open files to what the sessions need.
+    """Raise this process's limit of open files as far as it goes; `wanted` is what the sessions need at least.
 
     Raises:
-        RunFailed: the hard limit is lower.
+        RunFailed: that is more than the hard limit.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        if hard != resource.RLIM_INFINITY and hard < wanted:
-            raise RunFailed(
-                f"{wanted} open files are needed and {hard} are allowed: raise the limit (ulimit -Hn {wanted}), "
-                "spread the sessions over --processes, or lower load.sessions"
-            )
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise RunFailed(
+            f"{wanted} open files are needed and {hard} are allowed: raise the limit (ulimit -Hn {wanted}), "
+            "spread the sessions over --processes, or lower load.sessions"
+        )
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def explain(code: int) -> str:

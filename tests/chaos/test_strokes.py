@@ -2,7 +2,8 @@ import pytest
 
 pytest.importorskip("harness.chaos.payloads")
 
-from harness.chaos.conductor import describe, strokes
+from harness.chaos.conductor import describe, most_held, strokes
+from harness.model import Fault
 from harness.plan import build_plan
 
 PLAN = build_plan(
@@ -40,3 +41,23 @@ def test_strokes_come_in_the_order_of_time_with_their_occurrence():
 
 def test_faults_are_described_as_people_call_them():
     assert [describe(fault) for fault in PLAN.chaos] == ["drop reset", "burst"]
+
+
+def held(hold_s, how="half-open", rank=0, processes=1, skipped=frozenset()):
+    fault = {"fault": "drop", "how": how, "share": 0.5, "every_s": 10.0, "until_s": 25.0}
+    if hold_s:
+        fault["hold_s"] = hold_s
+    plan = build_plan({"load": {"sessions": 40, "ramp_s": 1.0, "duration_s": 60.0}, "chaos": [fault]})
+    return most_held(strokes(plan.chaos, 40, 1, 0, plan.load_end_s), rank, processes, skipped)
+
+
+def test_silent_connections_are_counted_as_long_as_they_are_held_and_no_others():
+    assert held(None) == held(11.0) == held(10.0, "stall") == 40
+    assert held(9.0) == 20
+    assert held(None, "reset") == 0
+    assert held(None, skipped=frozenset({Fault.DROP_HALF_OPEN})) == 0
+
+
+def test_each_process_counts_the_silent_connections_of_its_own_sessions():
+    assert sum(held(None, rank=rank, processes=3) for rank in range(3)) == 40
+    assert held(None, rank=1, processes=3) < 40

@@ -2,7 +2,6 @@
 
 import base64
 import errno
-import os
 import resource
 import socket
 from contextlib import closing
@@ -18,9 +17,10 @@ from harness.model import Outcome
 from harness.plan import build_plan
 from harness.reach import find_addresses, make_options
 from harness.transport.options import Options, Route
-from harness.transport.sockets import resolve
+from harness.transport.sockets import allow_descriptors, resolve
 from harness.transport.tunnel import Tunnel
 from harness.transport.websocket import WebSocket
+from tests.exhausted import no_descriptors
 from tests.transport.serving import accept, read_head, read_to_end
 
 CONNECT = b"CONNECT endpoint.test:80 HTTP/1.1\r\nHost: endpoint.test:80\r\n\r\n"
@@ -220,25 +220,29 @@ def test_one_local_port_serves_two_source_addresses_so_that_their_connections_ad
 # -- descriptors ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("limits", "wanted", "soft"), [((1024, 4096), 1256, 4096), ((1024, 4096), 10, 4096),
+                                                          ((1024, -1), 10, -1)])  # fmt: skip
+def test_the_limit_of_open_files_is_raised_as_far_as_it_goes(monkeypatch, limits, wanted, soft):
+    raised = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda _, to: raised.append(to))
+    allow_descriptors(wanted)
+    assert raised == [(soft, limits[1])]
+
+
+def test_more_open_files_than_are_ever_allowed_are_refused_with_advice(monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
+    with pytest.raises(RunFailed, match=r"5000 open files are needed and 4096 are allowed: .*ulimit -Hn 5000"):
+        allow_descriptors(5000)
+
+
 def test_running_out_of_descriptors_refuses_this_connection_and_no_other(plain):
     first = plain.connect(lambda peer: (accept(peer), read_to_end(peer)))
     plain.until(lambda: plain.witness.opening)
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
     second = WebSocket(plain.sockets, plain.witness)
-    options = first._options
-    taken = []
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 2, limit[1]))
-        with pytest.raises(OSError, match="Too many open files"):
-            while True:
-                taken.append(os.dup(0))
-        second.connect(options, 1, parse_uri("ws://127.0.0.1/"), {}, ())
+    with no_descriptors():
+        second.connect(first._options, 1, parse_uri("ws://127.0.0.1/"), {}, ())
         plain.until(lambda: plain.witness.refusals)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
-        for number in taken:
-            os.close(number)
     why = plain.witness.refusals[0]
     assert (why.outcome, why.code) == (Outcome.CLOSED, errno.EMFILE)
     assert first.send(b"still here")

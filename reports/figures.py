@@ -1,7 +1,7 @@
 """Figures: what took how long, as percentiles with counts, for untouched sessions, faulted ones, and all.
 
 It must not know files or pictures. The subtle thing: a percentile is given only when enough samples stand behind it
-(p95: 20, p99: 100, p99.9: 1,000); otherwise it is absent. Percentiles are order statistics, never interpolated.
+(p95: 20, p99: 100, p99.9: 1,000); otherwise it is absent.
 """
 
 from typing import Any
@@ -10,9 +10,9 @@ import numpy as np
 
 from harness.model import Flag, Kind, Outcome
 
+from .percentile import in_ms, rank
 from .rows import NOT_OUR_LAG, Array, Rows, find, message_keys
 
-MILLION = 1e6
 PERCENTILES = (("p50", 0.50, 1), ("p95", 0.95, 20), ("p99", 0.99, 100), ("p999", 0.999, 1000))
 REQUESTS = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING)
 
@@ -23,8 +23,8 @@ def percentiles(values_ns: Array) -> dict[str, Any]:
     found: dict[str, Any] = {"count": len(ordered)}
     for name, share, least in PERCENTILES:
         enough = len(ordered) >= least
-        found[name] = _ms(ordered[int(np.ceil(share * len(ordered))) - 1]) if enough else None
-    found["max"] = _ms(ordered[-1]) if len(ordered) else None
+        found[name] = in_ms(ordered[rank(len(ordered), share)]) if enough else None
+    found["max"] = in_ms(ordered[-1]) if len(ordered) else None
     return found
 
 
@@ -112,7 +112,3 @@ def outcomes(rows: Rows) -> dict[str, dict[str, int]]:
 
 def _answered(found: Array) -> Array:
     return found[(found["arrived"] > 0) & (found["sent"] > 0)]
-
-
-def _ms(value_ns: Any) -> float:
-    return round(float(value_ns) / MILLION, 4)

@@ -13,7 +13,8 @@ from harness.model import Gauge, Kind, Outcome
 from harness.plan import Fitness
 from harness.rundir import RunDirectory
 
-from .processes import Process, all_processes, percentile, spans
+from .percentile import percentile
+from .processes import Process, all_processes, spans
 from .rows import Rows
 
 SECOND = 1_000_000_000

@@ -12,10 +12,10 @@ import numpy as np
 
 from harness.model import Flag, Gauge, Kind, Outcome
 
+from .percentile import MILLION, percentile
 from .rows import NOT_OUR_LAG, Array, Rows
 
 SECOND = 1_000_000_000
-MILLION = 1e6
 ARRIVE = (Kind.OPEN, Kind.JOIN, Kind.PUBLISH, Kind.DELIVERY, Kind.LEAVE, Kind.PROBE, Kind.PING)
 LEVEL = 0.95
 
@@ -126,13 +126,6 @@ def stamps(came: Array) -> dict[str, Any]:
         "bounded": round(bounded, 4),
         "read": round(max(0.0, 1 - exact - bounded), 4),
     }
-
-
-def percentile(values_ns: Array, share: float) -> float | None:
-    """An order statistic in ms; None of nothing."""
-    if not len(values_ns):
-        return None
-    return float(np.sort(values_ns)[int(np.ceil(share * len(values_ns))) - 1]) / MILLION
 
 
 def spans(seconds: Iterable[int]) -> str:

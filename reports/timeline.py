@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.model import Fault, Flag, Kind, Outcome
 
+from .percentile import percentile
 from .rows import NOT_OUR_LAG, Array, Rows
 
 SECOND = 1_000_000_000
@@ -37,9 +38,9 @@ def timeline(rows: Rows) -> dict[str, Any]:
         "deliveries": _count(rows, rows.of(Kind.DELIVERY)["arrived"], length).tolist(),
         "rejected": _count(rows, refused["arrived"], length).tolist(),
         "abandoned": _count(rows, published["due"][published["outcome"] == Outcome.ABANDONED], length).tolist(),
-        "response_p50_ms": [_share(values, 0.50) for values in responses],
-        "response_p99_ms": [_share(values, 0.99) for values in responses],
-        "lag_p99_ms": [_share(values, 0.99) for values in lags],
+        "response_p50_ms": [percentile(values, 0.50) for values in responses],
+        "response_p99_ms": [percentile(values, 0.99) for values in responses],
+        "lag_p99_ms": [percentile(values, 0.99) for values in lags],
         "acts": acts(rows),
     }
 
@@ -80,10 +81,3 @@ def _by_second(rows: Rows, times: Array, values: Array, length: int) -> list[Arr
     order = np.argsort(seconds, kind="stable")
     bounds = np.searchsorted(seconds[order], np.arange(1, length))
     return np.split(values[order], bounds)
-
-
-def _share(values: Array, share: float) -> float | None:
-    if not len(values):
-        return None
-    ordered = np.sort(values)
-    return round(float(ordered[int(np.ceil(share * len(ordered))) - 1]) / 1e6, 4)

@@ -13,6 +13,7 @@ from reports.figures import percentiles
 from reports.gate import judge, load_budget, look_up
 from reports.gate import show as show_gate
 from reports.html import render
+from reports.percentile import rank
 from reports.terminal import show
 from reports.write import write
 
@@ -40,6 +41,12 @@ def test_percentiles_are_order_statistics_and_absent_without_enough_samples():
     assert percentiles(np.array([], np.int64)) == {
         "count": 0, "p50": None, "p95": None, "p99": None, "p999": None, "max": None,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("parts", "of"), [(1, 2), (19, 20), (99, 100), (999, 1000)])
+def test_a_percentile_is_the_least_value_that_so_many_do_not_exceed(parts, of):
+    for count in range(1, 20_000):
+        assert rank(count, parts / of) == -(-parts * count // of) - 1
 
 
 def test_every_field_of_the_report_is_described(report):

@@ -11,7 +11,7 @@ import numpy as np
 from harness.model import Flag, Kind, Outcome
 
 from .percentile import in_ms, rank
-from .rows import NOT_OUR_LAG, Array, Rows, find, message_keys
+from .rows import NOT_OUR_LAG, Array, Rows, sources
 
 PERCENTILES = (("p50", 0.50, 1), ("p95", 0.95, 20), ("p99", 0.99, 100), ("p999", 0.999, 1000))
 REQUESTS = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING)
@@ -75,14 +75,7 @@ def all_figures(rows: Rows) -> dict[str, Any]:
 
 def _deliveries(rows: Rows, sent: Array) -> tuple[Array, Array, Array]:
     """For each delivery of an ordinary message: since due, since sent, and whether either party is faulted."""
-    keys = message_keys(sent["session"], sent["seq"])
-    order = np.argsort(keys)
-    delivered = rows.of(Kind.DELIVERY)
-    at, known = find(keys[order], message_keys(delivered["peer"], delivered["seq"]))
-    source = sent[order][at[known]] if len(sent) else sent
-    delivered = delivered[known]
-    plain = source["flags"] & Flag.BURST == 0
-    source, delivered = source[plain], delivered[plain]
+    delivered, source = sources(rows, sent)
     apart = rows.faulted[delivered["session"]] | rows.faulted[source["session"]]
     return delivered["arrived"] - source["due"], delivered["arrived"] - source["sent"], apart
 

@@ -12,7 +12,7 @@ import numpy as np
 from harness.model import Flag, Kind, Outcome
 
 from .figures import percentiles
-from .rows import Array, Rows, find, message_keys
+from .rows import Array, Rows, find, message_keys, sources
 
 ASKED = (Kind.JOIN, Kind.LEAVE, Kind.PUBLISH, Kind.PROBE, Kind.PING, Kind.FETCH)
 SHOWN = (
@@ -82,14 +82,7 @@ def _entry(rows: Rows, mine: Array, kind: str, published: Array, heard: dict[str
 
 def _heard(rows: Rows, published: Array) -> dict[str, Array]:
     """For each delivery of an ordinary message of an untouched sender: who heard it, since due and since sent."""
-    keys = message_keys(published["session"], published["seq"])
-    order = np.argsort(keys)
-    delivered = rows.of(Kind.DELIVERY)
-    at, known = find(keys[order], message_keys(delivered["peer"], delivered["seq"]))
-    delivered = delivered[known]
-    source = published[order][at[known]] if len(published) else published
-    plain = (source["flags"] & Flag.BURST == 0) & ~rows.faulted[source["session"]]
-    source, delivered = source[plain], delivered[plain]
+    delivered, source = sources(rows, published[~rows.faulted[published["session"]]])
     return {
         "receiver": delivered["session"],
         "late": delivered["arrived"] - source["due"],

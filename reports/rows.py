@@ -128,3 +128,13 @@ def find(sorted_keys: Array, wanted: Array) -> tuple[Array, Array]:
         return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), bool)
     at = np.minimum(np.searchsorted(sorted_keys, wanted), len(sorted_keys) - 1)
     return at, sorted_keys[at] == wanted
+
+
+def sources(rows: Rows, sent: Array) -> tuple[Array, Array]:
+    """The deliveries of the ordinary ones (no burst) among these messages, and for each the message it is of."""
+    ordinary = sent[sent["flags"] & Flag.BURST == 0]
+    keys = message_keys(ordinary["session"], ordinary["seq"])
+    order = np.argsort(keys)
+    delivered = rows.of(Kind.DELIVERY)
+    at, known = find(keys[order], message_keys(delivered["peer"], delivered["seq"]))
+    return delivered[known], ordinary[order][at[known]]

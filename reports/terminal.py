@@ -215,7 +215,3 @@ def milliseconds(value: float | None) -> str:
 
 def _s(value_ms: float | None) -> str:
     return "-" if value_ms is None else f"{value_ms / 1000:.1f}"
-
-
-def _part(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0%}"

@@ -147,6 +147,19 @@ def test_the_patterns_stand_side_by_side_each_with_its_own(make):
     assert chat["polls"] is None
 
 
+def test_a_delivery_is_timed_from_its_own_message_whatever_the_order_and_not_from_a_burst(make):
+    made = make(scenarios=MIXED).member(0, 1, 2, 3)
+    made.publish(3, 1, 3000).publish(0, 2, 2000).publish(0, 1, 1000)
+    made.publish(0, 3, 2500, flags=Flag.EXACT | Flag.BURST)
+    made.deliver(3, 0, 2, 2030).deliver(3, 0, 3, 2599).deliver(3, 0, 1, 1010).deliver(0, 3, 1, 3020)
+    made.deliver(3, 0, 9, 3099)  # of nobody's
+    report = made.report()
+    assert report["figures"]["transit"]["all"] == {
+        "count": 3, "p50": 20, "p95": None, "p99": None, "p999": None, "max": 30,
+    }  # fmt: skip
+    assert report["patterns"][0]["figures"]["transit"] == report["figures"]["transit"]["all"]
+
+
 def test_faulted_sessions_are_left_out_of_the_comparison(make):
     made = make(scenarios=MIXED)
     for session in range(4):

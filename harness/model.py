@@ -5,6 +5,7 @@ on the monotonic clock; 0 in a time column means *absent*, never "at zero". The 
 mean different things by kind, and the table in `docs/run-directory.md` is the only description of that.
 """
 
+import errno
 from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
@@ -14,6 +15,9 @@ MAGIC = b"SQUALLRW"
 
 NO_ROOM = 0xFFFFFFFF
 NO_PEER = 0xFFFFFFFF
+
+OUR_ERRNOS = frozenset((errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM))
+"""What the kernel says when this machine, not the endpoint, has no more: descriptors, local ports, memory."""
 
 
 class Kind(IntEnum):

@@ -1,14 +1,15 @@
 """Findings: what is wrong with the endpoint, each under one name. A finding that could not be looked for is absent.
 
 It must not compute: it only reads what the sections found. The subtle thing: each defect of an endpoint is to show
-under its own name and no other, so what explains one finding is taken out of the next.
+under its own name and no other, so what explains one finding is taken out of the next; and what failed because this
+machine had no more (descriptors, ports, memory) is no defect of the endpoint's: fitness tells it.
 """
 
 from typing import Any
 
 import numpy as np
 
-from harness.model import Kind, Outcome
+from harness.model import OUR_ERRNOS, Closer, Kind, Outcome
 
 from .rows import Rows
 
@@ -33,6 +34,8 @@ SECTIONS = {
     "memory-grows": "growth",
 }
 
+OUR_CLOSES = {f"{Closer.RESET.name.lower()} {code}" for code in OUR_ERRNOS}
+
 
 def find_all(
     rows: Rows,
@@ -50,7 +53,9 @@ def find_all(
     malformed = rejections["malformed"]
     throttle = rejections["throttle"]
     opened = rows.of(Kind.OPEN)
-    failed = opened[~np.isin(opened["outcome"], (Outcome.OK, Outcome.ABANDONED))]
+    ours = (opened["outcome"] == Outcome.CLOSED) & np.isin(opened["code"], list(OUR_ERRNOS))
+    failed = opened[~np.isin(opened["outcome"], (Outcome.OK, Outcome.ABANDONED)) & ~ours]
+    closes = {cause: count for cause, count in closes.items() if cause not in OUR_CLOSES}
     counts: dict[str, int | None] = {
         "lost": deliveries["lost"],
         "duplicated": deliveries["duplicated"],

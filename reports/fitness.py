@@ -1,15 +1,18 @@
 """Fitness: may this run be judged at all? A figure that we cannot stand behind is reported as unfit, with the reason.
 
 It must not know what the figures say about the endpoint. Limits are on ourselves only (the plan's `[fitness]`): each
-process's lag, looking late, CPU, clock, stamps and descriptors, what it never sent, and whether it went to its end.
+process's lag, looking late, CPU, clock, stamps and descriptors, what it never sent, what it had none left of, and
+whether it went to its end.
 """
 
+import errno
+import os
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from harness.model import Gauge, Kind, Outcome
+from harness.model import OUR_ERRNOS, Gauge, Kind, Outcome
 from harness.plan import Fitness
 from harness.rundir import RunDirectory
 
@@ -23,6 +26,12 @@ LOOSE_MS = 10.0
 """An upper bound is off by at most the time that we looked late: below this it is as good as exact."""
 FEW = 100
 """Percentiles of a process stand on at least so many values, shares of arrivals too."""
+
+ADVICE = {
+    "EMFILE": "; raise the limit (ulimit -Hn), or use --processes",
+    "ENFILE": "; raise fs.file-max",
+    "EADDRNOTAVAIL": "; give endpoint.source_addresses",
+}
 
 
 def fitness(run: RunDirectory, rows: Rows, figures: dict[str, Any]) -> dict[str, Any]:
@@ -150,6 +159,7 @@ def _judge(process: Process, limits: Fitness, promised: bool) -> dict[str, Any]:
         "clock_step_ms": float(np.abs(process.gauge(Gauge.CLOCK_STEP_NS)["seq"]).max(initial=0)) / 1e6,
         "late_answers": process.last(Gauge.LATE_ANSWERS) or 0,
         "descriptors_grown": process.descriptors_grown(),
+        "exhausted": _exhausted(process),
         "published": len(published),
         "missed": process.last(Gauge.MISSED),
         "stamps": process.stamps(),
@@ -194,10 +204,22 @@ def _reasons(found: dict[str, Any], limits: Fitness, promised: bool) -> list[str
                 f"{arrived['bounded']:.1%} of the arrivals are upper bounds only, at most {limits.bounded_share:.0%} "
                 f"is fit when we look {found['read_lag_p99_ms']:.0f} ms late (p99); more processes look sooner"
             )
+    reasons += [
+        f"{count} operations of the generator's failed because this machine had no more: "
+        f"{os.strerror(getattr(errno, name))} ({name}){ADVICE.get(name, '')}"
+        for name, count in found["exhausted"].items()
+    ]
     grown = found["descriptors_grown"]
     if grown is not None and grown > limits.spare_descriptors:
         reasons.append(f"the generator's open descriptors grew by {grown} while its sessions did not: it leaks")
     return reasons
+
+
+def _exhausted(process: Process) -> dict[str, int]:
+    """How many operations failed for want of what this machine should have had, by the name of the errno."""
+    failed = process.table[process.table["outcome"] == Outcome.CLOSED]
+    codes, counts = np.unique(failed["code"][np.isin(failed["code"], list(OUR_ERRNOS))], return_counts=True)
+    return {errno.errorcode[int(code)]: int(count) for code, count in zip(codes, counts, strict=True)}
 
 
 def _notes(found: dict[str, Any], limits: Fitness) -> list[str]:

@@ -1,5 +1,7 @@
 """Each wrong endpoint shows under its own name and no other; a right one shows nothing."""
 
+import errno
+
 import pytest
 
 from harness.model import Closer, Fault, Flag, Gauge, Kind, Outcome
@@ -278,6 +280,22 @@ def test_a_generator_that_was_not_up_to_it_makes_the_run_unfit(clean, gauge, val
     fitness = clean.report()["fitness"]
     assert fitness["verdict"] == "unfit"
     assert said in fitness["reasons"][0]
+
+
+@pytest.mark.parametrize("name", ["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM"])
+def test_what_this_machine_had_no_more_of_is_no_finding_and_makes_the_run_unfit(clean, name):
+    code = getattr(errno, name)
+    clean.open(2, outcome=Outcome.CLOSED, code=code)
+    clean.close(1, 6000, code=code, closer=Closer.RESET)
+    report = clean.report()
+    assert found(report) == {}
+    assert report["fitness"]["processes"][0]["exhausted"] == {name: 2}
+    assert report["fitness"]["verdict"] == "unfit"
+
+
+def test_a_refusal_whose_code_is_the_number_of_such_an_errno_is_the_endpoints(clean):
+    clean.open(2, outcome=Outcome.REJECTED, code=errno.EMFILE)
+    assert found(clean.report()) == {"open-failed": 1}
 
 
 def test_a_generator_that_sends_late_makes_the_run_unfit(make):

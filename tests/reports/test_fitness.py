@@ -1,5 +1,6 @@
 """Every reason why a run of ours cannot be judged is found, in the process that it is true of, and no other."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,16 @@ def leaking(make):
     return busy(make(), leaks=10)
 
 
+def out_of(code):
+    def run(make):
+        found = busy(make())
+        for _ in range(3):
+            found.open(3, outcome=Outcome.CLOSED, code=code)
+        return found
+
+    return run
+
+
 def silent(make):
     run = make()
     run.member(0, 1).sample(Gauge.CPU_PERMILLE, 100, 12_000)
@@ -105,6 +116,12 @@ REASONS = {
     "99.0% of the arrivals are upper bounds only, at most 50% is fit when we look 20 ms late (p99); more "
     "processes look sooner": bounded,
     "the generator's open descriptors grew by 140 while its sessions did not: it leaks": leaking,
+    "3 operations of the generator's failed because this machine had no more: Too many open files (EMFILE); "
+    "raise the limit (ulimit -Hn), or use --processes": out_of(errno.EMFILE),
+    "3 operations of the generator's failed because this machine had no more: Cannot assign requested address "
+    "(EADDRNOTAVAIL); give endpoint.source_addresses": out_of(errno.EADDRNOTAVAIL),
+    "3 operations of the generator's failed because this machine had no more: Cannot allocate memory (ENOMEM)":
+        out_of(errno.ENOMEM),
     "process 0 fell silent 10 s before the end of the load": silent,
     "2 sessions never opened: they were still at their login, or waiting for their turn, when they had to go; give "
     "the ramp more time, or raise at_once in [endpoint.auth]": behind_logins,

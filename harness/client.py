@@ -39,8 +39,8 @@ class Client:
     """
 
     __slots__ = (
-        "_attempt", "_course", "_host", "_is_owed", "_joining", "_life", "_lost", "_seat_timer", "_timer", "_wanted",
-        "due", "n", "pace", "rooms", "scratch", "session", "speaks_from", "state",
+        "_attempt", "_course", "_had_another", "_host", "_is_owed", "_joining", "_life", "_lost", "_seat_timer",
+        "_timer", "_wanted", "due", "n", "pace", "rooms", "scratch", "session", "speaks_from", "state",
     )  # fmt: skip
 
     def __init__(self, session: Session, rooms: tuple[int, ...], course: Course, host: Host) -> None:
@@ -57,6 +57,8 @@ class Client:
         self._course = course
         self._host = host
         self._life = 0
+        self._had_another = False
+        """Whether the last opening was refused for its token, so that this one bears another."""
         self._is_owed = False
         """Whether a fresh session is due on this seat and waits for the connection before it to be over."""
         self._attempt = 0
@@ -91,6 +93,7 @@ class Client:
             return
         self.due, departs, self.speaks_from = self._course.seat_ns(self.session.number, self._life)
         self._attempt, self._lost, self._wanted, self._joining, self.scratch = 0, None, (), None, None
+        self._had_another = False
         if departs is not None:
             self._seat_timer = self._course.clock.at(departs, self._departs)
         self._open()
@@ -149,6 +152,7 @@ class Client:
 
     def opened(self) -> None:
         """A connection is there."""
+        self._had_another = False
         if not self._course.is_loading:
             self.state = State.OPEN
             self._recovered(Outcome.ABANDONED)
@@ -164,12 +168,15 @@ class Client:
             self.state = State.OPEN
             self._ready_if_joined()
 
-    def refused(self, why: Refusal) -> None:
-        """It did not open: try again later, unless that is of no use."""
+    def refused(self, why: Refusal, again: bool = False) -> None:
+        """It did not open: try again later, unless that is of no use; `again`: there will be another token, so it is
+        of use once.
+        """
         if self._gone_after():
             return
         course = self._course
-        if reconnect.is_terminal_refusal(course.policy, why.outcome, why.code):
+        again, self._had_another = again and not self._had_another, again
+        if not again and reconnect.is_terminal_refusal(course.policy, why.outcome, why.code):
             self._give_up(Outcome.REJECTED, why.code)
         else:
             asked_ns = reconnect.retry_after_ns(course.policy, why.headers, time.time()) if why.headers else 0

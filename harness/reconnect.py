@@ -11,6 +11,8 @@ from .model import Closer, Outcome
 from .plan import Reconnect
 
 SECOND = 1_000_000_000
+LEAST_CLOSE_CODE = 1_000
+"""RFC 6455 7.4.2: codes below are not used in close frames."""
 MOST_DOUBLINGS = 1_000
 """Exponents beyond this would overflow a float; the cap has long been reached."""
 
@@ -51,5 +53,9 @@ def is_terminal_refusal(policy: Reconnect, outcome: Outcome, code: int) -> bool:
 
 
 def is_terminal_close(policy: Reconnect, closer: Closer, code: int) -> bool:
-    """Whether the endpoint's close frame says not to come back (an errno or a code of ours never does)."""
-    return closer is Closer.ENDPOINT and code in policy.terminal_codes
+    """Whether the endpoint's close frame says not to come back.
+
+    An errno or a code of ours never does, nor does an HTTP status, with which a poll broke a conversation off: the
+    next conversation's first poll tells whether it is for good.
+    """
+    return closer is Closer.ENDPOINT and code >= LEAST_CLOSE_CODE and code in policy.terminal_codes

@@ -30,7 +30,7 @@ class Keeper(Interface):
     def opened(self) -> None:
         """The upgrade was accepted."""
 
-    def refused(self, why: Refusal) -> None:
+    def refused(self, why: Refusal, again: bool = False) -> None:
         """It did not open."""
 
     def closed(self, end: Ending, when: Arrival) -> None:
@@ -234,15 +234,16 @@ class Session:
         self._socket = None
         self._opening = False
         self._row(Kind.OPEN, why.outcome, when.flags, NO_ROOM, sent, when, due=self._due, code=why.code)
+        again = False
         if why.outcome is not Outcome.ABANDONED:
             headers = {name: mask_header(name, value) for name, value in why.headers}
             self._context.recorder.evidence(
                 when.read, "refused", why.code, why.text, status=why.status, headers=headers, body=why.body
             )
-            self._context.access.refused(self.number, self.conn, why.status)
+            again = self._context.access.refused(self.number, self.conn, why.status)
         self._copy("open", when.read - sent if sent else 0, why.outcome, why.code)
         if self.keeper is not None:
-            self.keeper.refused(why)
+            self.keeper.refused(why, again)
 
     def closed(self, end: Ending, when: Arrival) -> None:
         """The connection was open and is no more."""

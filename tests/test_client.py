@@ -65,9 +65,9 @@ class FakeSession:
             self.rooms = (*self.rooms, room)
         done(outcome, code)
 
-    def refuse(self, code=503, outcome=Outcome.REJECTED, headers=()):
+    def refuse(self, code=503, outcome=Outcome.REJECTED, headers=(), *, again=False):
         self.is_free = True
-        self.keeper.refused(Refusal(outcome, code, "no", code, headers))
+        self.keeper.refused(Refusal(outcome, code, "no", code, headers), again)
 
     def end(self, closer=Closer.RESET, code=104, began=0, at=0):
         self.is_open, self.is_free, self.rooms = False, True, ()
@@ -249,6 +249,30 @@ def test_a_terminal_refusal_is_not_tried_again(code):
     course.clock.advance(50 * SECOND)
     assert len(session.opened_at) == 2
     assert [(row["outcome"], row["code"], row["arrived"]) for row in course.rows] == [(Outcome.REJECTED, code, 0)]
+
+
+def test_who_is_refused_for_a_token_that_can_be_had_anew_tries_once_more_and_only_once():
+    client, session, course, _ = make()
+    session.refuse(401, again=True)
+    assert client.state is State.AWAY
+    course.clock.advance(SECOND)
+    assert len(session.opened_at) == 2
+    session.refuse(401, again=True)
+    assert client.state is State.GONE
+
+
+def test_a_token_that_ran_out_later_is_worth_another_login_too():
+    client, session, course, _ = make()
+    for _ in range(2):
+        session.refuse(401, again=True)
+        course.clock.advance(4 * SECOND)
+        session.up()
+        session.ack()
+        assert client.is_ready
+        lose(session, course)
+        course.clock.advance(SECOND)
+    session.refuse(401)
+    assert client.state is State.GONE
 
 
 def test_a_terminal_close_code_is_not_tried_again_but_the_same_number_as_an_errno_is():

@@ -221,12 +221,22 @@ def test_a_jwt_runs_out_when_it_says_itself(desk, enter):
 def test_a_refused_upgrade_makes_the_session_log_in_anew(desk, enter):
     way = enter(again_on=(401, 403))
     told(way, 0, 1)
-    way.refused(0, 0, 500)
+    assert not way.refused(0, 0, 500)
     assert len(told(way, 0)) == 1
     assert len(desk.asked) == 2
-    way.refused(0, 0, 403)
+    assert way.refused(0, 0, 403)
     assert token(told(way, 0)[0]) == "token-3"
     assert len(desk.asked) == 3
+
+
+def test_who_hears_late_that_a_shared_token_is_no_good_does_not_undo_the_login_that_replaced_it(desk, enter):
+    way = enter(per="run", body={"user": "all"})
+    told(way, 0, 1, 2)
+    assert way.refused(0, 0, 401)
+    told(way, 0, conn=1)
+    assert way.refused(1, 0, 401)  # worth another try, with what 0 has got
+    assert [token(entry) for entry in told(way, 1, 2, conn=1)] == ["token-2", "token-2"]
+    assert len(desk.asked) == 2
 
 
 def test_a_form_a_get_headers_and_a_path_are_sent_as_told(desk, enter, monkeypatch):

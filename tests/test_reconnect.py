@@ -51,6 +51,7 @@ def test_only_what_the_endpoint_itself_said_is_terminal():
     assert is_terminal_close(policy, Closer.ENDPOINT, 1008)
     assert not is_terminal_close(policy, Closer.RESET, 104)
     assert not is_terminal_close(policy, Closer.GARBLED, 1008)
+    assert not is_terminal_close(policy, Closer.ENDPOINT, 401)  # a poll's status
 
 
 @pytest.mark.parametrize(

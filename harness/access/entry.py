@@ -118,9 +118,11 @@ class Access:
             headers.setdefault("Authorization", f"Bearer {token}")
         return headers
 
-    def refused(self, session: int, conn: int, status: int) -> None:
-        """The endpoint refused this connection with an HTTP status: a kept token may be to blame."""
-        self._provider.forget(Fields.of(self._nonce, session, conn), status)
+    def refused(self, session: int, conn: int, status: int) -> bool:
+        """The endpoint refused this connection with an HTTP status; True when it is worth one more try, for there will
+        be another token.
+        """
+        return self._provider.forget(Fields.of(self._nonce, session, conn), status)
 
     def close(self) -> None:
         """End what is under way; whoever waits for it is told."""

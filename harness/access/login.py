@@ -67,6 +67,8 @@ class Login(Provider):
         self._form = expand_all(auth.form, f"{where}.form", hiding)
         self._tls = _tls(tls_for(setting.endpoint, self._url), hiding) if urlsplit(self._url).scheme == "https" else {}
         self._kept: dict[int, _Kept] = {}
+        self._borne: dict[int, str] = {}
+        """The token that each session was given last."""
         self._waiting: dict[int, list[tuple[Fields, Then]]] = {}
         self._queue: deque[tuple[int, Fields, int]] = deque()
         self._workers: set[Any] = set()
@@ -77,12 +79,18 @@ class Login(Provider):
         """The kept one while it is fresh."""
         kept = self._kept.get(self._number(whose))
         fresh = kept is not None and time.monotonic() < kept.expires_s - self._auth.refresh_before_s
-        return kept.token if kept is not None and fresh else None
+        if kept is None or not fresh:
+            return None
+        self._borne[whose.session] = kept.token
+        return kept.token
 
     def latest(self, whose: Fields) -> str:
         """The kept one, fresh or not."""
         kept = self._kept.get(self._number(whose))
-        return kept.token if kept is not None else ""
+        if kept is None:
+            return ""
+        self._borne[whose.session] = kept.token
+        return kept.token
 
     def fetch(self, whose: Fields, then: Then) -> None:
         """Log in; sessions that share a token share the login."""
@@ -102,12 +110,18 @@ class Login(Provider):
             self._workers.add(worker)
             worker.rawlink(self._workers.discard)
 
-    def forget(self, whose: Fields, status: int) -> None:
-        """Log in anew next time, when this status is one that says the token is no good any more."""
-        if status in self._auth.again_on:
-            kept = self._kept.get(self._number(whose))
-            if kept is not None:
-                kept.expires_s = 0.0
+    def forget(self, whose: Fields, status: int) -> bool:
+        """Log in anew next time, when this status is one that says the token is no good any more.
+
+        Only the token that this session bore: who hears late that a shared one is no good does not undo the login
+        that has replaced it.
+        """
+        kept = self._kept.get(self._number(whose))
+        if kept is None or status not in self._auth.again_on:
+            return False
+        if kept.token == self._borne.get(whose.session, kept.token):
+            kept.expires_s = 0.0
+        return True
 
     def close(self) -> None:
         """End every login; whoever waits hears that nothing came of it."""
@@ -141,7 +155,9 @@ class Login(Provider):
             client.close()
 
     def _tell(self, number: int, token: str | Denied) -> None:
-        for _, then in self._waiting.pop(number, []):
+        for whose, then in self._waiting.pop(number, []):
+            if isinstance(token, str):
+                self._borne[whose.session] = token
             try:
                 then(token)
             except BaseException as error:  # noqa: BLE001 - the hub would print and swallow it

@@ -65,8 +65,9 @@ class Provider:
         """Get it without blocking; `then` hears of it, perhaps at once."""
         then(self.token(whose) or "")
 
-    def forget(self, whose: Fields, status: int) -> None:
-        """The endpoint refused this connection with a status: a kept token may be to blame."""
+    def forget(self, whose: Fields, status: int) -> bool:
+        """The endpoint refused this connection; True when its token may be to blame and another can be had."""
+        return False
 
     def close(self) -> None:
         """Nothing more is wanted."""

@@ -1,9 +1,9 @@
-"""A rate over time, its integral, and the way back: when have so many messages become due. Pure arithmetic.
+"""A rate over time, and the way back from its integral: when have so many messages become due. Pure arithmetic.
 
-A curve is made of pieces in each of which the rate goes in a straight line, so integral and inverse are exact (a
-square root) and cost a bisection in a short table that all sessions share. The subtle thing: a curve may repeat, so a
-sine over a week needs the pieces of one period only; those are chords of the sine, whose integral is exact over each
-half period and off by less than a thousandth of a message between.
+A curve is made of pieces in each of which the rate goes in a straight line, so the inverse is exact (a square root)
+and costs a bisection in a short table that all sessions share. The subtle thing: a curve may repeat, so a sine over a
+week needs the pieces of one period only; those are chords of the sine, whose integral is exact over each period and,
+within one, short of the sine's swing by one part in 20,000.
 """
 
 import math
@@ -41,17 +41,6 @@ class Curve:
         self._length = self._begins[-1]
         self._rounds = self._heights[-1]
         self._repeats = repeats
-
-    def total(self, at_s: float) -> float:
-        """The integral of the rate from 0 to `at_s`: how many messages, as a real number."""
-        done = 0.0
-        if self._repeats:
-            rounds, at_s = divmod(at_s, self._length)
-            done = rounds * self._rounds
-        index = min(bisect_right(self._begins, at_s), len(self._pieces)) - 1
-        length, first, last = self._pieces[index]
-        part = min(at_s - self._begins[index], length)
-        return done + self._heights[index] + part * (first + part * (last - first) / (2 * length))
 
     def when(self, total: float) -> float:
         """The last moment, in seconds, at which the integral is not yet above `total`; infinite when it never is."""

@@ -7,7 +7,9 @@ an answer on a used connection is sent once more on a new one (RFC 9110 9.2.2; a
 out); and what is told may ask again at once, so state is changed before.
 """
 
+import string
 from collections.abc import Callable
+from urllib.parse import quote
 
 import h11
 
@@ -144,15 +146,18 @@ class HttpConnection:
         if core is None or asked is None or stream is None:
             return
         method, target, headers, body = asked.request
-        given: list[tuple[str, str]] = [("Host", self._host), *headers]
-        if body or method == "POST":
-            given.append(("Content-Length", str(len(body))))
         try:
-            data = core.send(h11.Request(method=method, target=target, headers=given)) or b""
+            given = [(name.encode(), value.encode()) for name, value in headers]  # UTF-8, as in the upgrade
+            if all(name.lower() != b"host" for name, _ in given):  # the plan's replaces ours
+                given.insert(0, (b"Host", self._host.encode()))
+            if body or method == "POST":
+                given.append((b"Content-Length", b"%d" % len(body)))
+            path = target if target.isascii() else quote(target, safe=string.printable)
+            data = core.send(h11.Request(method=method, target=path, headers=given)) or b""
             if body:
                 data += core.send(h11.Data(data=body)) or b""
             data += core.send(h11.EndOfMessage()) or b""
-        except h11.LocalProtocolError as error:
+        except (h11.LocalProtocolError, UnicodeEncodeError) as error:
             # A header or target of the plan's with a sign that HTTP has no place for.
             text = f"the request cannot be written as HTTP: {error}"
             self._soon(lambda: self._fail(Outcome.GARBLED, 0, text))

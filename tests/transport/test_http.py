@@ -177,6 +177,36 @@ def test_a_request_says_its_host_its_headers_and_the_length_of_its_body(bench):
     connection.close()
 
 
+def test_signs_beyond_ascii_go_out_as_utf8_in_headers_and_escaped_in_the_target(bench):
+    kept = []
+    connection = bench.connection(answering(OK, kept=kept))
+    found, _ = bench.ask(connection, Request("GET", "/gr%C3%BCn/grün?a=ü&b=%20", (("X-Name", "grün"),)))
+    assert found.status == 200
+    assert kept[0].startswith(b"GET /gr%C3%BCn/gr%C3%BCn?a=%C3%BC&b=%20 HTTP/1.1\r\n")
+    assert "X-Name: grün\r\n".encode() in kept[0]
+    connection.close()
+
+
+@pytest.mark.parametrize("name", ["Host", "host"])
+def test_a_host_of_the_plans_replaces_ours(bench, name):
+    kept = []
+    connection = bench.connection(answering(OK, kept=kept))
+    bench.ask(connection, Request("GET", "/x", ((name, "tenant.test"),)))
+    assert [line for line in kept[0].lower().splitlines() if line.startswith(b"host:")] == [b"host: tenant.test"]
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "request_", [Request("GET", "/x", (("Grün", "a"),)), Request("GET", "/x", (("A", "\udc80"),)),
+                 Request("GET", "/\udc80"), Request("GET", "/a b")],
+)  # fmt: skip
+def test_what_http_has_no_place_for_is_an_outcome(bench, request_):
+    connection = bench.connection(read_to_end)
+    failure, _ = bench.ask(connection, request_)
+    assert failure.outcome is Outcome.GARBLED
+    assert "cannot be written as HTTP" in failure.text
+
+
 def test_one_connection_serves_many_requests(bench):
     connection = bench.connection(answering(OK, CHUNKED, OK))
     assert [bench.ask(connection)[0].body for _ in range(3)] == [b"hi", b"hello world", b"hi"]

@@ -18,6 +18,9 @@ from .receipts import Done
 from .session import Session
 from .transport.websocket import Arrival, Ending, Refusal
 
+JUST_DUE_NS = 50_000_000
+"""What fell due so shortly before the load ended could not be got to."""
+
 
 class Joining:
     """One membership asked for and not yet had; `refused` for good when trying again is of no use."""
@@ -128,7 +131,7 @@ class Client:
     def load_over(self) -> None:
         """The load is over: nobody comes back any more, and who is still away is counted so."""
         self._cancel()
-        if self.state is State.WAITING and self.due <= self._course.clock.now():
+        if self.state is State.WAITING and self.due <= self._course.clock.now() - JUST_DUE_NS:
             self.session.skip(self.due)
         if self.state in (State.WAITING, State.AWAY):
             self._recovered(Outcome.ABANDONED)

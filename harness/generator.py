@@ -201,6 +201,7 @@ class Generator:
         if not self.interrupted and not self.over.is_set():
             self.interrupted = True
             self.load_end_ns = min(self.load_end_ns, self.clock.now())
+            self._conductor.halt()
             self._load_ended()
 
     def _load_ended(self) -> None:
@@ -309,7 +310,7 @@ class Generator:
             Looked(
                 context.tally.open, self._conductor.held, context.sockets.unsent_bytes, context.sockets.reads,
                 context.sockets.unstamped, context.tally.late_answers, self.clock.step_ns,
-                self._overdue(now - SECOND) if self.vitals.lags.is_empty else 0,
+                self._overdue(now - SECOND) if self.vitals.lags.is_empty and not self._parting else 0,
             ),
         )  # fmt: skip
         for gauge, value in values.items():

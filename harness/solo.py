@@ -68,6 +68,7 @@ def _carry_out(generator: Generator, scenario: Any, console: Console) -> None:
         lambda **failed: generator.fail(scenario_broke(failed["exception"]))
     )
     logging.getLogger("locust").setLevel(logging.ERROR)  # its advice on spawn rates is not for smoothed openings
+    logging.getLogger("locust.runners").setLevel(logging.CRITICAL)  # users that have ended puzzle it; errors come to us
     attach(environment, generator)
     runner = environment.create_local_runner()
     users = generator.users

@@ -28,7 +28,7 @@ class View:
         self._seconds = 0
         self._warnings = Warnings(LINE_EVERY)
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
-        self._told = 0
+        self._told = -1
 
     def __enter__(self) -> "View":
         if self._live is not None:
@@ -57,8 +57,10 @@ class View:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _line(self, latest: Snapshot) -> str:
-        acts = list(self._generator.context.tally.acts)
-        last = f"  chaos: {acts[-1].text}" if acts else ""
+        # Since the last line, so that nothing looks as if it had just struck again.
+        new = [act for act in self._generator.context.tally.acts if act.at_ns > self._told]
+        self._told = max([self._told, *(act.at_ns for act in new)])
+        last = f"  chaos: {', '.join(act.text for act in new)}" if new else ""
         return (
             f"{self._elapsed_s():4.0f}s {self._phase():<6} open {latest.open}/{self._planned()}"
             f"  sent {latest.sent}/s  delivered {latest.deliveries}/s"

@@ -90,6 +90,7 @@ class Conductor:
         """By whether the session posts."""
         self._open: dict[Stroke, tuple[Conversation | None, int, int]] = {}
         self._over = False
+        self._halted = False
         throttle = context.plan.contract.throttle_per_s
         # Malformed payloads are judged by their own error: they must not run into the throttle.
         self._gap_ns = round((2 / throttle if throttle else PROBE_GAP_S) * SECOND)
@@ -106,11 +107,11 @@ class Conductor:
             clock.at(stroke.due, lambda stroke=stroke: self._strike(stroke))  # type: ignore[misc]
         for group in groups.values():
             act = Acted(group[0].due - start_ns, f"{describe(group[0].fault)} x {len(group)}")
-            clock.at(group[0].due, lambda act=act: acts.append(act))  # type: ignore[misc]
+            clock.at(group[0].due, lambda act=act: None if self._halted else acts.append(act))  # type: ignore[misc]
 
     def _strike(self, stroke: Stroke) -> None:
         session = self._sessions.get(stroke.session)
-        if session is None:
+        if session is None or self._halted:
             return
         connection = session.take_socket()
         ready = connection is not None and session.is_settled and not self._over
@@ -184,6 +185,10 @@ class Conductor:
     def held(self) -> int:
         """How many silent connections are held open."""
         return sum(connection is not None for connection, _, _ in self._open.values())
+
+    def halt(self) -> None:
+        """Strike nobody any more: the load was ended before its time. What is under way goes on."""
+        self._halted = True
 
     def lift_all(self) -> None:
         """End everything that is still under way, whatever has happened."""

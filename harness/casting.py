@@ -38,7 +38,10 @@ def cast(load: Load) -> Cast:
         if user.pattern == "polling" and not load.room_count:
             raise PlanError(f'load.scenario: "{name}" polls rooms, and the plan has none: change load.room_sizes')
         if user.needs_rooms and not load.room_count:
-            raise PlanError(f'load.scenario: "{name}" is about rooms, and the plan has none: change load.room_sizes')
+            raise PlanError(
+                f'load.scenario: "{name}" is about rooms, and the plan has none: change load.room_sizes '
+                "(a server that sends everything to everybody has one room)"
+            )
     user = users[0] if len(users) == 1 else _mixed(users)
     return Cast(user, load.scenarios, tuple(each.pattern for each in users))
 

@@ -310,6 +310,7 @@ class Generator:
             Looked(
                 context.tally.open, self._conductor.held, context.sockets.unsent_bytes, context.sockets.reads,
                 context.sockets.unstamped, context.tally.late_answers, self.clock.step_ns,
+                context.tally.unmatched,
                 self._overdue(now - SECOND) if self.vitals.lags.is_empty and not self._parting else 0,
             ),
         )  # fmt: skip

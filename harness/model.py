@@ -160,6 +160,8 @@ class Gauge(IntEnum):
     """Connections held open on purpose, and silent, that are no sessions any more."""
     MISSED = 16
     """Messages due before the end of the load that were never handed out; once, at its end."""
+    UNMATCHED = 17
+    """Frames of the protocol that are none of ack, error, pong or delivery; a running count."""
     ENDPOINT_RESIDENT_BYTES = 40
     """What the endpoint says of its own process; `session` is 0."""
     ENDPOINT_DESCRIPTORS = 41

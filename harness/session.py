@@ -23,6 +23,9 @@ from .wire import Message
 UNCERTAIN_NS = 1_000_000_000
 """What was sent so shortly before a connection broke may never have reached the endpoint."""
 
+EXAMPLES, EXAMPLE_BYTES = 3, 300
+"""How much is kept of the frames that nothing could be made of."""
+
 
 class Keeper(Interface):
     """Who keeps a session up: hears, in the hub, what became of its connection, after it was recorded."""
@@ -277,19 +280,29 @@ class Session:
     def received(self, data: bytes, when: Arrival) -> None:
         """A whole message came."""
         for signal in self.dialect.decode(data):
-            self.heard(signal, when)
+            self.heard(signal, when, data)
 
-    def heard(self, signal: Signal, when: Arrival) -> None:
-        """One past fact was read."""
+    def heard(self, signal: Signal, when: Arrival, data: bytes = b"") -> None:
+        """One past fact was read, out of these bytes."""
         kind = signal.kind
         if kind is SignalKind.DELIVERY:
-            self._delivered(signal, when)
+            self._delivered(signal, when, data)
         elif kind is SignalKind.ACK or kind is SignalKind.PONG:
             self._answered(signal, Outcome.OK, when)
         elif kind is SignalKind.ERROR:
             self._answered(signal, Outcome.REJECTED, when)
         elif kind is SignalKind.GARBLED:
             self._stray(signal, Outcome.GARBLED, when)
+        else:
+            self._unmatched("none of ack, error, pong, delivery", data, when)
+
+    def _unmatched(self, what: str, data: bytes, when: Arrival) -> None:
+        """What arrived is of no use to us: count it, and keep the first few, for whoever described the protocol."""
+        tally = self._context.tally
+        tally.unmatched += 1
+        if tally.unmatched <= EXAMPLES:
+            shown = data[:EXAMPLE_BYTES].decode("utf-8", "replace")
+            self._context.recorder.evidence(when.read, "unmatched", 0, f"{what}: {shown}")
 
     def awaits(self, receipt: Receipt) -> bool:
         """Whether the answer to this request is still waited for."""
@@ -316,10 +329,11 @@ class Session:
 
     # -- answers ------------------------------------------------------------------------------------------------
 
-    def _delivered(self, signal: Signal, when: Arrival) -> None:
+    def _delivered(self, signal: Signal, when: Arrival, data: bytes) -> None:
         origin = self._context.senders.origin(signal)
         if origin is None:
             self._stray(signal, Outcome.NONE, when)
+            self._unmatched(f"a delivery whose id is none of ours ({signal.id!r:.60})", data, when)
             return
         sender, seq = origin
         context = self._context

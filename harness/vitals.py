@@ -79,6 +79,7 @@ class Looked(NamedTuple):
     unstamped: int
     late_answers: int
     step_ns: int
+    unmatched: int = 0
     overdue: int = 0
     """Clients whose next message has been due for over a second; looked for only when nothing was sent."""
 
@@ -127,6 +128,7 @@ class Vitals:
             Gauge.LOOP_LAG_NS: self._worst_tick,
             Gauge.CLOCK_STEP_NS: seen.step_ns,
             Gauge.LATE_ANSWERS: seen.late_answers,
+            Gauge.UNMATCHED: seen.unmatched,
             Gauge.HELD: seen.held,
         }
         for found, gauges in ((self.lag, LAGS), (self.read_lag, READ_LAGS)):

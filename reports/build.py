@@ -20,6 +20,7 @@ from .rejections import rejections
 from .rows import load
 from .stale import stale
 from .storms import storms
+from .strays import strays
 from .timeline import timeline
 
 REPORT_FORMAT = 1
@@ -72,6 +73,7 @@ def build_report(path: Path) -> dict[str, Any]:
         "storms": storms(rows),
         "rejections": refused,
         "closes": ended,
+        "strays": strays(run, rows),
         "growth": grown,
         "timeline": timeline(rows),
         "evidence": run.evidence()[:50],

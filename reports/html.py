@@ -9,6 +9,7 @@ from markupsafe import Markup
 from .patterns import COUNTED
 from .patterns import SHOWN as COMPARED
 from .plots import storms_svg, timeline_svg
+from .strays import in_words as strays_in_words
 from .terminal import CLOSED, NOT_LISTED, OF_ALL, SHOWN, milliseconds
 
 MOST_CURVES = 8
@@ -19,7 +20,7 @@ def render(report: dict[str, Any]) -> str:
     """The page."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
                                      lstrip_blocks=True)  # fmt: skip
-    environment.filters |= {"ms": milliseconds, "s": _seconds, "share": _share, "n": _number}
+    environment.filters |= {"strays": strays_in_words, "ms": milliseconds, "s": _seconds, "share": _share, "n": _number}
     picture = timeline_svg(
         report["timeline"],
         report["run"]["load_start_s"],

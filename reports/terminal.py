@@ -11,6 +11,7 @@ from .patterns import COUNTED
 from .patterns import SHOWN as COMPARED
 from .recovery import recovered_in_words
 from .storms import in_words as storm_in_words
+from .strays import in_words as strays_in_words
 
 SHOWN = (
     ("response", "response", "due to answer"),
@@ -70,6 +71,8 @@ def show(report: dict[str, Any], console: Console) -> None:
     if ended := report["closes"]["expected"]:
         said = ", ".join(f"{count} {reason}" for reason, count in ended.items())
         _say(console, f"closes    expected by the contract: {said}")
+    if words := strays_in_words(report["strays"]):
+        _say(console, f"frames    {words}", "yellow")
     _ourselves(fitness, console)
     stamps = fitness["stamps"]
     if stamps["exact"] is not None:

@@ -129,6 +129,17 @@ def test_an_answer_to_a_number_that_nobody_counts_to_is_a_stray(digits):
     assert len(rows.of(Kind.STRAY)) == 2
 
 
+def test_the_first_frames_that_match_nothing_are_kept_and_all_are_counted():
+    session, rows, _, _ = make(SOLO)
+    for number in range(10):
+        session.received(json.dumps({"t": "sayd", "n": number}).encode(), WHEN)
+    session.received(json.dumps({"t": "said", "n": "abc", "who": "x"}).encode(), WHEN)
+    assert session._context.tally.unmatched == 11
+    assert [text for kind, _, text in rows.lines if kind == "unmatched"] == [
+        f'none of ack, error, pong, delivery: {{"t": "sayd", "n": {number}}}' for number in range(3)
+    ]
+
+
 def test_a_delivery_of_somebody_elses_message_is_a_stray():
     session, rows, _, _ = make()
     session.received(server("message", "foreign", roomId="room-0", payload={"text": "", "sender": "x"}), WHEN)

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from harness.errors import UsageError
-from harness.model import Fault, Kind, Outcome
+from harness.model import Fault, Gauge, Kind, Outcome
 from reports.figures import percentiles
 from reports.gate import judge, load_budget, look_up
 from reports.gate import show as show_gate
@@ -105,6 +105,19 @@ def test_brackets_in_a_name_or_a_text_are_no_markup(make):
     text = console.export_text()
     assert "x[/red]y [b] complete" in text
     assert "the plan has no [observe] url" in text
+
+
+def test_frames_of_no_use_are_named_with_an_example(make):
+    run = make().member(0)
+    run.sample(Gauge.UNMATCHED, 3, 4000).sample(Gauge.UNMATCHED, 7, 5000)
+    run.recorder.evidence(1, "unmatched", 0, 'none of ack: {"t": "sayd"}')
+    report = run.report()
+    assert report["strays"]["unmatched"] == 7
+    console = Console(width=200, record=True)
+    show(report, console)
+    assert (
+        'frames    7 arrived that were of no use to us; the first: none of ack: {"t": "sayd"}' in console.export_text()
+    )
 
 
 def test_what_was_sent_and_what_became_of_it_add_up_on_the_terminal(make):

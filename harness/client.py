@@ -13,7 +13,7 @@ from . import reconnect
 from .clock import Timer
 from .course import Course, Host, State
 from .model import NO_ROOM, Closer, Kind, Outcome
-from .pacing import Pace
+from .pacing import Pace, planned
 from .receipts import Done
 from .session import Session
 from .transport.websocket import Arrival, Ending, Refusal
@@ -80,6 +80,19 @@ class Client:
     def is_ready(self) -> bool:
         """Whether its messages may be sent: open, and every join of this connection's beginning acknowledged."""
         return self.state is State.READY
+
+    def missed(self, until_ns: int) -> int:
+        """How many messages fell due before `until_ns` that nobody has taken; none where the host never paces."""
+        if self.pace is None or not self._host.has_paced:
+            return 0
+        return planned(self.pace, until_ns, self.n, self.speaks_from)
+
+    def is_overdue(self, before_ns: int) -> bool:
+        """Whether a message has been due since before `before_ns` and nobody has taken it."""
+        if self.pace is None or not self._host.has_paced:
+            return False
+        due = self.pace.due_ns(self.n)
+        return due is not None and max(due, self.speaks_from) < before_ns
 
     def begin(self) -> None:
         """Wait for the first opening to fall due."""

@@ -45,7 +45,9 @@ class Course(Protocol):
 
 
 class Host(Protocol):
-    """Who owns the client and knows what it is to do."""
+    """Who owns the client and knows what it is to do; `has_paced`: it hands out messages when they are due."""
+
+    has_paced: bool
 
     def connected(self, client: "Client") -> None:
         """It has opened: join rooms here."""

@@ -27,7 +27,7 @@ from .mix import Mix
 from .model import Fault, Gauge, Kind, Outcome
 from .observe.listing import Observer
 from .observe.process import ProcessWatch
-from .pacing import Pace, Pacer, planned
+from .pacing import Pace, Pacer
 from .plan import JOIN_GRACE_S, Plan, Reconnect
 from .reach import find_addresses, make_options
 from .recorder import Recorder
@@ -209,7 +209,15 @@ class Generator:
             self._parting = True
             for client in self._clients:
                 client.load_over()
+            self._count_absent()
             self.clock.after(round(self.plan.load.settle_s * SECOND), self._part)
+
+    def _count_absent(self) -> None:
+        """Record the openings that were due of sessions that no user has come for."""
+        now = self.clock.now()
+        for number in (each for crowd in self._crowds for each in crowd):
+            if (due := self.seat_ns(number, 0)[0]) <= now:
+                Session(self.context, number).skip(due)
 
     def _part(self) -> None:
         """Everybody leaves, spread a little so that the endpoint is not struck by all at once."""
@@ -223,11 +231,7 @@ class Generator:
 
     def _count_missed(self) -> None:
         """Record how many messages were due and never handed out: nobody else will ever know of them."""
-        missed = sum(
-            planned(client.pace, self.load_end_ns, client.n)
-            for client in self._clients
-            if client.pace is not None and client.n  # a client that has never paced has nothing to send
-        )
+        missed = sum(client.missed(self.load_end_ns) for client in self._clients)
         self.recorder.row(Kind.SAMPLE, code=Gauge.MISSED, session=self.rank, seq=missed, arrived=self.load_end_ns)
 
     def _part_some(self, alive: list[Session], every_ns: int, due: int) -> None:
@@ -298,8 +302,7 @@ class Generator:
 
     def _overdue(self, before_ns: int) -> int:
         """How many clients have a message due that nobody has taken since: their user is stuck, or starved."""
-        dues = (client.pace.due_ns(client.n) for client in self._clients if client.pace is not None and client.n)
-        return sum(due is not None and due < before_ns for due in dues)
+        return sum(client.is_overdue(before_ns) for client in self._clients)
 
     def _sample(self, now: int) -> None:
         """Once a second: gauges, a look at the wall clock, and everything to disk."""

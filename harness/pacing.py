@@ -200,14 +200,16 @@ def spread(rate_per_s: float, start_ns: int, end_ns: int, number: int, sessions:
     return Constant(start_ns + interval * number // sessions, interval, end_ns)
 
 
-def planned(pace: Pace, until_ns: int, n: int = 0) -> int:
-    """How many messages, from the n-th on, are due before `until_ns`; of a closed loop only what is known now.
+def planned(pace: Pace, until_ns: int, n: int = 0, from_ns: int = 0) -> int:
+    """How many messages, from the n-th on, are due from `from_ns` until before `until_ns`; of a closed loop only what
+    is known now.
 
     What a session never got round to is `planned(pace, load_end_ns, n)` with the first n that it has not sent.
     """
     found = 0
-    while (due := pace.due_ns(n + found)) is not None and due < until_ns:
-        found += 1
+    while (due := pace.due_ns(n)) is not None and due < until_ns:
+        found += due >= from_ns
+        n += 1
     return found
 
 

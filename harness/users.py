@@ -83,6 +83,8 @@ class RealtimeUser(User):
         self._due: list[tuple[int, int, Client]] = []
         self._in_a_row = 0
         self._paced = False
+        self.has_paced = False
+        """Whether its tasks pace at all: then what falls due is theirs to send."""
         self._waiter: Any = None
         self._awaited = 0
         """In a closed loop: how many clients wait for an answer, and so have no message on the queue."""
@@ -135,7 +137,7 @@ class RealtimeUser(User):
         Raises:
             StopUser: the load is over.
         """
-        generator, queue = self.generator, self._due
+        generator, queue, self.has_paced = self.generator, self._due, True
         now = generator.clock.now
         while queue or self._awaited:
             earliest = queue[0][0] if queue else NOT_YET

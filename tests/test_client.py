@@ -10,6 +10,7 @@ from harness.client import Client
 from harness.clock import SECOND, FakeClock
 from harness.course import State
 from harness.model import Closer, Kind, Outcome
+from harness.pacing import Constant
 from harness.plan import Reconnect
 from harness.transport.websocket import Arrival, Ending, Refusal
 
@@ -104,6 +105,8 @@ class Course:
 
 class Host:
     """Joins one room at each connection, as chat does."""
+
+    has_paced = True
 
     def __init__(self, rooms=(7,)):
         self.rooms, self.log, self.told = rooms, [], []
@@ -505,3 +508,27 @@ def test_a_retired_client_leaves_in_good_order_and_its_seat_stays_empty():
     session.end(Closer.US, 1000, began=1, at=course.clock.now())
     course.clock.advance(50 * SECOND)
     assert len(session.opened_at) == 1
+
+
+def test_what_nobody_took_is_missed_from_the_first_message_on_but_not_where_nobody_paces():
+    client, _, course, host = make()
+    client.pace = Constant(2 * SECOND, SECOND, END)
+    assert (client.missed(10 * SECOND), client.is_overdue(2 * SECOND), client.is_overdue(3 * SECOND)) == (
+        8,
+        False,
+        True,
+    )
+    client.n = 3
+    assert (client.missed(10 * SECOND), client.is_overdue(5 * SECOND), client.is_overdue(6 * SECOND)) == (
+        5,
+        False,
+        True,
+    )
+    client.speaks_from = 8 * SECOND  # what falls due before one has begun never counts
+    assert (client.missed(10 * SECOND), client.is_overdue(8 * SECOND), client.is_overdue(9 * SECOND)) == (
+        2,
+        False,
+        True,
+    )
+    host.has_paced = False
+    assert (client.missed(10 * SECOND), client.is_overdue(90 * SECOND)) == (0, False)

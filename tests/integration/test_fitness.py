@@ -95,6 +95,18 @@ class StuckUser(RealtimeUser):
 """
 
 
+def test_a_crowd_that_blocks_in_its_first_message_leaves_nobody_out(squall):
+    scenario = squall.out / "stuck.py"
+    scenario.write_text(STUCK.replace(">= 10", ">= 1"))
+    run = squall.run(
+        "--set", f"load.scenario={scenario}", "--sessions", 4, "--rooms", 2, "--rate", 10, "--duration", 4,
+        "--set", "load.sessions_per_user=4",
+    )  # fmt: skip
+    assert "warning: nothing was sent, and 4 clients have messages due: the scenario stands still" in run.err
+    fitness = run.report["fitness"]
+    assert (fitness["planned"], fitness["sent"], fitness["missed"]) == (160, 1, 159)
+
+
 def test_a_scenario_that_stands_still_is_told_while_it_does_and_what_it_never_sent_is_counted(squall):
     scenario = squall.out / "stuck.py"
     scenario.write_text(STUCK)

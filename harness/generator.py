@@ -7,6 +7,7 @@ settle (listen), part (leave and close), over. The subtle thing: whatever goes w
 
 import gc
 import random
+from array import array
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,7 +55,7 @@ SPARE_DESCRIPTORS = 256
 class Generator:
     """One process of a run: its rank of so many, its clock, shard and sessions.
 
-    Session numbers are dealt out like cards: rank, rank + processes, rank + 2 processes, ...
+    Which sessions are its own `Mix.crowds` says.
 
     Raises:
         RunFailed: the shard cannot be made, the host has no address, or too few descriptors are allowed.
@@ -81,7 +82,6 @@ class Generator:
         self.plan = plan
         self.path = path
         self.rank = rank
-        self.processes = processes
         self.start_ns = start_ns
         self.load_start_ns = start_ns + round(plan.load_start_s * SECOND)
         self.load_end_ns = start_ns + round(plan.load_end_s * SECOND)
@@ -98,6 +98,8 @@ class Generator:
         self._mix = Mix(plan.load, plan.seed)
         self._patterns = patterns
         self._crowds = deque(self._mix.crowds(plan.load, rank, processes))
+        self.seats = array("I", sorted(number for crowd in self._crowds for number in crowd))
+        """The numbers of this process's sessions."""
         self.users = len(self._crowds)
         """How many users it takes to drive this process's sessions."""
         self.latest: Snapshot | None = None
@@ -290,8 +292,7 @@ class Generator:
         now = self.clock.now()
         self.vitals.ticked(now - self._tick_due)
         self._ticks += 1
-        for number in range(self.rank + self._ticks % TICKS_A_SAMPLE * self.processes, self.plan.load.sessions,
-                            TICKS_A_SAMPLE * self.processes):  # fmt: skip
+        for number in self.seats[self._ticks % TICKS_A_SAMPLE :: TICKS_A_SAMPLE]:
             session = self.sessions.get(number)
             if session is not None and len(session.receipts):
                 session.expire(now)

@@ -33,9 +33,14 @@ class Mix:
         return self._parts[number % len(self._parts)] if self._parts else 0
 
     def crowds(self, load: Load, rank: int, processes: int) -> Iterator[list[int]]:
-        """The session numbers of one process, user by user: `load.sessions_per_user` at most, all of one part."""
+        """The session numbers of one process, user by user: `load.sessions_per_user` at most, all of one part.
+
+        Users are dealt to processes like cards, as Locust does it, and sessions to users: a process that has a user
+        more than another has that user's sessions more.
+        """
         waiting: list[list[int]] = [[] for _ in self.names]
-        for number in range(rank, load.sessions, processes):
+        users = load.users
+        for number in (each for each in range(load.sessions) if each % users % processes == rank):
             part = self.of(number)
             waiting[part].append(number)
             if len(waiting[part]) == load.sessions_per_user:

@@ -107,7 +107,7 @@ class _Swarm:
         self._run_ns = (Clock.now(), round(float(run_time or 0) * SECOND))
         clients = sorted(runner.clients.keys()) if isinstance(runner, MasterRunner) else ["local"]
         try:
-            plan = self._as_locust_wants(environment, runner, len(clients))
+            plan = self._as_locust_wants(environment, runner)
             self._prepared = prepared = running.prepare(plan, self._out, self._beside, len(clients))
         except SquallError as error:
             self._give_up(error)
@@ -136,7 +136,7 @@ class _Swarm:
                 runner.send_message(BEGIN, orders | {"rank": rank}, client_id=client)
         gevent.spawn(self._conclude)
 
-    def _as_locust_wants(self, environment: Any, runner: Any, processes: int) -> Plan:
+    def _as_locust_wants(self, environment: Any, runner: Any) -> Plan:
         """The plan with Locust's number of users, spawn rate and run time.
 
         The ramp is Locust's: so many users a second, each with its sessions; unless the plan says how many connects a
@@ -150,9 +150,8 @@ class _Swarm:
             )
         users = max(1, runner.target_user_count or 1)
         rate = getattr(runner, "spawn_rate", None) or getattr(options, "spawn_rate", None) or 1.0
-        # Locust may give one worker a user more than another, and numbers are dealt by rank.
         load = self._plan.load
-        sessions = -(-users // processes) * processes * load.sessions_per_user
+        sessions = users * load.sessions_per_user
         changed: dict[str, Any] = {
             "sessions": sessions,
             "rooms": min(load.rooms, sessions),

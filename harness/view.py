@@ -97,8 +97,7 @@ class View:
         return _ms(lag.p99) if lag is not None else "-"
 
     def _planned(self) -> int:
-        generator = self._generator
-        return len(range(generator.rank, generator.plan.load.sessions, generator.processes))
+        return len(self._generator.seats)
 
     def _phase(self) -> str:
         generator = self._generator

@@ -53,6 +53,25 @@ def test_a_seat_taken_again_plays_what_it_played():
     assert mix.of(3) == mix.of(13)
 
 
+@given(st.integers(1, 40), st.integers(1, 7), st.integers(1, 5))
+def test_each_process_has_the_sessions_of_as_many_users_as_locust_gives_it(users, per_user, processes):
+    load = build_plan({"load": {"sessions": users * per_user, "sessions_per_user": per_user, "rooms": 1}}).load
+    dealt = [list(Mix(load, 1).crowds(load, rank, processes)) for rank in range(processes)]
+    # Locust deals its users to the workers one by one, beginning with the first.
+    assert list(map(len, dealt)) == [len(range(rank, users, processes)) for rank in range(processes)]
+    assert {len(crowd) for crowds in dealt for crowd in crowds} == {per_user}
+    numbers = [number for crowds in dealt for crowd in crowds for number in crowd]
+    assert sorted(numbers) == list(range(users * per_user))
+
+
+@given(st.integers(1, 40), st.integers(1, 7))
+def test_one_process_has_all_sessions_and_its_last_crowd_may_be_smaller(sessions, per_user):
+    load = build_plan({"load": {"sessions": sessions, "sessions_per_user": per_user, "rooms": 1}}).load
+    crowds = list(Mix(load, 1).crowds(load, 0, 1))
+    assert [number for crowd in crowds for number in crowd] == list(range(sessions))
+    assert len(crowds) == load.users
+
+
 def test_a_weight_of_nothing_and_too_many_scenarios_are_errors():
     with pytest.raises(PlanError, match=r"load\.mix"):
         make({"a": 0, "b": 1})

@@ -45,6 +45,32 @@ def test_headless_gives_one_run_directory_with_a_shard_a_process(locust, process
     assert "publish" in done.out + done.err
 
 
+@pytest.mark.parametrize("per_user", [1, 3])
+def test_users_that_workers_cannot_share_evenly_are_all_the_sessions_there_are(locust, per_user, two_processes):
+    squall, start = locust
+    plan = squall.out / "plan.toml"
+    plan.write_text(
+        f'[load]\nscenario = "ticker"\nsessions_per_user = {per_user}\nrooms = 100\nrate_per_s = 5.0\n'
+        'settle_s = 1.0\n[[chaos]]\nfault = "drop"\nhow = "reset"\nat_s = 2.5\nshare = 1.0\n'
+    )
+    done = squall.wait(start("--headless", "-u", 5, "-r", 5, "-t", "5s", *two_processes, SQUALL_PLAN=str(plan)))
+    assert done.code == 0, done.err
+    (path,) = (squall.out / "runs").glob("*")
+    assert squall("report", path).code in (0, 3)  # a busy machine makes it late, and that is not the question
+    done.out = str(path)
+    report, rows = done.report, [rows_of(shard) for shard in open_run(path).shards]
+    assert report["run"]["sessions"] == 5 * per_user
+    assert report["fitness"]["never_opened"] == 0
+    opened = [set(found["session"][(found["kind"] == Kind.OPEN) & (found["outcome"] == Outcome.OK)]) for found in rows]
+    assert list(map(len, opened)) == [3 * per_user, 2 * per_user]
+    assert set.union(*opened) == set(range(5 * per_user))
+    faults = np.concatenate([found[found["kind"] == Kind.FAULT] for found in rows])
+    assert set(faults["session"]) == set(range(5 * per_user))
+    # Every room has its leader, and hears it.
+    delivered = np.concatenate([found[found["kind"] == Kind.DELIVERY] for found in rows])
+    assert set(delivered["room"]) == set(range(5 * per_user))
+
+
 RAISES = """
 from locust import task
 from harness.users import RealtimeUser

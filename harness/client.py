@@ -172,6 +172,9 @@ class Client:
         if not self._course.is_loading:
             self.state = State.OPEN
             self._recovered(Outcome.ABANDONED)
+            if self._course.has_parted:  # it missed the word to leave, and nobody will say it again
+                self.state = State.LEAVING
+                self.session.depart()
             return
         self._joining = None
         remembered = not self._course.policy.resubscribe

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 class Course(Protocol):
-    """What all clients of one process share: the clock, the policy, and when sessions come and go."""
+    """What all clients of one process share: the clock, the policy, and when sessions come and go.
+
+    `has_parted`: everybody has been told to leave.
+    """
+
+    has_parted: bool
 
     @property
     def clock(self) -> Agenda:

@@ -86,7 +86,7 @@ class Course:
         self.policy = Reconnect(**{"jitter": "none", "first_s": 1.0, "cap_s": 8.0} | policy)
         self.recorder = self
         self.stay, self.replace_after = stay, replace_after
-        self.over = False
+        self.over = self.has_parted = False
 
     @property
     def is_loading(self):
@@ -532,3 +532,13 @@ def test_what_nobody_took_is_missed_from_the_first_message_on_but_not_where_nobo
     )
     host.has_paced = False
     assert (client.missed(10 * SECOND), client.is_overdue(90 * SECOND)) == (0, False)
+
+
+@pytest.mark.parametrize("has_parted", [False, True])
+def test_who_opens_after_everybody_was_told_to_leave_leaves_at_once(has_parted):
+    client, session, course, host = make()
+    course.over, course.has_parted = True, has_parted
+    session.up()
+    assert session.departing is has_parted
+    assert client.state is (State.LEAVING if has_parted else State.OPEN)
+    assert host.log == []

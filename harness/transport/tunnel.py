@@ -11,6 +11,7 @@ from websockets.streams import StreamReader
 
 from ..model import Outcome
 from .events import Refusal
+from .upgrade import BODY_BYTES
 
 
 class Tunnel:
@@ -41,7 +42,7 @@ class Tunnel:
         status = response.status_code
         if not 200 <= status < 300:
             text = f"the proxy refused: HTTP {status} {response.reason_phrase}".rstrip()
-            body = bytes(self._reader.buffer).decode("utf-8", "replace")
+            body = bytes(self._reader.buffer[:BODY_BYTES]).decode("utf-8", "replace")
             return Refusal(Outcome.REJECTED, status, text, status, tuple(response.headers.raw_items()), body)
         if self._reader.buffer:
             return Refusal(Outcome.GARBLED, status, "the proxy sent something behind its answer")

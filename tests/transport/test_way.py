@@ -19,6 +19,7 @@ from harness.reach import find_addresses, make_options
 from harness.transport.options import Options, Route
 from harness.transport.sockets import allow_descriptors, resolve
 from harness.transport.tunnel import Tunnel
+from harness.transport.upgrade import BODY_BYTES
 from harness.transport.websocket import WebSocket
 from tests.exhausted import no_descriptors
 from tests.transport.serving import accept, read_head, read_to_end
@@ -96,6 +97,12 @@ def test_a_proxy_that_refuses_or_babbles_is_an_outcome_with_its_words(plain, sai
     assert words in why.text
     if code == 407:
         assert (why.status, why.headers, why.body) == (407, (("Via", "x"),), "who")
+
+
+def test_of_what_a_proxy_says_in_refusing_only_the_beginning_is_kept():
+    why = Tunnel().feed(b"HTTP/1.1 403 No\r\n\r\n" + b"x" * 60_000)
+    assert why.code == 403
+    assert why.body == "x" * BODY_BYTES
 
 
 def test_a_proxy_that_says_nothing_expires_and_one_that_hangs_up_is_closed(plain):

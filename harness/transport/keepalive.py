@@ -16,8 +16,8 @@ from .options import Options
 class Pinging(Protocol):
     """The connection, as far as pings go."""
 
-    def send_ping(self, data: bytes, message: "Keepalive") -> None:
-        """Send one."""
+    def send_ping(self, data: bytes, message: "Keepalive") -> bool:
+        """Send one; False when the connection is being closed and nothing more may be sent."""
 
     def ping_ended(self, pong: Pong, when: Arrival | None) -> None:
         """One has ended; expired means that the connection is to be given up."""
@@ -44,7 +44,9 @@ class Keepalive:
         self._waits = True
         self.sent = 0
         self._timer = self._clock.after(self._options.ping_timeout_ns, self._too_late)
-        self._connection.send_ping(self._payload, self)
+        if not self._connection.send_ping(self._payload, self):
+            self._waits = False
+            self._timer.cancel()
 
     @property
     def _payload(self) -> bytes:

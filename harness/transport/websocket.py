@@ -336,11 +336,13 @@ class WebSocket:
             self._stream.write(self._sockets.masker.message(FIN_TEXT, data, longest, self._deflate), message)
         return True
 
-    def send_ping(self, data: bytes, message: Stampable) -> None:
-        """Send a keepalive ping."""
-        if self.phase is Phase.OPEN and self._protocol.state is State.OPEN:
-            self._protocol.send_ping(data)
-            self._flush(message)
+    def send_ping(self, data: bytes, message: Stampable) -> bool:
+        """Send a keepalive ping; False when the connection is not open (any more): none is sent after a close frame."""
+        if self.phase is not Phase.OPEN or self._protocol.state is not State.OPEN:
+            return False
+        self._protocol.send_ping(data)
+        self._flush(message)
+        return True
 
     def ping_ended(self, pong: Pong, when: Arrival | None) -> None:
         """A keepalive ping was answered, or was not: then the connection is given up."""

@@ -8,7 +8,8 @@ from harness.model import Closer, Flag, Outcome
 from harness.transport.events import Arrival
 from harness.transport.keepalive import Keepalive
 from harness.transport.options import Options, Route
-from tests.transport.serving import accept, read_to_end
+from tests.transport.pairs import Line, PairBench
+from tests.transport.serving import accept, close_frame, read_to_end
 
 OPTIONS = Options(Route(()), ping_every_ns=10 * SECOND, ping_timeout_ns=4 * SECOND)
 MS = 1_000_000
@@ -17,10 +18,14 @@ MS = 1_000_000
 class Connection:
     def __init__(self, clock):
         self.clock, self.pings, self.ended = clock, [], []
+        self.is_closing = False
 
     def send_ping(self, data, message):
+        if self.is_closing:
+            return False
         message.sent = self.clock.now()
         self.pings.append((self.clock.now() // SECOND, data))
+        return True
 
     def ping_ended(self, pong, when):
         self.ended.append((pong, when))
@@ -86,6 +91,36 @@ def test_a_connection_that_ends_ends_the_ping_under_way_and_all_to_come(keepaliv
     assert [ended[:2] for ended, _ in connection.ended] == [(Outcome.CLOSED, 1006)]
     clock.advance(100 * SECOND)
     assert len(connection.pings) == 1
+
+
+def test_while_the_connection_is_being_closed_no_ping_is_missed(keepalive, connection, clock):
+    connection.is_closing = True
+    clock.advance(100 * SECOND)
+    keepalive.stop(1000)
+    assert not connection.ended
+
+
+def test_a_ping_under_way_when_the_closing_begins_is_still_waited_for(keepalive, connection, clock):
+    clock.advance(11 * SECOND)
+    connection.is_closing = True
+    pong(keepalive, connection, clock)
+    clock.advance(100 * SECOND)
+    assert [ended.outcome for ended, _ in connection.ended] == [Outcome.OK]
+
+
+def test_an_endpoint_that_is_slow_to_answer_our_close_is_not_given_up_for_a_ping():
+    bench = PairBench()
+    line = Line(bench, ping_every_ns=SECOND, ping_timeout_ns=SECOND)
+    line.feed(line.answer())
+    line.connection.close()
+    bench.clock.advance(4 * SECOND)
+    assert not line.witness.is_over
+    line.feed(close_frame(1000))
+    assert (line.witness.ending.closer, line.witness.ending.code) == (Closer.US, 1000)
+    line.connection.reset()
+    line.close()
+    bench.finish()
+    assert not bench.failures
 
 
 def test_on_a_real_connection_the_round_trip_is_stamped_by_the_kernel(bench):

@@ -284,6 +284,18 @@ def test_a_kept_token_serves_until_shortly_before_it_expires(secret, monkeypatch
 # -- what is never written down -----------------------------------------------------------------------------------
 
 
+def test_a_minted_token_may_be_used_until_it_would_be_minted_anew(secret):
+    assert access(auth=JwtAuth()).command_life_s(0, 0) == 3570
+    assert access(auth=JwtAuth(ttl_s=30)).command_life_s(0, 0) == 15
+    way = access(auth=JwtAuth(ttl_s=50, per="session"))
+    assert way.command_life_s(0, 0) == 0
+    way.command(0, 0)
+    assert 0 < way.command_life_s(0, 0) <= 20
+    way = access(auth=JwtAuth(ttl_s=20, per="run"))
+    way.command(0, 0)
+    assert way.command_life_s(0, 0) == 0
+
+
 def test_what_looks_like_a_token_is_concealed(monkeypatch):
     monkeypatch.setenv("SQUALL_TOKEN", "hunter2hunter2")
     way = access(auth=TokenAuth())

@@ -118,6 +118,18 @@ class Access:
             headers.setdefault("Authorization", f"Bearer {token}")
         return headers
 
+    def command_life_s(self, session: int, conn: int) -> float:
+        """How long those headers may be used before it is time for others (seconds; 0: it is time)."""
+        return self._provider.life_s(Fields.of(self._nonce, session, conn))
+
+    def renew(self, session: int, conn: int, then: Callable[[str | Denied], None]) -> bool:
+        """Log in anew, where it is time to; `then` hears of it. False when no token has to be fetched."""
+        whose = Fields.of(self._nonce, session, conn)
+        if self._provider.token(whose) is not None:
+            return False
+        self._provider.fetch(whose, then)
+        return True
+
     def refused(self, session: int, conn: int, status: int) -> bool:
         """The endpoint refused this connection with an HTTP status; True when it is worth one more try, for there will
         be another token.

@@ -92,6 +92,11 @@ class Login(Provider):
         self._borne[whose.session] = kept.token
         return kept.token
 
+    def life_s(self, whose: Fields) -> float:
+        """Until it is time to log in anew."""
+        kept = self._kept.get(self._number(whose))
+        return max(0.0, kept.expires_s - self._auth.refresh_before_s - time.monotonic()) if kept is not None else 0.0
+
     def fetch(self, whose: Fields, then: Then) -> None:
         """Log in; sessions that share a token share the login."""
         token = self.token(whose)

@@ -43,13 +43,24 @@ class Minted(Provider):
         """A new one (HS256 35 us, EdDSA 70, ES256 80, RS256 300), or the kept one while it is fresh."""
         if self._auth.per == "connection":
             return self._mint(whose, time.time())
-        number = whose.session if self._auth.per == "session" else -1
+        number = self._number(whose)
         token, expires = self._kept.get(number, ("", 0.0))
         now = time.time()
         if now >= expires - self._auth.refresh_before_s:
             token = self._mint(whose, now)
             self._kept[number] = (token, now + self._auth.ttl_s)
         return token
+
+    def life_s(self, whose: Fields) -> float:
+        """Until it would be minted anew; one that is a connection's own, until shortly before it expires."""
+        auth = self._auth
+        if auth.per == "connection":
+            return auth.ttl_s - min(auth.refresh_before_s, auth.ttl_s / 2)
+        _, expires = self._kept.get(self._number(whose), ("", 0.0))
+        return max(0.0, expires - auth.refresh_before_s - time.time())
+
+    def _number(self, whose: Fields) -> int:
+        return whose.session if self._auth.per == "session" else -1
 
     def _mint(self, whose: Fields, now: float) -> str:
         auth = self._auth

@@ -4,6 +4,7 @@ It must not know how a connection is made. The subtle thing: `token` answers at 
 so that all providers but a login cost no switch, and a login never blocks whoever opens.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -60,6 +61,10 @@ class Provider:
     def latest(self, whose: Fields) -> str:
         """The token that a connection has been using, even when it is time for another ("": there is none)."""
         return self.token(whose) or ""
+
+    def life_s(self, whose: Fields) -> float:
+        """How long the latest token may be used before it is time for another (seconds; 0: it is time)."""
+        return math.inf
 
     def fetch(self, whose: Fields, then: Then) -> None:
         """Get it without blocking; `then` hears of it, perhaps at once."""

@@ -13,7 +13,7 @@ from ..transport.events import Arrival
 from ..transport.http import HttpConnection
 from ..wire.exchange import Answer, Failure, Request
 from .conversation import Client
-from .origin import Credentials, Origin
+from .origin import REFUSALS, Credentials, Origin
 
 OUTCOMES = {SignalKind.ACK: Outcome.OK, SignalKind.ERROR: Outcome.REJECTED, SignalKind.GARBLED: Outcome.GARBLED}
 
@@ -21,7 +21,7 @@ OUTCOMES = {SignalKind.ACK: Outcome.OK, SignalKind.ERROR: Outcome.REJECTED, Sign
 class Commands:
     """The posts of one conversation."""
 
-    __slots__ = ("_client", "_credentials", "_nonce", "_origin", "_queue", "connection", "is_over")
+    __slots__ = ("_client", "_credentials", "_is_held", "_nonce", "_origin", "_queue", "connection", "is_over")
 
     def __init__(self, origin: Origin, client: Client, credentials: Credentials, nonce: str) -> None:
         self._origin = origin
@@ -30,6 +30,8 @@ class Commands:
         self._nonce = nonce
         self._queue: deque[tuple[Request, Receipt]] = deque()
         self.connection: HttpConnection = origin.connection(client.number)
+        self._is_held = False
+        """Whether the oldest post waits for other credentials, and all others behind it."""
         self.is_over = False
         """Whether it was dropped."""
 
@@ -39,7 +41,7 @@ class Commands:
             return False
         origin = self._origin
         request = origin.rest.post(origin.room_names[receipt.room], body)
-        if self.connection.is_busy:
+        if self.connection.is_busy or self._is_held:
             receipt.flags |= Flag.WAITED
             self._queue.append((request, receipt))
         else:
@@ -53,14 +55,30 @@ class Commands:
         if not self.connection.is_busy and not self.connection.is_connected:
             self.connection.dial(lambda failure, sent, when: self._next(), self._origin.open_timeout_ns)
 
-    def _ask(self, request: Request, receipt: Receipt) -> None:
+    def _ask(self, request: Request, receipt: Receipt, *, again: bool = True) -> None:
+        """Send it; `again`: it may be sent once more with other credentials (who is refused has done nothing)."""
+        signed = self._credentials.sign(request)
+
+        def once_more() -> None:
+            self._is_held = False
+            if not self.is_over and self._client.awaits(receipt):
+                receipt.flags |= Flag.WAITED
+                self._ask(request, receipt, again=False)
+            else:
+                self._next()
+
         def heard(answer: Answer | Failure, when: Arrival) -> None:
+            if isinstance(answer, Answer):
+                if again and self._credentials.again(signed, answer.status, once_more):
+                    self._is_held = True
+                    return
+                if answer.status not in REFUSALS:
+                    self._credentials.accepted()
             self._heard(receipt, answer, when)
 
         self.connection.ask(
-            self._credentials.sign(request), heard, self._origin.answer_timeout_ns, receipt,
-            lambda: self._client.awaits(receipt),
-        )  # fmt: skip
+            signed, heard, self._origin.answer_timeout_ns, receipt, lambda: self._client.awaits(receipt)
+        )
 
     def _heard(self, receipt: Receipt, answer: Answer | Failure, when: Arrival) -> None:
         client = self._client
@@ -75,7 +93,7 @@ class Commands:
 
     def _next(self) -> None:
         """The connection is free: send the oldest that somebody still waits for."""
-        while self._queue and not self.connection.is_busy:
+        while self._queue and not self.connection.is_busy and not self._is_held:
             request, receipt = self._queue.popleft()
             if self._client.awaits(receipt):
                 self._ask(request, receipt)

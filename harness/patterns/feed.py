@@ -16,7 +16,7 @@ from ..plan import Rest
 from ..receipts import Receipt
 from ..reconnect import asked_s
 from ..transport.events import Arrival
-from ..wire.exchange import Answer, Failure
+from ..wire.exchange import Answer, Failure, Request
 from ..wire.rest import BEGINNING, Page
 from .conversation import Client
 from .origin import Credentials, Origin
@@ -50,10 +50,13 @@ class Feed:
         "_credentials",
         "_cursors",
         "_due",
+        "_may_retry",
         "_origin",
         "_plan",
         "_receipt",
+        "_request",
         "_room",
+        "_signed",
         "_timer",
         "connection",
         "is_over",
@@ -77,6 +80,11 @@ class Feed:
         self._after = ""
         """What the poll in flight asks after; "" for a first poll, which learns only where the room stands."""
         self._asked: Receipt | Poll = Poll()
+        self._request: tuple[Request, int] | None = None
+        """The last poll, unsigned, and how long its answer may take."""
+        self._signed: Request | None = None
+        self._may_retry = True
+        """Whether it may be sent once more with other credentials."""
         self.connection = origin.connection(client.number)
         self.is_over = False
 
@@ -107,7 +115,26 @@ class Feed:
         self._asked = asked
         request = origin.rest.poll(origin.room_names[self._room], after or BEGINNING, limit, wait_s)
         timeout_ns = origin.answer_timeout_ns + round(wait_s * SECOND)
-        self.connection.ask(self._credentials.sign(request), self._heard, timeout_ns, asked)
+        self._request = request, timeout_ns
+        self._may_retry = True
+        self._send()
+
+    def _send(self) -> None:
+        if self._request is not None:
+            request, timeout_ns = self._request
+            self._signed = self._credentials.sign(request)
+            self.connection.ask(self._signed, self._heard, timeout_ns, self._asked)
+
+    def _retry(self) -> None:
+        """Send the last poll again, unless it is over or another has been sent meanwhile."""
+        if not self.is_over and not self.connection.is_busy:
+            self._cancel()
+            self._send()
+
+    def _is_worth_another(self, code: int) -> bool:
+        """Whether a poll that was refused is sent once more, with other credentials."""
+        may, self._may_retry = self._may_retry, False
+        return may and self._signed is not None and self._credentials.again(self._signed, code, self._retry)
 
     # -- hearing ------------------------------------------------------------------------------------------------
 
@@ -125,6 +152,7 @@ class Feed:
     def _took(self, page: Page, when: Arrival) -> None:
         """A page came: remember how far it goes, then tell of it."""
         client, receipt = self._client, self._receipt
+        self._credentials.accepted()
         self._cursors[self._room] = page.after
         if receipt is not None and receipt.kind is Kind.JOIN:
             self._receipt = None
@@ -171,25 +199,28 @@ class Feed:
 
     def _failed(self, outcome: Outcome, code: int, reason: str, retry_after: str, when: Arrival) -> None:
         """A poll brought nothing: record it; wait where the endpoint says so, break off where it cannot go on."""
-        client = self._client
-        receipt, self._receipt = self._receipt, None
+        client, receipt = self._client, self._receipt
         came = when if outcome in (Outcome.REJECTED, Outcome.GARBLED) else None
         if receipt is None or receipt.kind is Kind.LEAVE:
             client.fetched(self._room, outcome, code, 0, self._due, self._asked.sent, came or NEVER)
+        if outcome is Outcome.REJECTED and self._is_worth_another(code):
+            return
+        throttled = outcome is Outcome.REJECTED and code in THROTTLED
+        if throttled and (receipt is None or (receipt.kind is Kind.LEAVE and client.awaits(receipt))):
+            self._due = 0
+            self._cancel()
+            wait_ns = pause_ns(retry_after, self._plan.every_s)
+            self._timer = self._origin.sockets.clock.at(
+                when.read + wait_ns, self._poll if receipt is None else self._retry
+            )
+            return
         if receipt is not None:
             self.close()
-            if outcome is Outcome.REJECTED:
-                self._credentials.refused(code)
+            if receipt.kind is Kind.LEAVE:
+                self._cursors.pop(self._room, None)
             client.answered(receipt, outcome, code, reason, came)
-            if receipt.kind is Kind.JOIN and outcome in (Outcome.REJECTED, Outcome.EXPIRED):
+            if outcome in (Outcome.REJECTED, Outcome.EXPIRED):
                 return  # the conversation is as good as before: whoever asked may ask again
-        elif outcome is Outcome.REJECTED and code in THROTTLED:
-            self._due = 0
-            self._again(when.read + pause_ns(retry_after, self._plan.every_s))
-            return
-        elif outcome is Outcome.REJECTED and self._credentials.refused(code):
-            self._again(when.read)
-            return
         if outcome is Outcome.REJECTED:
             self._broken(Closer.ENDPOINT, code, reason, when)
         elif outcome is Outcome.GARBLED:

@@ -4,13 +4,14 @@ It must not know what is asked or when. The subtle thing: `[endpoint.rest] url` 
 REST routes stand on the same origin as their WebSocket.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import msgspec
 from websockets.headers import build_host
 
-from ..access import Access, expand
+from ..access import Access, Denied, expand
 from ..clock import SECOND
 from ..plan import Endpoint, Tls
 from ..reach import find_addresses, make_options
@@ -21,10 +22,11 @@ from ..wire import Dialect
 from ..wire.exchange import Request
 from ..wire.rest import Rest
 
-RENEW_NS = 60 * SECOND
-STALE_NS = SECOND
-"""Credentials younger than this are not refused for their age."""
-UNAUTHORISED = 401
+LONGEST_S = 60.0
+"""Credentials are made anew at least this often."""
+RETRY_S = 1.0
+"""How long a login that failed is left alone."""
+REFUSALS = (401, 403)
 PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 SCHEMES = {"http": "ws", "https": "wss"}
 
@@ -83,31 +85,85 @@ def _tls(endpoint: Endpoint, scheme: str, host: str) -> Tls | None:
 
 
 class Credentials:
-    """What every request of one conversation bears besides its own headers; renewed now and then, for tokens expire."""
+    """What every request of one conversation bears besides its own headers, for as long as the token in them is good.
 
-    __slots__ = ("_conn", "_headers", "_origin", "_session", "_since")
+    When it is time for another login, that happens beside the requests, which go on with the old token; one that is
+    refused all the same is worth another try once others are there.
+    """
+
+    __slots__ = ("_conn", "_headers", "_is_trying", "_origin", "_session", "_until", "_waiting")
 
     def __init__(self, origin: Origin, session: int, conn: int) -> None:
         self._origin = origin
         self._session = session
         self._conn = conn
         self._headers: tuple[tuple[str, str], ...] = ()
-        self._since = 0
+        self._until = 0
+        self._is_trying = False
+        """Whether these were had because those before were refused, and have not been accepted yet."""
+        self._waiting: list[Callable[[], None]] | None = None
+        """Who goes on when the login that is under way has ended; None when none is."""
 
     def sign(self, request: Request) -> Request:
         """The request with them."""
-        now = self._origin.sockets.clock.now()
-        if not self._since or now - self._since > RENEW_NS:
-            self._headers = tuple(self._origin.access.command(self._session, self._conn).items())
-            self._since = now
+        if self._origin.sockets.clock.now() >= self._until:
+            self._take()
+            if self._waiting is None:
+                self._log_in([])
         return request._replace(headers=(*request.headers, *self._headers))
 
-    def refused(self, status: int) -> bool:
-        """The endpoint refused them; True when it is worth trying again with fresh ones."""
-        if status != UNAUTHORISED:
+    def accepted(self) -> None:
+        """The endpoint did not refuse them."""
+        self._is_trying = False
+
+    def again(self, refused: Request, status: int, then: Callable[[], None]) -> bool:
+        """The endpoint refused a signed request: whether it is worth signing it once more, when `then` is called (from
+        the hub, never from here).
+        """
+        if status not in REFUSALS:
             return False
-        self._origin.access.refused(self._session, self._conn, status)
-        now = self._origin.sockets.clock.now()
-        fresh = now - self._since < STALE_NS
-        self._since = 0
-        return not fresh
+        if not self._bears(refused):  # others have been had meanwhile
+            self._soon(then)
+            return True
+        if self._waiting is not None:
+            self._waiting.append(then)
+            return True
+        if self._is_trying:
+            return False
+        if self._origin.access.refused(self._session, self._conn, status) and self._log_in([then]):
+            self._is_trying = True
+            return True
+        self._take()
+        if self._bears(refused):  # there are no others
+            return False
+        self._is_trying = True
+        self._soon(then)
+        return True
+
+    def _bears(self, request: Request) -> bool:
+        return request.headers[len(request.headers) - len(self._headers) :] == self._headers
+
+    def _take(self) -> None:
+        access, now = self._origin.access, self._origin.sockets.clock.now()
+        self._headers = tuple(access.command(self._session, self._conn).items())
+        life_s = access.command_life_s(self._session, self._conn)
+        self._until = now + round(min(LONGEST_S, life_s) * SECOND)
+
+    def _log_in(self, waiting: list[Callable[[], None]]) -> bool:
+        self._waiting = waiting
+        if self._origin.access.renew(self._session, self._conn, self._renewed):
+            return True
+        self._waiting = None
+        return False
+
+    def _renewed(self, found: str | Denied) -> None:
+        """A login has ended; who waits goes on either way, and learns from the endpoint what the old token is worth."""
+        waiting, self._waiting = self._waiting or [], None
+        self._take()
+        if isinstance(found, Denied):
+            self._until = self._origin.sockets.clock.now() + round(RETRY_S * SECOND)
+        for then in waiting:
+            self._soon(then)
+
+    def _soon(self, then: Callable[[], None]) -> None:
+        self._origin.sockets.clock.after(0, then)

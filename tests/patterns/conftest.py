@@ -59,15 +59,20 @@ class Client:
 class Bench:
     """One polling session; `url` is its server's."""
 
-    def __init__(self, url, **rest):
+    def __init__(self, url, auth=None, **rest):
         endpoint = {"url": url.replace("http", "ws") + "/ws", "rest": rest, "answer_timeout_s": 3.0}
+        if auth is not None:
+            endpoint["auth"] = auth
         self.plan = build_plan({"endpoint": endpoint})
         self.failures = []
         self.clock = Clock()
         self.clock.failure = self.failures.append
         self.sockets = Sockets(self.clock, self.failures.append)
         self.dialect = make_dialect(self.plan.endpoint)
-        self.access = access = Access(self.plan.endpoint, "n", 10)
+        self.logins = []
+        self.access = access = Access(
+            self.plan.endpoint, "n", 10, witness=lambda whose, outcome, *more: self.logins.append(outcome)
+        )
         self.options = options = make_options(
             self.plan.endpoint, access.port, find_addresses(self.plan.endpoint, access.port), access.hiding
         )
@@ -107,6 +112,7 @@ class Bench:
     def finish(self):
         if self.client.open and not self.client.endings:
             self.conversation.reset()
+        self.access.close()
         self.clock.close()
         assert not self.failures, self.failures
 

@@ -1,10 +1,11 @@
 """A server of rooms with REST routes and a WebSocket, written for the tests and independent of the reference endpoint.
 
-    python tests/patterns/rooms_server.py [--lose SHARE] [--throttle PER_S] [--token TOKEN] [--lie CODE]
+    python tests/patterns/rooms_server.py [--lose SHARE] [--throttle PER_S] [--token TOKEN] [--uses N] [--lie CODE]
 
 It prints its url (`http://127.0.0.1:PORT`) and serves until it is ended. It must not import anything of Squall's: what
 it knows of the protocol is what the board of decisions says. In memory, one process, no tenants. `--lose` forgets that
-part of the messages after having confirmed them; `--lie` answers every poll but a room's first with this status.
+part of the messages after having confirmed them; `--uses`: a token is had at
+/login and good for so many requests. `--lie` answers every poll but a room's first with this status.
 """
 
 import argparse
@@ -40,6 +41,7 @@ class Server:
         self.buckets = {}
         self.sockets = {}
         self.sending = set()
+        self.tokens, self.logins = {}, 0
 
     def room(self, name):
         return self.rooms.setdefault(name, Room())
@@ -54,6 +56,15 @@ class Server:
 
     @web.middleware
     async def guarded(self, request, handler):
+        if self.options.uses and request.path == "/login":
+            self.logins += 1
+            self.tokens[f"Bearer token-{self.logins}"] = self.options.uses
+            return web.json_response({"token": f"token-{self.logins}"})
+        if self.options.uses:
+            shown = request.headers.get("Authorization", "")
+            self.tokens[shown] = self.tokens.get(shown, 0) - 1
+            if self.tokens[shown] < 0:
+                return refusal(401, "log in again")
         token = self.options.token
         if token and request.headers.get("Authorization") != f"Bearer {token}":
             return refusal(401, "who are you?")
@@ -175,6 +186,7 @@ def main():
     parser.add_argument("--lose", type=float, default=0.0)
     parser.add_argument("--throttle", type=float, default=0.0)
     parser.add_argument("--token", default="")
+    parser.add_argument("--uses", type=int, default=0)
     parser.add_argument("--lie", type=int, default=0)
     asyncio.run(serve(parser.parse_args()))
 

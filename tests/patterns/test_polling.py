@@ -318,3 +318,75 @@ def test_a_post_given_up_while_its_connection_was_made_again_is_not_sent(make_be
     bench.until(lambda: f"n-3-{after.seq}" in ids(bench))
     assert f"n-3-{late.seq}" not in ids(bench)
     assert late.sent == 0
+
+
+LOGIN = {"kind": "login", "url": "/login"}
+
+
+def log_in(bench):
+    bench.access.entry(bench.client.number, 0)
+    bench.begin()
+
+
+def test_a_token_that_runs_out_is_had_anew_and_nobody_notices(make_bench, mode):
+    with rooms_server("--uses", 5) as url:
+        bench = make_bench(url, auth=LOGIN, **mode)
+        log_in(bench)
+        bench.ask(Kind.JOIN)
+        said = [bench.ask(Kind.PUBLISH) for _ in range(20)]
+        assert {outcome for _, outcome, _ in said} == {Outcome.OK}
+        bench.until(lambda: len(ids(bench)) == 20)
+        assert bench.client.endings == []
+        assert len(bench.logins) >= 5
+        bench.conversation.reset()
+
+
+def test_posts_behind_one_that_waits_for_another_token_keep_their_order(make_bench):
+    with rooms_server("--uses", 3) as url:
+        bench = make_bench(url, auth=LOGIN, mode="interval", every_s=30.0)
+        log_in(bench)
+        bench.ask(Kind.JOIN, 1)
+        said = [bench.send(Kind.PUBLISH) for _ in range(8)]
+        bench.until(lambda: all(bench.client.outcome(receipt) for receipt in said))
+        assert {bench.client.outcome(receipt) for receipt in said} == {(Outcome.OK, 0)}
+        assert [told[0] for told in bench.client.told if told[0].kind is Kind.PUBLISH] == said
+        bench.conversation.reset()
+
+
+def test_a_token_that_is_refused_when_new_is_not_asked_for_again_and_again(make_bench):
+    with rooms_server("--uses", 1000, "--token", "other") as url:
+        bench = make_bench(url, auth=LOGIN, mode="interval", every_s=30.0)
+        log_in(bench)
+        said = [bench.ask(Kind.PUBLISH) for _ in range(5)]
+        assert {(outcome, code) for _, outcome, code in said} == {(Outcome.REJECTED, 401)}
+        assert bench.logins == [Outcome.OK] * 2
+        bench.conversation.reset()
+
+
+def test_a_conversation_goes_on_after_a_leaving_that_was_refused(make_bench):
+    with rooms_server("--lie", 500) as url:
+        bench = make_bench(url, mode="interval", every_s=30.0)
+        bench.begin()
+        bench.ask(Kind.JOIN)
+        assert bench.ask(Kind.LEAVE)[1:] == (Outcome.REJECTED, 500)
+        gevent.idle()
+        assert bench.client.endings == []
+        assert bench.ask(Kind.JOIN)[1] is Outcome.OK
+        bench.conversation.reset()
+
+
+def test_a_leaving_that_is_throttled_waits_as_other_polls_do_until_nobody_waits_for_it(make_bench):
+    with rooms_server("--lie", 429) as url:
+        bench = make_bench(url, mode="long", wait_s=1.0, every_s=0.01)
+        bench.begin()
+        bench.ask(Kind.JOIN)
+        leaving = bench.send(Kind.LEAVE)
+        bench.until(lambda: len([poll for poll in bench.client.polls if poll[2] == 429]) >= 3)
+        first, second = [poll for poll in bench.client.polls if poll[2] == 429][-2:]
+        assert second[5] - first[6].arrived >= SECOND
+        assert bench.client.outcome(leaving) is None
+        bench.client.given_up.add(leaving.seq)
+        bench.until(lambda: bench.client.outcome(leaving))
+        assert bench.client.outcome(leaving) == (Outcome.REJECTED, 429)
+        assert bench.client.endings == []
+        bench.conversation.reset()

@@ -110,6 +110,7 @@ class Client:
         self.due, departs, self.speaks_from = self._course.seat_ns(self.session.number, self._life)
         self._attempt, self._lost, self._wanted, self._joining, self.scratch = 0, None, (), None, None
         self._had_another = False
+        self.session.forget()
         if departs is not None:
             self._seat_timer = self._course.clock.at(departs, self._departs)
         self._open()

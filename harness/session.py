@@ -90,6 +90,11 @@ class Session:
         """Whether there is no connection, neither open nor being opened."""
         return self._socket is None and not self._opening
 
+    def forget(self) -> None:
+        """From now on this is a fresh session, which knows nothing of what the one before heard."""
+        if self._pattern is not None:
+            self._pattern.forget()
+
     def open(self, due: int) -> None:
         """Connect and upgrade, after a login if there must be one; the keeper hears the outcome in bounded time."""
         self.conn += 1

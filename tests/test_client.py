@@ -26,10 +26,16 @@ class FakeSession:
         self.rooms = ()
         self.opened_at, self.asked, self.left, self.skipped = [], [], [], []
         self.departing = False
+        self.remembers = False
+
+    def forget(self):
+        self.remembers = False
 
     def open(self, due):
         assert self.is_free
         self.conn += 1
+        self.remembered = self.remembers
+        self.remembers = True
         self.is_free = False
         self.opened_at.append(due)
 
@@ -469,6 +475,21 @@ def test_a_fresh_session_takes_the_seat_when_due_and_remembers_nothing():
     session.up()
     assert session.opened_at == [SECOND, 13 * SECOND]
     assert (session.asked, client.scratch, client.is_ready) == ([], None, True)
+
+
+def test_a_session_remembers_over_a_return_and_a_fresh_one_nothing_even_when_the_old_departed_while_away():
+    client, session, course, _ = make(stay=5 * SECOND, replace_after=2 * SECOND)
+    session.up()
+    session.ack()
+    lose(session, course)
+    course.clock.advance(SECOND)
+    assert session.remembered
+    session.refuse(503)
+    course.clock.advance(3 * SECOND)
+    session.refuse(503)  # away when the stay is over
+    course.clock.advance(5 * SECOND)
+    assert client.state is State.OPENING
+    assert not session.remembered
 
 
 def test_a_fresh_session_that_waits_for_the_old_to_close_was_due_all_the_same():

@@ -82,5 +82,8 @@ class Pattern(Protocol):
     remembers: bool
     """Whether an endpoint could remember a membership over a reconnect (`reconnect.resubscribe = false`)."""
 
+    def forget(self) -> None:
+        """A fresh session takes the place of the one before and knows nothing of what that one heard."""
+
     def begin(self, client: Client, entry: Entry) -> Conversation:
         """Begin to open a conversation; `client` hears `opened` or `refused`, never from here."""

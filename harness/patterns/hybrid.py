@@ -37,6 +37,9 @@ class Hybrid:
         self._nonce = nonce
         self._connect = connect
 
+    def forget(self) -> None:
+        """There is nothing that it remembers."""
+
     def begin(self, client: Client, entry: Entry) -> "HybridConversation":
         """Begin to open."""
         credentials = Credentials(self._origin, client.number, client.conn)

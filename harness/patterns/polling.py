@@ -35,6 +35,10 @@ class Polling:
         self._nonce = nonce
         self._cursors: dict[int, str] = {}
 
+    def forget(self) -> None:
+        """Begin every room anew."""
+        self._cursors = {}
+
     def begin(self, client: Client, entry: Entry) -> "PollingConversation":
         """Begin to open."""
         conversation = PollingConversation(self._origin, self._plan, client, self._nonce, self._cursors)

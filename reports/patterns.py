@@ -76,7 +76,9 @@ def _entry(rows: Rows, mine: Array, kind: str, published: Array, heard: dict[str
         "polls_empty": int(np.count_nonzero((polls["outcome"] == Outcome.OK) & (polls["seq"] == 0)))
         if kind == "polling"
         else None,
-        "polls_failed": int(np.count_nonzero(polls["outcome"] != Outcome.OK)) if kind == "polling" else None,
+        "polls_failed": int(np.count_nonzero(~np.isin(polls["outcome"], (Outcome.OK, Outcome.ABANDONED))))
+        if kind == "polling"
+        else None,
     }
 
 

@@ -101,6 +101,7 @@ class Feed:
         self._cancel()
         self._receipt = receipt
         if self.connection.is_busy:
+            self._give_up()
             self.connection.close()
         self._ask(self._cursors.get(self._room, ""), self._plan.limit, 0.0, receipt)
 
@@ -239,9 +240,17 @@ class Feed:
 
     def stop(self) -> None:
         """Ask no more, and leave the connection to whoever breaks it."""
+        if self.connection.is_busy:
+            self._give_up()
         self.is_over = True
         self._receipt = None
         self._cancel()
+
+    def _give_up(self) -> None:
+        """A poll that was sent is a request, even when nobody waits for its answer any more."""
+        asked, self._asked = self._asked, Poll()
+        if isinstance(asked, Poll) and asked.sent:
+            self._client.fetched(self._room, Outcome.ABANDONED, 0, 0, self._due, asked.sent, NEVER)
 
     def _cancel(self) -> None:
         if self._timer is not None:

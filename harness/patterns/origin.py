@@ -26,7 +26,9 @@ LONGEST_S = 60.0
 """Credentials are made anew at least this often."""
 RETRY_S = 1.0
 """How long a login that failed is left alone."""
-REFUSALS = (401, 403)
+UNAUTHORISED = 401
+REFUSALS = (UNAUTHORISED, 403)
+"""What may be the credentials' fault."""
 PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 SCHEMES = {"http": "ws", "https": "wss"}
 
@@ -133,6 +135,8 @@ class Credentials:
         if self._origin.access.refused(self._session, self._conn, status) and self._log_in([then]):
             self._is_trying = True
             return True
+        if status != UNAUTHORISED:
+            return False
         self._take()
         if self._bears(refused):  # there are no others
             return False

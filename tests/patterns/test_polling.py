@@ -121,6 +121,34 @@ def test_the_next_conversation_goes_on_where_the_last_one_stopped(make_bench, se
     assert ids(bench) == [f"n-3-{missed.seq}"]
 
 
+def test_a_fresh_session_hears_nothing_of_what_the_one_before_missed(make_bench, server):
+    bench = make_bench(server, mode="interval", every_s=30.0)
+    bench.begin()
+    bench.ask(Kind.JOIN)
+    bench.ask(Kind.PUBLISH)
+    bench.conversation.reset()
+    bench.pattern.forget()
+    bench.begin()
+    bench.ask(Kind.JOIN)
+    assert ids(bench) == []
+
+
+@pytest.mark.parametrize("end", ["leave", "reset", "close"])
+def test_a_held_poll_that_is_given_up_was_a_request_all_the_same(make_bench, server, end):
+    bench = make_bench(server, mode="long", wait_s=60.0)
+    bench.begin()
+    bench.ask(Kind.JOIN)
+    feed = bench.conversation._feeds[0]
+    bench.until(lambda: feed._asked.sent and feed.connection.is_busy)
+    sent = feed._asked.sent
+    if end == "leave":
+        bench.ask(Kind.LEAVE)
+    else:
+        getattr(bench.conversation, end)()
+    given_up = [poll for poll in bench.client.polls if poll[1] is Outcome.ABANDONED]
+    assert [(poll[5], poll[6].arrived) for poll in given_up] == [(sent, 0)]
+
+
 def test_who_left_on_purpose_hears_nothing_of_the_time_away(make_bench, server):
     bench = make_bench(server, mode="interval", every_s=30.0)
     bench.begin()

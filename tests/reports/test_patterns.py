@@ -134,6 +134,7 @@ def test_the_patterns_stand_side_by_side_each_with_its_own(make):
     for sender, at in ((0, 3000), (1, 3100), (2, 3200)):
         made.deliver(0, sender, 1, at + 1).deliver(1, sender, 1, at + 400).deliver(2, sender, 1, at + 2)
     made.fetch(1, 3100, messages=3).fetch(1, 4000, messages=0).fetch(1, 4500, outcome=Outcome.REJECTED, code=503)
+    made.fetch(1, 4600, outcome=Outcome.ABANDONED, code=0)  # a held poll that was given up
     chat, polling, hybrid = made.report()["patterns"]
     assert [one["scenario"] for one in (chat, polling, hybrid)] == MIXED["names"]
     assert [one["sessions"] for one in (chat, polling, hybrid)] == [2, 1, 1]
@@ -141,9 +142,9 @@ def test_the_patterns_stand_side_by_side_each_with_its_own(make):
     assert [one["figures"]["delivery"]["p50"] for one in (chat, polling, hybrid)] == [1, 400, 2]
     assert [one["figures"]["ready"]["p50"] for one in (chat, polling, hybrid)] == [6, 6, 6]
     assert (chat["requests"], chat["frames"]) == (0, 3)
-    assert (polling["requests"], polling["frames"]) == (5, 0)
+    assert (polling["requests"], polling["frames"]) == (6, 0)
     assert (hybrid["requests"], hybrid["frames"]) == (1, 1)
-    assert (polling["polls"], polling["polls_empty"], polling["polls_failed"]) == (3, 1, 1)
+    assert (polling["polls"], polling["polls_empty"], polling["polls_failed"]) == (4, 1, 1)
     assert chat["polls"] is None
 
 

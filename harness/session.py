@@ -123,7 +123,8 @@ class Session:
         context = self._context
         if isinstance(entry, Denied):
             now = context.clock.now()
-            why = Refusal(entry.outcome, entry.code, entry.text, body=entry.body)
+            headers = (("Retry-After", entry.retry_after),) if entry.retry_after else ()
+            why = Refusal(entry.outcome, entry.code, entry.text, headers=headers, body=entry.body)
             self.refused(why, 0, Arrival(now, now, 0))
             return
         if self._pattern is None:

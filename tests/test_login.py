@@ -55,6 +55,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
+        if status == 429:
+            self.send_header("Retry-After", "7")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -293,6 +295,14 @@ def test_a_desk_that_is_not_there_and_one_that_never_answers_are_values_too(desk
     (found,) = told(enter(url="http://127.0.0.1:1/login"), 0)
     assert found.outcome is Outcome.CLOSED
     assert "ECONNREFUSED" in found.text
+
+
+def test_a_desk_that_wants_to_be_left_alone_says_for_how_long(desk, enter):
+    desk.answer = lambda n, asked: (429, {})
+    (denied,) = told(enter(), 0)
+    assert (denied.code, denied.retry_after) == (429, "7")
+    desk.answer = lambda n, asked: (503, {})
+    assert told(enter(), 0)[0].retry_after == ""
 
 
 def test_every_login_is_witnessed(desk, enter):

@@ -1,10 +1,11 @@
 """A session against a transport that only remembers, on a clock that stands still."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
-from harness.access import Access
+from harness.access import Access, Denied
 from harness.clock import SECOND, FakeClock
 from harness.context import Context
 from harness.model import NO_ROOM, Closer, Damage, Flag, Kind, Outcome
@@ -185,6 +186,15 @@ def test_a_session_given_up_before_its_login_was_over_took_no_time_and_sent_noth
     row = rows.of(Kind.OPEN)[-1]
     assert (row["outcome"], row["sent"], row["arrived"] > 0) == (Outcome.ABANDONED, 0, True)
     assert copies == [("open", 0, Outcome.ABANDONED)]
+
+
+def test_how_long_a_login_wants_to_be_left_alone_reaches_whoever_tries_again():
+    session, rows, clock, _ = make()
+    heard = []
+    session.keeper = SimpleNamespace(refused=lambda why, again: heard.append((why.code, dict(why.headers), again)))
+    session._opening = True
+    session._admitted(Denied(Outcome.REJECTED, 429, "login: HTTP 429", retry_after="7"), session.conn)
+    assert heard == [(429, {"Retry-After": "7"}, False)]
 
 
 def test_an_error_without_an_id_belongs_to_the_probe_under_way(told):

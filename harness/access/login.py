@@ -182,6 +182,9 @@ class Login(Provider):
                 body = answer.read(ANSWER_BYTES)
                 ended = time.monotonic_ns()
                 found = self._judge(whose, answer.status_code, bytes(body))
+                if isinstance(found, Denied):
+                    said = answer.get("retry-after", "")
+                    found = found._replace(retry_after=said if isinstance(said, str) else said[0])
         except TimeoutError:
             found = Denied(Outcome.EXPIRED, 0, f"login: no answer within {self._auth.timeout_s:g} s")
         except HTTPConnectionClosed:

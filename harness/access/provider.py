@@ -39,6 +39,8 @@ class Denied(NamedTuple):
     code: int
     text: str
     body: str = ""
+    retry_after: str = ""
+    """What the answer's header of this name says."""
 
 
 class Witness(Protocol):

@@ -183,8 +183,8 @@ class Login(Provider):
                 ended = time.monotonic_ns()
                 found = self._judge(whose, answer.status_code, bytes(body))
                 if isinstance(found, Denied):
-                    said = answer.get("retry-after", "")
-                    found = found._replace(retry_after=said if isinstance(said, str) else said[0])
+                    said = answer.get("retry-after")
+                    found = found._replace(retry_after=said if isinstance(said, str) else "")
         except TimeoutError:
             found = Denied(Outcome.EXPIRED, 0, f"login: no answer within {self._auth.timeout_s:g} s")
         except HTTPConnectionClosed:

@@ -55,7 +55,7 @@ NEVER = Constant(0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """Of another pace's messages every `step`-th, from the `first` (from 0) on: for what is done more seldom."""
+    """Of another pace's messages every `step`-th, from the `first` (from 0) on; see `seldom`."""
 
     pace: Pace
     step: int
@@ -147,6 +147,10 @@ class Thinking:
             return None
         return self._due_ns if n <= self._n else NOT_YET
 
+    def slower(self, step: int, first: int = 0) -> "Thinking":
+        """One who thinks `step` times as long, and begins `first` times a think time later."""
+        return Thinking(self._due_ns + first * self._think_ns, step * self._think_ns, self._end_ns, self._key)
+
     def put_off(self, due_ns: int) -> None:
         """Who is away says nothing: the message that is due now is due then instead."""
         self._due_ns = due_ns
@@ -157,6 +161,13 @@ class Thinking:
             self._n = n + 1
             spread = 1.0 if self._key is None else exponential(self._key, n)
             self._due_ns = now_ns + round(self._think_ns * spread)
+
+
+def seldom(pace: Pace, step: int, first: int = 0) -> Pace:
+    """The pace of what is done `step` times more seldom: every `step`-th of the due times, from the `first` (from 0)
+    on; in a closed loop, where nobody knows the times, thinking is `step` times as long.
+    """
+    return pace.slower(step, first) if isinstance(pace, Thinking) else Every(pace, step, first)
 
 
 class Pacer:

@@ -7,7 +7,7 @@ join was acknowledged is owed, and what was sent after a leave was acknowledged 
 
 from locust import task
 
-from harness.pacing import Every, Pace
+from harness.pacing import Pace, seldom
 from harness.users import RealtimeUser
 
 CHANGES_EVERY = 5
@@ -22,7 +22,7 @@ class PresenceUser(RealtimeUser):
     def shape(self) -> Pace:
         """The plan's for who talks; changes are fewer, and not all in the same one of five."""
         pace = super().shape()
-        return pace if self.led else Every(pace, CHANGES_EVERY, self.session.number % CHANGES_EVERY)
+        return pace if self.led else seldom(pace, CHANGES_EVERY, self.session.number % CHANGES_EVERY)
 
     def on_connect(self) -> None:
         """Enter, unless it had left before its connection was lost."""

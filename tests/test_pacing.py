@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.curve import curve
-from harness.pacing import NOT_YET, SECOND, Every, Pacer, Random, Thinking, planned, spread
+from harness.pacing import NOT_YET, SECOND, Every, Pacer, Random, Thinking, planned, seldom, spread
 from harness.plan import build_plan
 from harness.plan.shape import Ramp, Sine, Spike, Steps
 
@@ -289,7 +289,8 @@ def test_what_was_sent_and_what_is_left_make_what_was_planned(load, sent):
 
 @given(loads(), st.integers(1, 7), st.integers(0, 7))
 def test_every_so_manieth_is_every_so_manieth_of_the_same_times(load, step, first):
-    assert dues(Every(pacer(load).of(0), step, first)) == dues(pacer(load).of(0))[first::step]
+    assert isinstance(seldom(pacer(load).of(0), step, first), Every)
+    assert dues(seldom(pacer(load).of(0), step, first)) == dues(pacer(load).of(0))[first::step]
 
 
 def test_a_random_pace_holds_three_numbers_and_no_list():
@@ -299,3 +300,12 @@ def test_a_random_pace_holds_three_numbers_and_no_list():
     assert isinstance(pace, Random)
     assert not hasattr(pace, "__dict__")
     assert all(isinstance(getattr(pace, name), int | float) for name in ("_n", "_total", "_key"))
+
+
+def test_in_a_closed_loop_more_seldom_is_thinking_longer():
+    load = make({"shape": "think", "think_time_s": 2.0}, duration=60.0)
+    pace = seldom(pacer(load).of(0), 5, 2)
+    assert isinstance(pace, Thinking)
+    assert (pace.due_ns(0), pace.due_ns(1)) == (START + 4 * SECOND, NOT_YET)
+    pace.ended(0, START + 5 * SECOND)
+    assert pace.due_ns(1) == START + 15 * SECOND

@@ -94,6 +94,29 @@ def test_in_presence_the_leaders_talk_and_the_others_go_out_and_come_in_by_turns
     assert books["owed"] > len(run.rows(Kind.PUBLISH))
 
 
+def test_in_presence_people_who_think_talk_go_out_and_come_in_all_the_time_too(play):
+    run = play("presence", load__shape='{shape="think",think_time_s=0.2}')
+    for number in range(24):
+        said = run.rows(Kind.PUBLISH)
+        moved = np.concatenate([run.rows(kind) for kind in (Kind.JOIN, Kind.LEAVE)])
+        found = said if number in run.leaders else moved[moved["due"] > 0]
+        assert len(found[found["session"] == number]) >= 2
+    assert set(said["session"]) == run.leaders
+
+
+def test_in_presence_who_is_in_several_rooms_talks_in_those_that_it_leads_and_no_room_is_silent(play):
+    run = play("presence", load__rate_per_s=5.0, load__room_sizes='{sizes="equal",per_session=2}')
+    said, left = run.rows(Kind.PUBLISH), run.rows(Kind.LEAVE)
+    assert {(int(row["session"]), int(row["room"])) for row in said} == {
+        (number, room) for number in range(24) for room in run.rooms.led_by(number)
+    }
+    assert set(said["room"]) == set(range(3))
+    moved = left[left["due"] > 0]
+    assert set(moved["session"]) == set(range(24)) - run.leaders
+    for number in set(range(24)) - run.leaders:
+        assert set(moved["room"][moved["session"] == number]) == set(run.rooms.of(number))
+
+
 def test_in_a_reconnect_storm_whoever_was_dropped_comes_back_to_the_room(play):
     sooner = {"load__duration_s": 6.0, "load__rate_per_s": 2.0, "reconnect__cap_s": 1.0, "chaos__0__at_s": 2.0}
     run = play("reconnect-storm", **sooner)

@@ -15,7 +15,11 @@ CHANGES_EVERY = 5
 
 
 class PresenceUser(RealtimeUser):
-    """The one who talks, or one of those who come and go. `scratch` is whether it is, or is on its way, outside."""
+    """The one who talks, or one of those who come and go. `scratch` are the rooms that it is outside of, or on its way.
+
+    In several rooms, who leads one stays in all of them and talks in those that it leads, in turn; the others go out of
+    one room or into it at a time.
+    """
 
     needs_rooms = True
 
@@ -26,18 +30,23 @@ class PresenceUser(RealtimeUser):
 
     def on_connect(self) -> None:
         """Enter, unless it had left before its connection was lost."""
-        if not self.client.scratch:
-            self.join(self.room)
+        outside = self.client.scratch or ()
+        for room in self.rooms:
+            if room not in outside:
+                self.join(room)
 
     @task
     def change(self) -> None:
         """Say something, go out, or come in, when it is due."""
         due = self.pace()
-        if self.led:
-            self.publish(self.room, self.text, due)
-        elif self.client.scratch:
-            self.client.scratch = None
-            self.join(self.room, due=due)
+        led, outside = self.led, self.client.scratch or ()
+        rooms = led or self.rooms
+        room = rooms[self.client.n % len(rooms)]
+        if led:
+            self.publish(room, self.text, due)
+        elif room in outside:
+            self.client.scratch = tuple(each for each in outside if each != room)
+            self.join(room, due=due)
         else:
-            self.client.scratch = True
-            self.leave(self.room, due=due)
+            self.client.scratch = (*outside, room)
+            self.leave(room, due=due)

@@ -12,6 +12,7 @@ from typing import Protocol as Interface
 
 from .access import Denied, Entry
 from .context import Context
+from .errors import UsageError
 from .model import NO_PEER, NO_ROOM, Closer, Damage, Flag, Kind, Outcome, Signal, SignalKind
 from .patterns.conversation import Conversation, Pattern
 from .plan import mask_header
@@ -153,9 +154,18 @@ class Session:
         self._exit(room)
         done(Outcome.OK, 0)
 
-    def ping(self, done: Done) -> None:
-        """Ask for an answer at the application's level; needs a dialect that has pings."""
-        self._request(Kind.PING, self.dialect.ping, NO_ROOM, done)
+    def ping(self, done: Done | None = None, due: int = 0) -> None:
+        """Ask for an answer at the application's level, as due at `due` (0: not planned).
+
+        Raises:
+            UsageError: the protocol, as described, has no pings.
+        """
+        if not self.dialect.pings:
+            raise UsageError(
+                "the scenario pings, and the protocol has no ping: describe it in [endpoint.json] ping and pong "
+                "(the pattern polling has none)"
+            )
+        self._request(Kind.PING, self.dialect.ping, NO_ROOM, done, due)
 
     def publish(self, room: int, text: str, due: int, *, burst: bool = False, done: Done | None = None) -> None:
         """Send one message to a room; without an open connection it is recorded as abandoned."""
@@ -435,9 +445,12 @@ class Session:
             self._rooms = tuple(each for each in self._rooms if each != room)
             self._context.tally.joined(room, -1)
 
-    def _request(self, kind: Kind, encode: Callable[[Message], bytes], room: int, done: Done, due: int = 0) -> None:
+    def _request(
+        self, kind: Kind, encode: Callable[[Message], bytes], room: int, done: Done | None, due: int = 0
+    ) -> None:
         if not self.is_open or self._socket is None:
-            done(Outcome.CLOSED, 0)
+            if done:
+                done(Outcome.CLOSED, 0)
             return
         receipt = self._receipt(kind, due, room, 0, done=done)
         self._socket.send(encode(self._message(receipt.seq, room, "")), receipt)

@@ -187,6 +187,16 @@ class RealtimeUser(User):
         except SquallError as error:
             self._fail(error)
 
+    def ping(self, done: Done | None = None, due: int = 0) -> None:
+        """Ask for an answer at the application's level, as the protocol describes it; recorded when it has come.
+
+        `due` is when the plan wanted it (0: not planned).
+        """
+        try:
+            self.client.session.ping(self._as(done), due)
+        except SquallError as error:
+            self._fail(error)
+
     def later(self, delay_s: float, act: Callable[[], None]) -> None:
         """Call `act` so much later with this client current, unless its connection has ended. It must not wait."""
         client, conn = self.client, self.client.session.conn

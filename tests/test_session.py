@@ -8,6 +8,7 @@ import pytest
 from harness.access import Access, Denied
 from harness.clock import SECOND, FakeClock
 from harness.context import Context
+from harness.errors import UsageError
 from harness.model import NO_ROOM, Closer, Damage, Flag, Kind, Outcome
 from harness.plan import build_plan
 from harness.session import Session
@@ -321,3 +322,26 @@ def test_keepalive_pings_are_rows_with_and_without_a_pong():
     first, second = rows.of(Kind.KEEPALIVE)
     assert (first["outcome"], first["due"], first["sent"], first["arrived"]) == (Outcome.OK, 3, 4, WHEN.arrived)
     assert (second["outcome"], second["due"], second["sent"], second["arrived"]) == (Outcome.EXPIRED, 5, 6, 0)
+
+
+def test_a_ping_is_a_row_with_its_due_time_and_its_pong(told):
+    session, rows, pipe, clock = make(
+        SOLO | {"ping": {"t": "hey", "n": "{id}"}, "pong": {"match": {"t": "ho"}, "id": "n"}}
+    )
+    session.ping(teller(told), due=7)
+    session.ping()
+    assert [frame["t"] for frame in pipe.frames] == ["hey", "hey"]
+    session.received(json.dumps({"t": "ho", "n": pipe.frames[0]["n"]}).encode(), WHEN)
+    (row,) = rows.of(Kind.PING)
+    assert (row["outcome"], row["due"], row["sent"], row["arrived"]) == (Outcome.OK, 7, SECOND, WHEN.arrived)
+    assert told == [(Outcome.OK, 0)]
+    clock.advance(60 * SECOND)
+    session.expire(clock.now())
+    assert [row["outcome"] for row in rows.of(Kind.PING)] == [Outcome.OK, Outcome.EXPIRED]
+
+
+def test_a_ping_that_the_protocol_does_not_have_is_told_in_one_line():
+    session, rows, pipe, _ = make(SOLO)
+    with pytest.raises(UsageError, match=r"\[endpoint\.json\] ping and pong"):
+        session.ping()
+    assert pipe.frames == rows.of(Kind.PING) == []

@@ -113,7 +113,12 @@ class _Rule:
 
 
 def _check_ids(described: JsonDialect) -> None:
-    """An ack or own delivery that confirms a publish must name it."""
+    """An ack or own delivery that confirms a publish must name it, and what answers a ping the ping."""
+    if described.ping is not None and not (described.pong is not None and described.pong.id):
+        raise PlanError(
+            "endpoint.json.pong: a ping is answered by a frame that names it; give [endpoint.json.pong] with match "
+            'and the path of the id, for example id = "ref", or leave ping out'
+        )
     if described.acks == "frame" and described.ack is not None and not described.ack.id:
         raise PlanError(
             "endpoint.json.ack.id: an ack must name what it confirms; give the path of the id, "

@@ -151,3 +151,53 @@ def test_a_hook_that_raises_or_waits_ends_the_run_in_one_line(squall, what, said
     assert last.startswith(said), run.err
     (directory,) = (squall.out / "runs").glob("*")
     assert open_run(directory).status == "failed"
+
+
+PINGS = """
+from locust import task
+from harness.users import RealtimeUser
+
+class Pings(RealtimeUser):
+    pattern = "{pattern}"
+
+    def on_connect(self):
+        self.join(self.room)
+
+    @task
+    def ping_or_say(self):
+        due = self.pace()
+        if self.client.n % 2:
+            self.publish(self.room, self.text, due)
+        else:
+            self.ping(due=due)
+"""
+
+
+@pytest.mark.parametrize("pattern", ["websocket", "hybrid"])
+@pytest.mark.parametrize("shape", ['{shape="constant"}', '{shape="think",think_time_s=0.3}'])
+def test_a_scenario_pings_in_place_of_every_second_message(squall, pattern, shape):
+    scenario = squall.out / "pings.py"
+    scenario.write_text(PINGS.format(pattern=pattern))
+    load = {"scenario": scenario, "sessions_per_user": 4, "rate_per_s": 4, "duration_s": 3, "settle_s": 0.5}
+    told = [f"--set=load.{key}={value}" for key, value in load.items()]
+    run = squall.run("--sessions", 8, "--rooms", 2, *told, f"--set=load.shape={shape}")
+    assert (run.report["run"]["status"], run.findings) == ("complete", {}), run.err
+    outcomes = run.report["outcomes"]
+    assert set(outcomes["ping"]) == set(outcomes["publish"]) == {"ok"}
+    assert abs(outcomes["ping"]["ok"] - outcomes["publish"]["ok"]) <= 8
+    assert outcomes["ping"]["ok"] >= 8
+    pings = rows_of(run.path)
+    pings = pings[pings["kind"] == Kind.PING]
+    assert (pings["due"] > 0).all() and (pings["arrived"] > pings["sent"]).all()
+    asked = sum(outcomes[kind]["ok"] for kind in ("ping", "publish", "join", "leave"))
+    assert run.report["figures"]["service"]["all"]["count"] == asked
+
+
+def test_a_scenario_that_pings_where_there_is_no_ping_ends_in_one_line(squall):
+    scenario = squall.out / "pings.py"
+    scenario.write_text(PINGS.format(pattern="polling"))
+    run = squall.run("--sessions", 2, "--rooms", 1, "--set", f"load.scenario={scenario}", "--rate", 4, "--duration", 3)
+    assert run.code != 0
+    assert run.err.strip().splitlines()[-1].startswith("squall: the scenario pings, and the protocol has no ping"), (
+        run.err
+    )

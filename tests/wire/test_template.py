@@ -62,7 +62,7 @@ def test_a_template_is_filled_like_this(template: dict[str, Any], frame: dict[st
 
 
 def test_a_template_without_placeholders_is_sent_as_it_is() -> None:
-    assert dialect(CHAT | {"ping": {"op": 10, "d": []}}).ping(MESSAGE) == b'{"op":10,"d":[]}'
+    assert dialect(CHAT | {"leave": {"op": 10, "d": []}}).leave(MESSAGE) == b'{"op":10,"d":[]}'
 
 
 WRONG = [
@@ -72,6 +72,8 @@ WRONG = [
     ({"ack": {"match": {}, "id": "ref"}}, r"endpoint\.json\.ack\.match: it is empty"),
     ({"error": {"match": {}}}, r"endpoint\.json\.error\.match: it is empty"),
     ({"ack": {"match": {"type": "ok"}}}, r"endpoint\.json\.ack\.id: an ack must name"),
+    ({"ping": {"ref": "{id}"}}, r"endpoint\.json\.pong: a ping is answered by a frame that names it"),
+    ({"ping": {"ref": "{id}"}, "pong": {"match": {"t": "p"}}}, r"endpoint\.json\.pong: a ping is answered"),
     ({"delivery": {"match": {"type": "said"}}}, r"endpoint\.json\.delivery\.id: a delivery must name"),
 ]  # fmt: skip
 

@@ -188,7 +188,7 @@ def test_what_a_session_goes_on_with_runs_in_the_hub(desk, enter):
     heard = []
     way = enter()
     way.admit(0, 0, lambda entry: heard.append(gevent.getcurrent() is gevent.get_hub()))
-    told(way, 1)
+    told(way, 0)
     assert heard == [True]
 
 
@@ -218,6 +218,17 @@ def test_a_jwt_runs_out_when_it_says_itself(desk, enter):
     desk.answer = lambda n, asked: (200, {"data": {"token": made[min(n, 2) - 1]}})
     way = enter()
     assert [token(told(way, 0)[0]) for _ in range(3)] == [made[0], made[1], made[1]]
+
+
+@pytest.mark.parametrize(("life", "least", "most"), [(3600, 3560, 3570), (20, 1, 10), (-5, 0, 0)])
+def test_a_token_in_use_is_renewed_in_time_but_a_short_lived_one_not_at_every_request(desk, enter, life, least, most):
+    desk.answer = lambda n, asked: (200, {"data": {"token": f"token-{n}"}, "life": life})
+    way = enter(expires_in_path="life", refresh_before_s=30.0)
+    assert way.command_life_s(0, 0) == 0
+    told(way, 0)
+    assert least <= way.command_life_s(0, 0) <= most
+    way.refused(0, 0, 401)
+    assert way.command_life_s(0, 0) == 0
 
 
 def test_a_refused_upgrade_makes_the_session_log_in_anew(desk, enter):

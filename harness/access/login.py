@@ -35,10 +35,11 @@ BODY_CHARS = 500
 
 @dataclass(slots=True, repr=False)
 class _Kept:
-    """A token, until when it is good (seconds, monotonic), and the one that it replaced."""
+    """A token, until when it is good (seconds, monotonic), when one in use is renewed, and the one that it replaced."""
 
     token: str
     expires_s: float
+    renew_s: float
     before: str = ""
 
 
@@ -93,9 +94,9 @@ class Login(Provider):
         return kept.token
 
     def life_s(self, whose: Fields) -> float:
-        """Until it is time to log in anew."""
+        """Until it is time to log in anew; half its life, where that is shorter than `refresh_before_s`."""
         kept = self._kept.get(self._number(whose))
-        return max(0.0, kept.expires_s - self._auth.refresh_before_s - time.monotonic()) if kept is not None else 0.0
+        return max(0.0, min(kept.renew_s, kept.expires_s) - time.monotonic()) if kept is not None else 0.0
 
     def fetch(self, whose: Fields, then: Then) -> None:
         """Log in; sessions that share a token share the login."""
@@ -252,7 +253,9 @@ class Login(Provider):
         if kept is not None and kept.before not in ("", token):
             self._hiding.forget(kept.before)
         self._hiding.add(token)
-        self._kept[number] = _Kept(token, time.monotonic() + life_s, kept.token if kept else "")
+        now = time.monotonic()
+        renew_s = now + life_s - max(0.0, min(self._auth.refresh_before_s, life_s / 2))
+        self._kept[number] = _Kept(token, now + life_s, renew_s, kept.token if kept else "")
 
     def _number(self, whose: Fields) -> int:
         return whose.session if self._auth.per == "session" else -1

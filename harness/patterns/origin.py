@@ -25,7 +25,7 @@ from ..wire.rest import Rest
 LONGEST_S = 60.0
 """Credentials are made anew at least this often."""
 RETRY_S = 1.0
-"""How long a login that failed is left alone."""
+"""After a login, failed or not, the next of the same conversation comes no sooner."""
 UNAUTHORISED = 401
 REFUSALS = (UNAUTHORISED, 403)
 """What may be the credentials' fault."""
@@ -109,8 +109,8 @@ class Credentials:
     def sign(self, request: Request) -> Request:
         """The request with them."""
         if self._origin.sockets.clock.now() >= self._until:
-            self._take()
-            if self._waiting is None:
+            life_s = self._take()
+            if life_s == 0 and self._waiting is None:
                 self._log_in([])
         return request._replace(headers=(*request.headers, *self._headers))
 
@@ -147,11 +147,13 @@ class Credentials:
     def _bears(self, request: Request) -> bool:
         return request.headers[len(request.headers) - len(self._headers) :] == self._headers
 
-    def _take(self) -> None:
+    def _take(self) -> float:
+        """Have them, and say how long they are good (seconds)."""
         access, now = self._origin.access, self._origin.sockets.clock.now()
         self._headers = tuple(access.command(self._session, self._conn).items())
         life_s = access.command_life_s(self._session, self._conn)
         self._until = now + round(min(LONGEST_S, life_s) * SECOND)
+        return life_s
 
     def _log_in(self, waiting: list[Callable[[], None]]) -> bool:
         self._waiting = waiting
@@ -160,12 +162,11 @@ class Credentials:
         self._waiting = None
         return False
 
-    def _renewed(self, found: str | Denied) -> None:
+    def _renewed(self, _found: str | Denied) -> None:
         """A login has ended; who waits goes on either way, and learns from the endpoint what the old token is worth."""
         waiting, self._waiting = self._waiting or [], None
         self._take()
-        if isinstance(found, Denied):
-            self._until = self._origin.sockets.clock.now() + round(RETRY_S * SECOND)
+        self._until = max(self._until, self._origin.sockets.clock.now() + round(RETRY_S * SECOND))
         for then in waiting:
             self._soon(then)
 

@@ -80,6 +80,9 @@ def test_another_login_happens_beside_the_requests_once_at_a_time_and_is_left_al
     assert len(logins) == 1
     assert sign_at(12.3) == "old"
     assert len(logins) == 2
-    access.token, access.life_s = "new", 10.0
+    access.token = "new"  # which is as good as over when it comes
     logins[1]("new")
-    assert sign_at(12.4) == "new"
+    assert [sign_at(at_s) for at_s in (12.4, 13.2)] == ["new"] * 2
+    assert len(logins) == 2
+    sign_at(13.4)
+    assert len(logins) == 3

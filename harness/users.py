@@ -1,9 +1,6 @@
 """RealtimeUser: a Locust user that owns one session or a crowd. Scenarios derive from it and write `@task` methods.
 
     class Chat(RealtimeUser):
-        def on_connect(self):
-            self.join(self.room)
-
         @task
         def say(self):
             self.publish(self.room, self.text, due=self.pace())
@@ -116,7 +113,9 @@ class RealtimeUser(User):
         return self.generator.led_by(self.session)
 
     def on_connect(self) -> None:
-        """Called whenever a connection has opened: join rooms here. Must not wait."""
+        """Called whenever a connection has opened. Must not wait. By default: join the rooms that the plan says."""
+        for room in self.rooms:
+            self.join(room)
 
     def on_joined(self, room: int) -> None:
         """Called whenever a join was acknowledged. Must not wait."""

@@ -15,11 +15,6 @@ class ChatUser(RealtimeUser):
 
     needs_rooms = True
 
-    def on_connect(self) -> None:
-        """Enter the rooms, at the first connection and after every return."""
-        for room in self.rooms:
-            self.join(room)
-
     @task
     def say(self) -> None:
         """One message when it is due."""

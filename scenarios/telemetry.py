@@ -13,11 +13,6 @@ from harness.users import RealtimeUser
 class TelemetryUser(RealtimeUser):
     """A device."""
 
-    def on_connect(self) -> None:
-        """Enter the room of its own, if there are rooms."""
-        for room in self.rooms:
-            self.join(room)
-
     @task
     def report(self) -> None:
         """One reading when it is due."""

@@ -1,7 +1,8 @@
 """Ticker: in every room one session publishes at the plan's rate, and all the others only listen.
 
 Quotes, scores, positions: fan-out from one to many. What counts is `delivery`, from the moment a tick was due to its
-arrival at each subscriber, and the ledger. The publisher is the room's session with the lowest number.
+arrival at each subscriber, and the ledger. The publisher is the room's session with the lowest number; it subscribes,
+too, so that it sees what it said.
 """
 
 from locust import task
@@ -18,11 +19,6 @@ class TickerUser(RealtimeUser):
     def shape(self) -> Pace:
         """The plan's for a publisher; a subscriber says nothing."""
         return super().shape() if self.led else NEVER
-
-    def on_connect(self) -> None:
-        """Subscribe; the publisher, too, so that it sees what it said."""
-        for room in self.rooms:
-            self.join(room)
 
     @task
     def tick(self) -> None:

@@ -84,7 +84,7 @@ def _traffic(axis: Axes, line: dict[str, Any]) -> None:
     axis.set_yscale("symlog", linthresh=1)
     axis.set_ylim(bottom=0)
     axis.set_ylabel("a second")
-    axis.legend(loc="lower right", frameon=False, ncols=4)
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1, frameon=False, ncols=4)
 
 
 def _open(axis: Axes, line: dict[str, Any]) -> None:
@@ -99,16 +99,19 @@ def _marks(axis: Axes, acts: list[dict[str, Any]]) -> None:
 
 
 def _labels(axis: Axes, acts: list[dict[str, Any]]) -> None:
-    """Names above the first panel, each where it does not cover the one before."""
-    last = -1e9
+    """Names above the first panel; those that would cover each other share one."""
     span = max(1.0, axis.get_xlim()[1] - axis.get_xlim()[0])
+    groups: list[list[dict[str, Any]]] = []
     for act in acts:
-        if act["at_s"] - last < span / 50:
-            continue
-        last = act["at_s"]
+        if groups and act["at_s"] - groups[-1][0]["at_s"] < span / 50:
+            groups[-1].append(act)
+        else:
+            groups.append([act])
+    for group in groups:
         axis.annotate(
-            f"{act['fault']} x{act['sessions']}", (act["at_s"], 1.02), xycoords=("data", "axes fraction"), rotation=60,
-            fontsize=7, color=ACT_COLORS.get(act["fault"], RED), annotation_clip=False,
+            ", ".join(f"{act['fault']} x{act['sessions']}" for act in group), (group[0]["at_s"], 1.02),
+            xycoords=("data", "axes fraction"), rotation=60, fontsize=7,
+            color=ACT_COLORS.get(group[0]["fault"], RED), annotation_clip=False,
         )  # fmt: skip
 
 

@@ -104,6 +104,7 @@ def test_fragments_become_one_message_around_a_ping_that_is_answered(bench):
         (text(b"y" * 5000), 1009),
         (b"\x88\x01x", 1002),  # a close frame of one byte
     ],
+    ids=["no UTF-8", "reserved bit", "unknown opcode", "masked", "64-bit length", "too big", "close of one byte"],
 )
 def test_what_is_not_the_protocol_fails_the_connection_with_our_code(bench, frames, code):
     def behave(peer):

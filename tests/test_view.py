@@ -20,7 +20,7 @@ def generator():
     plan = build_plan({"name": "seen", "load": {"sessions": 4, "rooms": 2}})
     return SimpleNamespace(
         plan=plan, clock=FakeClock(10 * SECOND), start_ns=5 * SECOND, load_start_ns=7 * SECOND,
-        load_end_ns=30 * SECOND, is_loading=True, rank=0, processes=1,
+        load_end_ns=30 * SECOND, is_loading=True, rank=0, processes=1, seats=range(4),
         latest=Snapshot(4, 8, 8, 1, 16, 2_000_000, 3_000_000, 0, 0),
         vitals=SimpleNamespace(sick=(), lag=Measured(1, 400_000, 9), read_lag=Measured(1, 60_000, 9), cpu_share=0.25),
         context=SimpleNamespace(tally=SimpleNamespace(acts=[Acted(SECOND, "drop reset x 2")])),

@@ -23,6 +23,7 @@ ping-timeout-s = 1
 [contract]
 throttle_per_s = 10.0
 throttle_burst = 20
+malformed_codes = [400]
 stale_within_s = 6.0
 schemas = { publish = "reference/sendMessage.json" }
 [load]

@@ -1,6 +1,7 @@
 """Wrong about what is valid: everything, or one kind of malformed payload, is accepted."""
 
 import json
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -17,15 +18,25 @@ SHALLOW = 3
 """How deep a valid frame is at the most: the frame and its payload, and one to spare."""
 
 
-@defect("schema-off", "accepts and acknowledges malformed payloads, even such as are not JSON")
-def schema_off(parts: Parts, _value: float, _chance: Random) -> Parts:
-    """Make of a refused frame whatever request can be made of it."""
+Forgive = Callable[[bytes, Refused], Request]
+"""Of a refused frame, the request that is made of it all the same; raises Refused where that goes too far."""
+
+
+def forgiving(parts: Parts, forgive: Forgive) -> Parts:
+    """The parts with a reader that gives every refused frame a second chance."""
 
     def read(payload: bytes) -> Request:
         try:
             return parts.read(payload)
         except Refused as refused:
-            return guess(payload, refused)
+            return forgive(payload, refused)
+
+    return parts._replace(read=read)
+
+
+@defect("schema-off", "accepts and acknowledges malformed payloads, even such as are not JSON")
+def schema_off(parts: Parts, _value: float, _chance: Random) -> Parts:
+    """Make of a refused frame whatever request can be made of it."""
 
     def reply(connection: Connection, frame: Frame) -> None:
         payload = frame.get("payload")
@@ -33,59 +44,50 @@ def schema_off(parts: Parts, _value: float, _chance: Random) -> Parts:
             frame = {key: value for key, value in frame.items() if key != "payload"} | {"action": "ack"}
         parts.reply(connection, frame)
 
-    return parts._replace(read=read, reply=reply)
+    return forgiving(parts, guess)._replace(reply=reply)
 
 
 @defect("schema-extra", "accepts keys that the schema does not know")
 def schema_extra(parts: Parts, _value: float, _chance: Random) -> Parts:
     """Overlook what is too much."""
 
-    def read(payload: bytes) -> Request:
-        try:
-            return parts.read(payload)
-        except Refused as refused:
-            frame = lenient(payload, refused)
-            body = frame.get("payload")
-            known = {key: value for key, value in frame.items() if key in ENVELOPE_KEYS}
-            if isinstance(body, dict):
-                known["payload"] = {key: value for key, value in body.items() if key == "text"}
-            return parts.read(json.dumps(known).encode())
+    def without_extra(payload: bytes, refused: Refused) -> Request:
+        frame = lenient(payload, refused)
+        body = frame.get("payload")
+        known = {key: value for key, value in frame.items() if key in ENVELOPE_KEYS}
+        if isinstance(body, dict):
+            known["payload"] = {key: value for key, value in body.items() if key == "text"}
+        return parts.read(json.dumps(known).encode())
 
-    return parts._replace(read=read)
+    return forgiving(parts, without_extra)
 
 
 @defect("schema-oversize", "accepts texts that are longer than the schema allows")
 def schema_oversize(parts: Parts, _value: float, _chance: Random) -> Parts:
     """Overlook a length."""
 
-    def read(payload: bytes) -> Request:
-        try:
-            return parts.read(payload)
-        except Refused as refused:
-            frame = lenient(payload, refused)
-            body = frame.get("payload")
-            text = body.get("text") if isinstance(body, dict) else None
-            if not isinstance(text, str) or len(text) <= TEXT_CHARS:
-                raise
-            short = frame | {"payload": {**frame["payload"], "text": text[:TEXT_CHARS]}}
-            return parts.read(json.dumps(short).encode())._replace(text=text)
+    def at_full_length(payload: bytes, refused: Refused) -> Request:
+        frame = lenient(payload, refused)
+        body = frame.get("payload")
+        text = body.get("text") if isinstance(body, dict) else None
+        if not isinstance(text, str) or len(text) <= TEXT_CHARS:
+            raise refused
+        short = frame | {"payload": {**frame["payload"], "text": text[:TEXT_CHARS]}}
+        return parts.read(json.dumps(short).encode())._replace(text=text)
 
-    return parts._replace(read=read)
+    return forgiving(parts, at_full_length)
 
 
 @defect("schema-deep", "accepts frames that are nested deeper than the schema allows")
 def schema_deep(parts: Parts, _value: float, _chance: Random) -> Parts:
     """Overlook a depth."""
 
-    def read(payload: bytes) -> Request:
-        try:
-            return parts.read(payload)
-        except Refused as refused:
-            if depth(lenient(payload, refused)) <= SHALLOW:
-                raise
-            return guess(payload, refused)
+    def at_any_depth(payload: bytes, refused: Refused) -> Request:
+        if depth(lenient(payload, refused)) <= SHALLOW:
+            raise refused
+        return guess(payload, refused)
 
-    return parts._replace(read=read)
+    return forgiving(parts, at_any_depth)
 
 
 def lenient(payload: bytes, refused: Refused) -> dict[str, Any]:

@@ -27,6 +27,8 @@ class Counters(NamedTuple):
     sent: int
     opened: int
     closed: int
+    earlier: int
+    """Opened before the first of those that `first_open_ns` is about: the first since nobody was there."""
     first_open_ns: int
     last_open_ns: int
     cpu_s: float
@@ -40,7 +42,7 @@ class Counters(NamedTuple):
     def opens_per_s(self) -> float:
         """From the first opening to the last."""
         took_ns = self.last_open_ns - self.first_open_ns
-        return (self.opened - 1) / took_ns * 1e9 if took_ns else 0.0
+        return (self.opened - self.earlier - 1) / took_ns * 1e9 if took_ns else 0.0
 
 
 class Target:

@@ -6,7 +6,9 @@ Squall. It never looks into a message: the path says who should get it, so that 
     /echo                  the sender itself
     /rooms/R?session=N     everybody in room N modulo R, the sender too (without N: as they come)
 
-The subtle thing: openings are stamped here, so that "opened so many a second" is the server's word and not a tool's.
+The subtle thing: openings are stamped here, so that "opened so many a second" is the server's word and not a tool's;
+and the first of them is the first since nobody was here, for a tool may knock once and go (as Squall does, to see
+whether it would be let in) long before it opens its sessions.
 A second port answers questions, a line each: `stat` with counters as JSON, `reset` with the counters set to zero,
 `holds` with how long each message was really held, in the order of their coming.
 
@@ -37,7 +39,7 @@ class Counters:
     """What has happened since the last reset."""
 
     def __init__(self) -> None:
-        self.received = self.sent = self.opened = self.closed = 0
+        self.received = self.sent = self.opened = self.closed = self.earlier = 0
         self.first_open_ns = self.last_open_ns = 0
 
     def as_dict(self) -> dict[str, float]:
@@ -64,9 +66,10 @@ class Client(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.room.append(transport)
-        counters.opened += 1
         counters.last_open_ns = time.monotonic_ns()
-        counters.first_open_ns = counters.first_open_ns or counters.last_open_ns
+        if counters.opened == counters.closed:
+            counters.earlier, counters.first_open_ns = counters.opened, counters.last_open_ns
+        counters.opened += 1
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.TEXT:

@@ -50,6 +50,8 @@ PARTS_AT_ONCE = 32
 NEVER = 1 << 62
 PART_AT_MOST_NS = 8 * SECOND
 SPARE_DESCRIPTORS = 256
+YOUNGEST, OLDEST = 0, 2
+"""Of the collector's generations."""
 
 
 class Generator:
@@ -193,7 +195,7 @@ class Generator:
             if watch is not None:
                 self._watches.append(gevent.spawn(watch.run, self.clock, self.recorder, self.fail))
         _calm_collector()  # or it would go through everybody who has opened, again and again, while the rest opens
-        self.clock.at(self.load_start_ns - CALM_BEFORE_NS, _calm_collector)
+        self.clock.at(self.load_start_ns - CALM_BEFORE_NS, lambda: _calm_collector(YOUNGEST))
         self.clock.at(self.load_end_ns, self._load_ended)
         self._tick_due = self.clock.now() + TICK_NS
         self.clock.at(self._tick_due, self._tick)
@@ -337,9 +339,13 @@ def _descriptors(plan: Plan, patterns: Sequence[str]) -> int:
     return 1 + (getattr(plan.load.room_sizes, "per_session", 1) if "polling" in patterns else 1)
 
 
-def _calm_collector() -> None:
-    """Keep the garbage collector from pausing us: what exists now stays, and what comes forms no cycles."""
-    gc.collect()
+def _calm_collector(generation: int = OLDEST) -> None:
+    """Keep the garbage collector from pausing us: what exists now stays, and what comes forms no cycles.
+
+    With sessions there, only the youngest are looked through: looking through all of 10,000 took up to 0.6 s, in which
+    nobody was heard.
+    """
+    gc.collect(generation)
     gc.freeze()
     gc.set_threshold(50_000, 50, 1_000)
 

@@ -23,6 +23,7 @@ from ..vitals import Spread
 from .frames import Masker
 from .options import Address
 from .tls import PLAIN_BYTES
+from .upgrade import Upgrades
 
 READ_BYTES = 1 << 16
 SO_TIMESTAMPNS = 35
@@ -48,6 +49,7 @@ class Sockets:
         self._opened: memoryview | None = None
         self.stamped = kernel_stamps()
         self.masker = Masker()
+        self.upgrades = Upgrades()
         self.unsent_bytes = 0
         """Bytes that the kernel has not taken yet, over all connections."""
         self.read_lags: Spread | None = None

@@ -24,7 +24,7 @@ from .keepalive import Keepalive
 from .options import Options
 from .sockets import Socket, Sockets, explain
 from .stream import Stage, Stream
-from .upgrade import judge, request
+from .upgrade import Asked, judge
 
 __all__ = ["Arrival", "Ending", "Listener", "Phase", "Pong", "Refusal", "Stampable", "WebSocket"]
 
@@ -55,16 +55,18 @@ class WebSocket:
     """A connection to be; `connect` begins it."""
 
     __slots__ = (
-        "_between", "_deadline", "_deflate", "_keepalive", "_listener", "_options", "_parts", "_protocol", "_sockets",
-        "_stream", "began", "phase", "sent",
+        "_asked", "_between", "_deadline", "_deflate", "_keepalive", "_listener", "_options", "_parts", "_protocol",
+        "_sockets", "_stream", "began", "phase", "sent",
     )  # fmt: skip
 
     def __init__(self, sockets: Sockets, listener: Listener) -> None:
         self._sockets = sockets
         self._listener = listener
         self._stream = Stream(sockets, self)
-        self._options: Options = None  # type: ignore[assignment]  # from connect() on, as the core
-        self._protocol: ClientProtocol = None  # type: ignore[assignment]
+        self._options: Options = None  # type: ignore[assignment]  # from connect() on
+        self._asked: Asked | None = None
+        """From `connect` until the first byte of the answer."""
+        self._protocol: ClientProtocol = None  # type: ignore[assignment]  # from then on
         self._deflate: PerMessageDeflate | None = None
         self._keepalive: Keepalive | None = None
         self._parts: list[bytes] | None = None
@@ -89,7 +91,7 @@ class WebSocket:
         """Begin to open, as session `number`; the listener hears `opened` or `refused`, in time, never from here."""
         clock = self._sockets.clock
         self._options = options
-        self._protocol = request(options, uri, headers, subprotocols)
+        self._asked = self._sockets.upgrades.ask(options, uri, headers, subprotocols)
         self.sent = clock.now()
         self._deadline = clock.at(self.sent + options.open_timeout_ns, self._too_late)
         self._stream.connect(options.route, number)
@@ -97,7 +99,8 @@ class WebSocket:
     def connected(self) -> None:
         """The stream is up: ask for the upgrade."""
         self.phase = Phase.UPGRADING
-        self._flush()
+        if self._asked is not None:
+            self._stream.write(self._asked.request)
 
     def _too_late(self) -> None:
         why = f"{WAITED_FOR.get(self._stream.stage, 'nothing')} within endpoint.open_timeout_s"
@@ -115,10 +118,16 @@ class WebSocket:
 
     def _upgraded(self, response: Response | None, when: Arrival) -> None:
         """Judge the answer to the upgrade."""
-        why = judge(self._protocol, response, self._parts[0] if self._parts else b"")
+        first = self._parts[0] if self._parts else b""
+        why = judge(self._protocol, response, first)
         if why is not None:
             self._refuse(why, when)
             return
+        self._sockets.upgrades.learn(self._protocol, first)
+        self._open(when)
+
+    def _open(self, when: Arrival) -> None:
+        """The upgrade is accepted."""
         self._cancel_deadline()
         self.phase = Phase.OPEN
         self._parts = None
@@ -134,23 +143,43 @@ class WebSocket:
         """Bytes came."""
         if self.phase is Phase.ENDED:
             return
-        protocol = self._protocol
         begin = 0
         if self._between and self._parts is None and self.phase is Phase.OPEN:
             begin = self._plain(view, count, arrived, read, drained)
             if begin == count or self.phase is not Phase.OPEN:
                 return
-        if self.phase is Phase.UPGRADING and self._parts is None:
-            self._parts = [bytes(view[: min(count, 2)])]
+        elif self._asked is not None:
+            begin = self._answered(self._asked, view, count, arrived, read, drained)
+            if begin == count or self.phase > Phase.OPEN:
+                return
+        protocol = self._protocol
         protocol.receive_data(view[begin:count])  # type: ignore[arg-type]
         self._between = is_between(protocol)
         self._digest(arrived, read, drained and self._between)
+
+    def _answered(
+        self, asked: Asked, view: memoryview, count: int, arrived: int, read: int, drained: bool
+    ) -> int:  # fmt: skip
+        """The first bytes of the answer to the upgrade: take it, if it is known; how many bytes it was."""
+        self._asked = None
+        taken = self._sockets.upgrades.accepted(asked, view, count)
+        if not taken:
+            self._protocol = asked.core(self._options)
+            self._parts = [bytes(view[:count])]
+            return 0
+        self._protocol = asked.core(self._options, State.OPEN)
+        self._between = True
+        flag = Flag.EXACT if drained and taken == count else Flag.BOUNDED
+        self._open(Arrival(arrived, read, flag) if arrived else Arrival(read, read, 0))
+        return taken
 
     def ended(self, arrived: int, read: int) -> None:
         """The endpoint has ended its side of the stream."""
         if self.phase is Phase.ENDED:
             self._dispose()
             return
+        if self._asked is not None:
+            self._protocol, self._asked = self._asked.core(self._options), None
         self._protocol.receive_eof()
         self._digest(arrived, read, True, at_end=True)
 

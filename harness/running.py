@@ -36,7 +36,7 @@ from .shipped import find_shipped
 from .transport.options import Address
 from .transport.sockets import kernel_stamps
 
-SPAWN_NS = 600_000
+SPAWN_NS = 150_000
 """What starting one Locust user takes, generously: the run begins when all are there."""
 RECRUIT_NS = 30_000
 """What making one session takes, generously."""

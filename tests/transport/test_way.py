@@ -2,8 +2,11 @@
 
 import base64
 import errno
+import re
 import resource
 import socket
+import subprocess
+import sys
 from contextlib import closing
 
 import gevent
@@ -241,6 +244,15 @@ def test_more_open_files_than_are_ever_allowed_are_refused_with_advice(monkeypat
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
     with pytest.raises(RunFailed, match=r"5000 open files are needed and 4096 are allowed: .*ulimit -Hn 5000"):
         allow_descriptors(5000)
+
+
+def test_the_kernel_s_table_of_open_files_has_room_for_all_before_the_first_is_opened():
+    code = (
+        "from harness.transport.sockets import allow_descriptors; allow_descriptors(900); "
+        "print(open('/proc/self/status').read())"
+    )
+    status = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert int(re.search(r"FDSize:\s+(\d+)", status)[1]) >= 900
 
 
 def test_running_out_of_descriptors_refuses_this_connection_and_no_other(plain):

@@ -50,6 +50,8 @@ PARTS_AT_ONCE = 32
 NEVER = 1 << 62
 PART_AT_MOST_NS = 8 * SECOND
 SPARE_DESCRIPTORS = 256
+COLLECTED = (5_000, 500, 1_000)
+"""How often the collector looks at which generation: at the youngest for half a millisecond each time."""
 YOUNGEST, OLDEST = 0, 2
 """Of the collector's generations."""
 
@@ -347,7 +349,7 @@ def _calm_collector(generation: int = OLDEST) -> None:
     """
     gc.collect(generation)
     gc.freeze()
-    gc.set_threshold(50_000, 50, 1_000)
+    gc.set_threshold(*COLLECTED)
 
 
 def filler(seed: int, size: int) -> str:

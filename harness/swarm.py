@@ -7,7 +7,9 @@ thing: the process that Locust calls the master makes the run directory and tell
 
 import logging
 import os
-from collections.abc import Callable
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +67,23 @@ def install(events: Any, plan: Plan, beside: Path | None = None) -> None:
 
 
 def _stay_at_home(parser: Any, **_: Any) -> None:
-    """Locust's web UI and RPC listen on every address by default; ours do not."""
+    """Locust's web UI and RPC listen on every address by default; ours do not.
+
+    And with `--processes` its master and workers, who are of one family and need no port that others know, meet at a
+    free one: at Locust's usual one, runs side by side would take each other's orders, or die of it.
+    """
     parser.set_defaults(master_bind_host="127.0.0.1", web_host="127.0.0.1")
+    if _forks(sys.argv[1:], os.environ):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+        parser.set_defaults(master_bind_port=port, master_port=port)
+
+
+def _forks(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether Locust is asked for a master with workers of its own (asked before it has read its command line)."""
+    names = {argument.partition("=")[0] for argument in arguments}
+    forks = "--processes" in names or "LOCUST_PROCESSES" in environment
+    return forks and "--worker" not in names and "LOCUST_MODE_WORKER" not in environment
 
 
 class _Swarm:

@@ -1,6 +1,10 @@
 """The same scenario under Locust's own command line."""
 
+import contextlib
 import re
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +13,7 @@ import pytest
 from harness.model import DTYPE, ROW_BYTES, Kind, Outcome
 from harness.rundir import open_run
 
+LOCUSTS_PORT = 5557
 LOCUSTFILE = Path(__file__).parents[2] / "locustfile.py"
 
 
@@ -69,6 +74,34 @@ def test_users_that_workers_cannot_share_evenly_are_all_the_sessions_there_are(l
     # Every room has its leader, and hears it.
     delivered = np.concatenate([found[found["kind"] == Kind.DELIVERY] for found in rows])
     assert set(delivered["room"]) == set(range(5 * per_user))
+
+
+def test_workers_meet_at_a_port_of_their_own_where_locusts_usual_one_is_taken(locust):
+    squall, start = locust
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):  # somebody else has it: just as well
+            held.enter_context(socket.create_server(("127.0.0.1", LOCUSTS_PORT)))
+        done = squall.wait(start("--headless", "-u", 4, "-r", 4, "-t", "3s", "--processes", 2))
+    assert done.code == 0, done.err
+    (path,) = (squall.out / "runs").glob("*")
+    assert len(open_run(path).shards) == 2
+
+
+FORKS = [
+    (["--processes", "2"], {}, True),
+    (["--processes=2"], {}, True),
+    ([], {"LOCUST_PROCESSES": "2"}, True),
+    (["--processes", "2", "--worker"], {}, False),
+    (["--processes", "2"], {"LOCUST_MODE_WORKER": "1"}, False),
+    (["--master"], {}, False),
+]
+
+
+def test_only_a_master_with_workers_of_its_own_changes_the_port():
+    """In a process of its own: it imports Locust."""
+    code = f"from harness.swarm import _forks; print([_forks(*given) for *given, _ in {FORKS!r}])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str([forks for *_, forks in FORKS])
 
 
 RAISES = """

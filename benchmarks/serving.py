@@ -1,10 +1,12 @@
 """The target server (benchmarks/target.py) from our side: start it, ask it, freeze it, end it.
 
-It must not know what loads it.
+It must not know what loads it. The subtle thing: a process may hold only so many descriptors, often 20,000, so for more
+connections than that several of them share one port, which the kernel spreads connections over, and answer as one.
 """
 
 import contextlib
 import json
+import resource
 import signal
 import socket
 import subprocess
@@ -17,6 +19,8 @@ from .processes import OTHER_CORE, Group
 
 SCRIPT = Path(__file__).with_name("target.py")
 ANSWER_TIMEOUT_S = 30.0
+SPARE_SHARE = 0.25
+"""Of what a server may hold: the kernel spreads connections by chance, and a server needs some for itself."""
 
 
 class Counters(NamedTuple):
@@ -46,60 +50,91 @@ class Counters(NamedTuple):
 
 
 class Target:
-    """A running server."""
+    """A running server, of one process or several; what is asked in words is asked of the first."""
 
-    def __init__(self, group: Group, port: int, questions: int) -> None:
-        self.group = group
+    def __init__(self, groups: Sequence[Group], port: int, questions: Sequence[int]) -> None:
+        self.groups = groups
         self.port = port
-        self._socket = socket.create_connection(("127.0.0.1", questions), ANSWER_TIMEOUT_S)
-        self._stream = self._socket.makefile("rw")
+        self._sockets = [socket.create_connection(("127.0.0.1", each), ANSWER_TIMEOUT_S) for each in questions]
+        self._streams = [each.makefile("rw") for each in self._sockets]
 
     def url(self, path: str = "/echo") -> str:
         """Where to connect."""
         return f"ws://127.0.0.1:{self.port}{path}"
 
-    def ask(self, word: str) -> Any:
+    def ask(self, word: str, number: int = 0) -> Any:
         """What it answers to one of its words; see there."""
-        self._stream.write(word + "\n")
-        self._stream.flush()
-        return json.loads(self._stream.readline())
+        stream = self._streams[number]
+        stream.write(word + "\n")
+        stream.flush()
+        return json.loads(stream.readline())
 
     def counters(self) -> Counters:
         """What it has seen until now."""
-        return Counters(**self.ask("stat"))
+        return together([Counters(**self.ask("stat", number)) for number in range(len(self._streams))])
 
     def freeze(self, frozen: bool) -> None:
         """Stop it dead, or let it go on."""
-        self.group.popen.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+        for group in self.groups:
+            group.popen.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def close(self) -> None:
         """Hang up."""
-        self._stream.close()
-        self._socket.close()
+        for stream, each in zip(self._streams, self._sockets, strict=True):
+            stream.close()
+            each.close()
+
+
+def together(seen: Sequence[Counters]) -> Counters:
+    """What several processes have seen, as one server's."""
+    return Counters(
+        max(each.at_ns for each in seen),
+        sum(each.received for each in seen),
+        sum(each.sent for each in seen),
+        sum(each.opened for each in seen),
+        sum(each.closed for each in seen),
+        min((each.first_open_ns for each in seen if each.first_open_ns), default=0),
+        max(each.last_open_ns for each in seen),
+        sum(each.cpu_s for each in seen),
+    )
+
+
+def processes_for(connections: int, allowed: int | None = None) -> int:
+    """How many processes it takes to hold so many connections; `allowed` is each one's descriptors (None: as here)."""
+    if allowed is None:
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if allowed == resource.RLIM_INFINITY:
+        return 1
+    return max(1, -(-connections // max(1, int(allowed * (1 - SPARE_SHARE)))))
 
 
 @contextlib.contextmanager
-def serving(arguments: Sequence[str] = (), core: int = OTHER_CORE) -> Iterator[Target]:
+def serving(arguments: Sequence[str] = (), core: int = OTHER_CORE, processes: int = 1) -> Iterator[Target]:
     """A server of its own on free ports, for as long as the context lasts.
 
     Raises:
         Unavailable: it cannot be installed here.
+        RuntimeError: it did not start.
     """
     command = [str(environment("target") / "python"), str(SCRIPT), *arguments]
-    group = Group(command, core, output=subprocess.PIPE, errors=None)  # type: ignore[arg-type]
+    groups: list[Group] = []
     try:
-        assert group.popen.stdout is not None
-        line = group.popen.stdout.readline()
-        if not line:
-            raise RuntimeError("the target server did not start")
-        where = json.loads(line)
-        target = Target(group, where["port"], where["questions"])
-        try:
+        port, questions = 0, []
+        for _ in range(processes):
+            group = Group([*command, "--port", str(port)], core, output=subprocess.PIPE, errors=None)  # type: ignore[arg-type]
+            groups.append(group)
+            assert group.popen.stdout is not None
+            line = group.popen.stdout.readline()
+            if not line:
+                raise RuntimeError("the target server did not start")
+            where = json.loads(line)
+            port = where["port"]
+            questions.append(where["questions"])
+        with contextlib.closing(Target(groups, port, questions)) as target:
             yield target
-        finally:
-            target.close()
     finally:
-        group.popen.send_signal(signal.SIGCONT)
-        group.stop()
-        if group.popen.stdout is not None:
-            group.popen.stdout.close()
+        for group in groups:
+            group.popen.send_signal(signal.SIGCONT)
+            group.stop()
+            if group.popen.stdout is not None:
+                group.popen.stdout.close()

@@ -39,6 +39,8 @@ payload_bytes = {payload_bytes}
 {more}
 """
 LOCUSTFILE = Path(__file__).resolve().parents[1] / "locustfile.py"
+TELLING = ("squall: ", "/ERROR/", "Error: ")
+"""What a line that says why a run did not begin holds: ours, Locust's, Python's."""
 THINK_S = 1e-6
 """Flat out: the next message is due a microsecond after the answer to the one before."""
 
@@ -90,16 +92,26 @@ def run_directory(scratch: Path) -> Path:
     if len(found) != 1:
         output = scratch / "output.txt"
         lines = output.read_text(errors="replace").splitlines() if output.exists() else []
-        wrong = [line for line in lines if "squall" in line or "ERROR" in line] or lines
-        raise RuntimeError(f"{len(found)} run directories instead of one; it said: {' / '.join(wrong[:5])}")
+        wrong = [line for line in lines if any(word in line for word in TELLING)] or lines[-1:]
+        raise RuntimeError(f"{len(found)} run directories instead of one; it said: {' / '.join(wrong[-3:])}")
     return found[0]
 
 
 def report_of(scratch: Path) -> dict[str, Any]:
-    """The run's report, computed now."""
+    """The run's report, computed now.
+
+    Raises:
+        RuntimeError: there is no run directory, or no report of it.
+    """
     run = run_directory(scratch)
-    subprocess.run([sys.executable, "-m", "harness.cli", "report", str(run)], capture_output=True, check=False)
-    report: dict[str, Any] = json.loads((run / "report.json").read_text())
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.cli", "report", str(run)], capture_output=True, text=True, check=False
+    )
+    made = run / "report.json"
+    if not made.is_file():
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise RuntimeError(f"no report: {said[-1] if said else f'exit {done.returncode}'}")
+    report: dict[str, Any] = json.loads(made.read_text())
     return report
 
 

@@ -143,7 +143,9 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hold-ms", type=Path, help="a JSON list of delays")
-    hold = parser.parse_args().hold_ms
+    parser.add_argument("--port", type=int, default=0, help="shared with others of its kind")
+    options = parser.parse_args()
+    hold = options.hold_ms
     kind = Client
     if hold:
         kind = Holding
@@ -153,7 +155,9 @@ async def main() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, max(hard, DESCRIPTORS)))
     except (OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    server = await ws_create_server(kind, "127.0.0.1", 0, backlog=BACKLOG, websocket_handshake_timeout=30)
+    server = await ws_create_server(
+        kind, "127.0.0.1", options.port, backlog=BACKLOG, websocket_handshake_timeout=30, reuse_port=True
+    )
     questions = await asyncio.start_server(answer, "127.0.0.1", 0)
     ports = [each.sockets[0].getsockname()[1] for each in (server, questions)]
     print(json.dumps({"port": ports[0], "questions": ports[1], "pid": os.getpid()}), flush=True)

@@ -32,6 +32,8 @@ class Case:
     rooms: int
     ramp_s: float
     load_s: float
+    spare_s: float = 25.0
+    """For starting, waiting until everybody is there, and ending."""
 
     @property
     def is_idle(self) -> bool:
@@ -51,7 +53,7 @@ class Case:
     @property
     def limit_s(self) -> float:
         """How long a tool may take for it, starting and ending included."""
-        return self.ramp_s + (40.0 if self.is_idle else self.load_s + 25.0)
+        return self.ramp_s + (40.0 if self.is_idle else self.load_s + self.spare_s)
 
     def with_sessions(self, sessions: int) -> "Case":
         """The same with fewer sessions."""
@@ -112,7 +114,13 @@ def observe(case: Case, group: Group, target: Target) -> Measured:
 
 
 def conclude(case: Case, samples: list[Sample], peak_bytes: int) -> Measured:
-    """The figures of one run."""
+    """The figures of one run.
+
+    Raises:
+        RuntimeError: the server told nothing.
+    """
+    if not samples:
+        raise RuntimeError("the target server answered nothing while the load was on")
     last = samples[-1].seen
     opened = max(sample.seen.open for sample in samples)
     measured = Measured(opened, last.opens_per_s, peak_bytes)

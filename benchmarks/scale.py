@@ -3,9 +3,9 @@
     .venv/bin/python -m benchmarks.scale [--rounds 3] [--seconds 15] [--sessions N ...] [--ramp 2000] [--quick]
 
 One message a second each, echoed by the target server, recorded; once with a Locust user a session, and once with a
-hundred sessions to a user. Memory a session is the difference to ten sessions. Two processes are Locust's own
-(`--processes 2`, a master beside them, counted too) and are not pinned: they share both cores with the server. A run
-that fails is a line of the table with its reason, and the rest goes on.
+hundred sessions to a user. Memory a session is the difference to ten sessions, or to one user's. Two processes are
+Locust's own (`--processes 2`, a master beside them, counted too) and are not pinned: they share both cores with the
+server. A run that fails is a line of the table with its reason, and the rest goes on.
 """
 
 import argparse
@@ -101,8 +101,8 @@ def measure(squall: Contestant, sessions: int, length: Length) -> Run:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def row(sessions: int, name: str, runs: list[Run], few_bytes: float | None) -> list[str | None]:
-    """What the table says of some runs of one size; `few_bytes` is what a process with few sessions takes."""
+def row(sessions: int, name: str, runs: list[Run], few: int, few_bytes: float | None) -> list[str | None]:
+    """What the table says of some runs of one size; `few_bytes` is what it takes with `few` sessions."""
     good = [(run.measured, run.fitness) for run in runs if run.measured is not None]
     found = [one for one, _ in good]
     reasons = list(dict.fromkeys(run.failed for run in runs if run.failed))
@@ -114,7 +114,7 @@ def row(sessions: int, name: str, runs: list[Run], few_bytes: float | None) -> l
         verdicts.append(f"opened {min(short):,}")
     # What a message costs times how many there are; without a steady part there is neither.
     share = [one.cpu_us * one.messages_per_s / 1e6 for one in found if one.cpu_us and one.messages_per_s]
-    kib = [(one.peak_bytes - few_bytes) / (one.opened - FEW) / 1024 for one in found if few_bytes and one.opened > FEW]
+    kib = [(one.peak_bytes - few_bytes) / (one.opened - few) / 1024 for one in found if few_bytes and one.opened > few]
     return [
         f"{sessions:,}", name, spread([one.cpu_us for one in found]), figure(middle(share), 2), spread(kib),
         figure(max((one.peak_bytes for one in found), default=0) / MIB or None, 0),
@@ -134,8 +134,9 @@ def grown(contestants: list[tuple[Squall, tuple[int, ...]]], length: Length) -> 
     for squall, sizes in contestants:
         if not sizes:
             continue
-        few_runs = [measure(squall, FEW, Length(1, 3.0)) for _ in range(min(length.rounds, FEW_ROUNDS))]
-        few = middle([run.measured.peak_bytes for run in few_runs if run.measured is not None])
+        few = max(FEW, squall.per_user)  # Locust has no user for less
+        few_runs = [measure(squall, few, Length(1, 3.0)) for _ in range(min(length.rounds, FEW_ROUNDS))]
+        few_bytes = middle([run.measured.peak_bytes for run in few_runs if run.measured is not None])
         for sessions in sizes:
             runs = []
             for number in range(length.rounds):
@@ -145,7 +146,7 @@ def grown(contestants: list[tuple[Squall, tuple[int, ...]]], length: Length) -> 
                 cost = run.failed or f"{figure(run.measured and run.measured.cpu_us)} us a message"
                 took = time.monotonic() - began
                 say(f"  {squall.name:27} {sessions:6} sessions  round {number + 1}  {cost}  ({took:.0f} s)")
-            table.add(*row(sessions, squall.name, runs, few))
+            table.add(*row(sessions, squall.name, runs, few, few_bytes))
     return table
 
 

@@ -88,14 +88,15 @@ class Target:
 def together(seen: Sequence[Counters]) -> Counters:
     """What several processes have seen, as one server's."""
     return Counters(
-        max(each.at_ns for each in seen),
-        sum(each.received for each in seen),
-        sum(each.sent for each in seen),
-        sum(each.opened for each in seen),
-        sum(each.closed for each in seen),
-        min((each.first_open_ns for each in seen if each.first_open_ns), default=0),
-        max(each.last_open_ns for each in seen),
-        sum(each.cpu_s for each in seen),
+        at_ns=max(each.at_ns for each in seen),
+        received=sum(each.received for each in seen),
+        sent=sum(each.sent for each in seen),
+        opened=sum(each.opened for each in seen),
+        closed=sum(each.closed for each in seen),
+        earlier=sum(each.earlier for each in seen),
+        first_open_ns=min((each.first_open_ns for each in seen if each.first_open_ns), default=0),
+        last_open_ns=max(each.last_open_ns for each in seen),
+        cpu_s=sum(each.cpu_s for each in seen),
     )
 
 

@@ -6,67 +6,63 @@ taken when its connection ended.
 
 from collections.abc import Callable, Iterator
 
+from msgspec import Struct
+
 from .model import NO_PEER, NO_ROOM, Kind, Outcome
 
 Done = Callable[[Outcome, int], None]
 """Told how an operation ended: the outcome and its code."""
 
 
-class Receipt:
+class Receipt(Struct, eq=False, gc=False):
     """One request: what was asked, when it was due, and when the kernel took it (0 until then)."""
 
-    __slots__ = ("conn", "done", "due", "expires", "flags", "kind", "peer", "room", "sent", "seq")
-
-    def __init__(
-        self, kind: Kind, seq: int, conn: int, due: int, expires: int, room: int = NO_ROOM, flags: int = 0,
-        peer: int = NO_PEER, done: Done | None = None,
-    ) -> None:  # fmt: skip
-        self.kind = kind
-        self.seq = seq
-        self.conn = conn
-        self.due = due
-        self.sent = 0
-        self.expires = expires
-        self.room = room
-        self.flags = flags
-        self.peer = peer
-        self.done = done
+    kind: Kind
+    seq: int
+    conn: int
+    due: int
+    expires: int
+    room: int = NO_ROOM
+    flags: int = 0
+    peer: int = NO_PEER
+    done: Done | None = None
+    sent: int = 0
 
 
 class Receipts:
-    """The open receipts of one session, in the order of their making."""
+    """The open receipts of one session, in the order of their making; `open` has them by number."""
 
-    __slots__ = ("_open",)
+    __slots__ = ("open",)
 
     def __init__(self) -> None:
-        self._open: dict[int, Receipt] = {}
+        self.open: dict[int, Receipt] = {}
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len(self.open)
 
     def add(self, receipt: Receipt) -> None:
         """Wait for the answer to this one."""
-        self._open[receipt.seq] = receipt
+        self.open[receipt.seq] = receipt
 
     def match(self, seq: int) -> Receipt | None:
         """Take the receipt of this number; None when it is unknown, or answered or given up before."""
-        return self._open.pop(seq, None)
+        return self.open.pop(seq, None)
 
     def peek(self, seq: int) -> Receipt | None:
         """Look without taking."""
-        return self._open.get(seq)
+        return self.open.get(seq)
 
     def expired(self, now_ns: int) -> Iterator[Receipt]:
         """Take those whose time is over, oldest first."""
-        while self._open:
-            receipt = next(iter(self._open.values()))
+        while self.open:
+            receipt = next(iter(self.open.values()))
             if receipt.expires > now_ns:
                 return
-            del self._open[receipt.seq]
+            del self.open[receipt.seq]
             yield receipt
 
     def take_all(self) -> list[Receipt]:
         """Take every one, because no answer can come any more."""
-        taken = list(self._open.values())
-        self._open.clear()
+        taken = list(self.open.values())
+        self.open.clear()
         return taken

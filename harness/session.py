@@ -24,6 +24,8 @@ from .wire import Message
 UNCERTAIN_NS = 1_000_000_000
 """What was sent so shortly before a connection broke may never have reached the endpoint."""
 
+NOTHING_CAME = Arrival(0, 0, 0)
+
 EXAMPLES, EXAMPLE_BYTES = 3, 300
 """How much is kept of the frames that nothing could be made of."""
 
@@ -287,16 +289,19 @@ class Session:
 
     def ponged(self, pong: Pong, when: Arrival | None) -> None:
         """A keepalive ping has ended."""
-        arrived, read, flags = when or (0, 0, 0)
+        when = when or NOTHING_CAME
         self._context.recorder.row(
-            Kind.KEEPALIVE, pong.outcome, flags, pong.code, self.number, self.conn, due=pong.due, sent=pong.sent,
-            arrived=arrived, read=read,
+            Kind.KEEPALIVE, pong.outcome, when.flags, pong.code, self.number, self.conn, due=pong.due, sent=pong.sent,
+            arrived=when.arrived, read=when.read,
         )  # fmt: skip
 
     def received(self, data: bytes, when: Arrival) -> None:
         """A whole message came."""
         for signal in self.dialect.decode(data):
-            self.heard(signal, when, data)
+            if signal.kind is SignalKind.DELIVERY:
+                self._delivered(signal, when, data)  # as heard() would, a call less on the hot path
+            else:
+                self.heard(signal, when, data)
 
     def heard(self, signal: Signal, when: Arrival, data: bytes = b"") -> None:
         """One past fact was read, out of these bytes."""
@@ -353,16 +358,16 @@ class Session:
             return
         sender, seq = origin
         context = self._context
-        room = context.room_numbers.get(signal.room, NO_ROOM) if signal.room is not None else NO_ROOM
+        room = context.room_numbers.get(signal.room, NO_ROOM)  # type: ignore[arg-type]  # None is no room either
         context.recorder.row(
             Kind.DELIVERY, Outcome.OK, when.flags, 0, self.number, self.conn, room, sender, seq,
             0, 0, when.arrived, when.read,
         )  # fmt: skip
         context.tally.delivered(sender, seq)
         if sender == self.number:
-            receipt = self.receipts.peek(seq)
+            receipt = self.receipts.open.get(seq)
             if receipt is not None and (self.dialect.acks == "delivery" or receipt.kind is Kind.PROBE):
-                self.receipts.match(seq)
+                del self.receipts.open[seq]
                 self._finish(receipt, Outcome.OK, 0, when)
 
     def _answered(self, signal: Signal, outcome: Outcome, when: Arrival) -> None:
@@ -410,11 +415,11 @@ class Session:
     def _finish(self, receipt: Receipt, outcome: Outcome, code: int, when: Arrival | None) -> None:
         """One operation has ended: record it, then tell who asked."""
         context = self._context
-        arrived, read, flags = when or (0, 0, 0)
-        kind = receipt.kind
+        when = when or NOTHING_CAME
+        arrived, kind = when.arrived, receipt.kind
         context.recorder.row(
-            kind, outcome, receipt.flags | flags, code, self.number, receipt.conn, receipt.room, receipt.peer,
-            receipt.seq, receipt.due, receipt.sent, arrived, read,
+            kind, outcome, receipt.flags | when.flags, code, self.number, receipt.conn, receipt.room, receipt.peer,
+            receipt.seq, receipt.due, receipt.sent, arrived, when.read,
         )  # fmt: skip
         if receipt is self._probe:
             self._probe = None
@@ -463,8 +468,10 @@ class Session:
             self._seq += 1
             seq = self._seq
         expires = self._context.clock.now() + self._context.answer_timeout_ns
-        receipt = Receipt(kind, seq, self.conn if self.conn > 0 else 0, due, expires, room, flags, peer, done)
-        self.receipts.add(receipt)
+        conn = self.conn
+        receipt = self.receipts.open[seq] = Receipt(
+            kind, seq, conn if conn > 0 else 0, due, expires, room, flags, peer, done
+        )
         return receipt
 
     def _message(self, seq: int, room: int, text: str) -> Message:

@@ -1,14 +1,17 @@
 """What happened on a connection, as past facts, and who hears them.
 
-Pure. Times are nanoseconds on the monotonic clock.
+Pure. Times are nanoseconds on the monotonic clock. What there is one of for each message is a msgspec struct, which
+takes a quarter of the time that a NamedTuple takes to make.
 """
 
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct
+
 from ..model import Closer, Outcome
 
 
-class Arrival(NamedTuple):
+class Arrival(Struct, frozen=True, gc=False):
     """When something came, and what that time is worth."""
 
     arrived: int

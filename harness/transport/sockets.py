@@ -33,6 +33,8 @@ SCM_TIMESTAMPNS = SO_TIMESTAMPNS
 IP_BIND_ADDRESS_NO_PORT = 24
 STAMP = struct.Struct("@ll")
 ANCILLARY_BYTES = _socket.CMSG_SPACE(STAMP.size)
+SOL_SOCKET = int(socket.SOL_SOCKET)  # plain, as all that is compared for each read
+unpack_stamp = STAMP.unpack
 BILLION = 1_000_000_000
 
 # A port is freed at once by a reset, a minute later by an orderly close; and nobody wants Nagle in a latency test.
@@ -48,6 +50,7 @@ class Sockets:
         self.loop = gevent.get_hub().loop
         self.buffer = bytearray(READ_BYTES)
         self.view = memoryview(self.buffer)
+        self._buffers = (self.buffer,)
         self._opened: memoryview | None = None
         self.stamped = kernel_stamps()
         self.masker = Masker()
@@ -93,12 +96,12 @@ class Sockets:
         if not self.stamped:
             count = sock.recv_into(self.buffer)
             return count, 0, self.clock.now()
-        count, ancillary, _, _ = sock.recvmsg_into([self.buffer], ANCILLARY_BYTES)
+        count, ancillary, _, _ = sock.recvmsg_into(self._buffers, ANCILLARY_BYTES)
         read = self.clock.now()
         self.reads += 1
         for level, kind, payload in ancillary:
-            if level == socket.SOL_SOCKET and kind == SCM_TIMESTAMPNS:
-                seconds, nanos = STAMP.unpack(payload)
+            if kind == SCM_TIMESTAMPNS and level == SOL_SOCKET:
+                seconds, nanos = unpack_stamp(payload)
                 arrived = self.clock.monotonic(seconds * BILLION + nanos, read)
                 if self.read_lags is not None:
                     self.read_lags.add(read - arrived)

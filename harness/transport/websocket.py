@@ -190,14 +190,19 @@ class WebSocket:
             return 0
         messages, taken = whole_texts(view, count, protocol.max_message_size or count)
         if messages:
-            bounded = Arrival(arrived, read, Flag.BOUNDED) if arrived else Arrival(read, read, 0)
-            last = Arrival(arrived, read, Flag.EXACT) if arrived and drained and taken == count else bounded
-            for data in messages[:-1]:
-                self._message(data, True, bounded)
+            last = Arrival(arrived, read, Flag.EXACT if drained and taken == count else Flag.BOUNDED)
+            if not arrived:
+                last = Arrival(read, read, 0)
             data = messages[-1]
-            if len(messages) == 1 and data.isascii():
-                self._listener.received(data, last)  # as _message would, a call less on the hot path
+            if len(messages) == 1:
+                if data.isascii():
+                    self._listener.received(data, last)  # as _message would, a call less on the hot path
+                else:
+                    self._message(data, True, last)
             else:
+                bounded = Arrival(arrived, read, Flag.BOUNDED) if arrived else last
+                for each in messages[:-1]:
+                    self._message(each, True, bounded)
                 self._message(data, True, last)
             if self.phase is Phase.OPEN and protocol.close_sent is not None:
                 self._ending(last, False)

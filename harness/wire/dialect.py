@@ -5,7 +5,9 @@ subtle thing: `decode` never raises, because what the endpoint sends is evidence
 protocol becomes one GARBLED signal.
 """
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from ..model import Signal, SignalKind
 
@@ -16,7 +18,7 @@ LARGEST_CODE = 2**31 - 1
 """The `code` column of a record is a signed 32-bit number."""
 
 
-class Message(NamedTuple):
+class Message(Struct, frozen=True, gc=False):
     """All that a frame of ours may need to say.
 
     `id` is the correlation id, `seq` the number in it, `room` the room's name, `sender` and `key` the names of the

@@ -7,6 +7,7 @@ For the json dialect. It must not know what a frame is for. The subtle thing: a 
 import difflib
 import re
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -135,8 +136,8 @@ def _escaped(text: str) -> bytes:
 def _characters(field: str) -> Render:
     if field == "text":
         return _same_again()
-    index = Message._fields.index(field)
-    return lambda message: _encode(message[index])[1:-1]
+    get = attrgetter(field)
+    return lambda message: _encode(get(message))[1:-1]
 
 
 def _same_again() -> Render:
@@ -154,5 +155,5 @@ def _same_again() -> Render:
 
 
 def _digits(field: str) -> Render:
-    index = Message._fields.index(field)
-    return lambda message: _encode(message[index])
+    get = attrgetter(field)
+    return lambda message: _encode(get(message))

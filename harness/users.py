@@ -3,7 +3,8 @@
     class Chat(RealtimeUser):
         @task
         def say(self):
-            self.publish(self.room, self.text, due=self.pace())
+            due = self.pace()  # first: it says whose turn it is
+            self.publish(self.room, self.text, due)
 
 It must not know sockets or records. The subtle things: `pace` waits for the next absolute due time inside the task
 (Locust's own wait functions lose messages after a stall, DESIGN decision 3), of whichever of its clients is due first,
@@ -12,6 +13,7 @@ and makes that one current, so the same code drives one session or ten thousand.
 must not wait.
 """
 
+import random
 import traceback
 import weakref
 from collections.abc import Callable
@@ -23,9 +25,10 @@ from gevent import get_hub, getcurrent
 from gevent.hub import Waiter
 from locust import User
 from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_STOPPING
 
 from .client import Client
-from .clock import SECOND
+from .clock import SECOND, Timer
 from .errors import RunFailed, SquallError
 from .generator import Generator
 from .model import Outcome
@@ -83,6 +86,9 @@ class RealtimeUser(User):
         self.has_paced = False
         """Whether its tasks pace at all: then what falls due is theirs to send."""
         self._waiter: Any = None
+        self._is_waking = False
+        self._alarm: Timer | None = None
+        """Wakes it; one that is live and early enough is left: looking once too often costs less than a timer."""
         self._awaited = 0
         """In a closed loop: how many clients wait for an answer, and so have no message on the queue."""
         if generator is not None and self.clients:
@@ -215,6 +221,8 @@ class RealtimeUser(User):
         # Locust yields to the hub after each task; `pace` has waited, and a switch more costs as much as a send.
         tasks: Any = self._taskset_instance
         tasks._sleep = self._rest
+        if not any(isinstance(each, type) for each in self.tasks):
+            tasks.execute_task = self._repeat
         for client in self.clients:
             self.client = client
             client.pace = self.shape()
@@ -229,6 +237,23 @@ class RealtimeUser(User):
         if self.clients and self.generator.is_loading:
             for client in self.clients:
                 client.retire()
+
+    def _repeat(self, chosen: Any) -> None:
+        """What Locust takes for one task is all of them, over and over: its loop costs as much as a message.
+
+        What a task raises ends this, is Locust's to judge, and then it begins again.
+        """
+        tasks = self.tasks
+        while True:
+            chosen(self)
+            if self._paced:
+                self._paced = False
+            else:
+                self._wait(0)  # a task that never paces must not keep the hub from running
+            if self._state == LOCUST_STATE_STOPPING:
+                return
+            if len(tasks) > 1:
+                chosen = random.choice(tasks)  # as Locust does
 
     def _rest(self, _seconds: float) -> None:
         paced, self._paced = self._paced, False
@@ -316,7 +341,13 @@ class RealtimeUser(User):
             return
         heappush(self._due, (due, client.session.number, client))
         if due <= self.generator.clock.now() and getcurrent() is get_hub():
-            self._wake()  # at once: flat out, a timer for each message would cost as much as the message
+            # At once: flat out, a timer for each message would cost as much as the message. A crowd is woken once for
+            # all the answers of a round.
+            if len(self.clients) == 1:
+                self._wake()
+            elif not self._is_waking:
+                self._is_waking = True
+                get_hub().loop.run_callback(self._wake)
         else:
             self.generator.clock.at(due, self._wake)
 
@@ -336,14 +367,18 @@ class RealtimeUser(User):
             raise RunFailed("pace() was called from a hook (on_connect, done, ...), which must not wait")
         self._in_a_row = 0
         self._waiter = waiter = Waiter()
-        timer = self.generator.clock.at(until_ns, self._wake)
+        alarm = self._alarm
+        if alarm is None or alarm.due_ns > until_ns or not alarm.is_live:
+            if alarm is not None:
+                alarm.cancel()
+            self._alarm = self.generator.clock.at(until_ns, self._wake)
         try:
             waiter.get()
         finally:
-            timer.cancel()
             self._waiter = None
 
     def _wake(self) -> None:
+        self._is_waking = False
         waiter, self._waiter = self._waiter, None
         if waiter is not None:
             waiter.switch(None)

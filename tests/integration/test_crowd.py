@@ -130,7 +130,8 @@ class Breaks(RealtimeUser):
 
     @task
     def say(self):
-        self.publish(self.room, self.text, self.pace())
+        due = self.pace()
+        self.publish(self.room, self.text, due)
 """
 
 
@@ -189,6 +190,40 @@ def test_a_scenario_pings_in_place_of_every_second_message(squall, pattern, shap
     assert (pings["due"] > 0).all() and (pings["arrived"] > pings["sent"]).all()
     asked = sum(outcomes[kind]["ok"] for kind in ("ping", "publish", "join", "leave"))
     assert run.report["figures"]["service"]["all"]["count"] == asked
+
+
+TASKS = """
+from locust import TaskSet, task
+from harness.users import RealtimeUser
+
+class Tasks(RealtimeUser):
+    @task(3)
+    def say(self):
+        due = self.pace()
+        self.publish(self.room, self.text, due)
+
+    @task
+    {other}
+"""
+OTHERS = (
+    "def ask(self):\n        self.ping(due=self.pace())",
+    "class Nested(TaskSet):\n        @task\n        def ask(self):\n            self.user.ping(due=self.user.pace())\n"
+    "            self.interrupt()",
+)
+
+
+@pytest.mark.parametrize("other", OTHERS, ids=["function", "nested"])
+@pytest.mark.parametrize("per_user", [1, 4])
+def test_every_task_of_a_scenario_has_its_share_of_what_is_due(squall, other, per_user):
+    scenario = squall.out / "tasks.py"
+    scenario.write_text(TASKS.format(other=other))
+    load = {"scenario": scenario, "sessions_per_user": per_user, "rate_per_s": 8, "duration_s": 3, "settle_s": 0.5}
+    run = squall.run("--sessions", 8, "--rooms", 2, *[f"--set=load.{key}={value}" for key, value in load.items()])
+    assert (run.report["run"]["status"], run.findings) == ("complete", {}), run.err
+    outcomes = run.report["outcomes"]
+    said, asked = outcomes["publish"]["ok"], outcomes["ping"]["ok"]
+    assert said + asked == 8 * 8 * 3  # nothing is planned twice or left out
+    assert 10 < asked < said  # a quarter, by chance
 
 
 def test_a_scenario_that_pings_where_there_is_no_ping_ends_in_one_line(squall):

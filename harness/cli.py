@@ -9,10 +9,11 @@ Every failure that a user can cause is a SquallError and ends here in one line a
     3  unfit: the run could not be made, or cannot be judged
 """
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -73,17 +74,18 @@ def run(plan: str | None, settings: tuple[str, ...], out: Path, budget: str | No
     path = find(plan, "plans") if plan else None
     overrides = [(FLAGS[name], value) for name, value in flags.items() if value is not None]
     resolved = load_plan(path, [*overrides, *map(parse_override, settings)])
-    from rich.console import Console
-
     if budget is not None:
         from reports.gate import load_budget
 
         load_budget(find(budget, "budgets"))  # a wrong one is told before the run, not after it
     from . import solo  # patches sockets
 
-    console = Console(stderr=True)
+    console = _console(stderr=True)
     directory = solo.run(resolved, out, path, console)
-    click.echo(directory)
+    try:
+        click.echo(directory)
+    except BrokenPipeError:
+        _hush(sys.stdout)
     if no_report:
         return
     sys.exit(_report(directory, console, budget, note=True))
@@ -93,9 +95,7 @@ def run(plan: str | None, settings: tuple[str, ...], out: Path, budget: str | No
 @click.argument("directory", type=click.Path(path_type=Path))
 def report(directory: Path) -> None:
     """Compute report.json and report.html of a run DIRECTORY, and print the summary."""
-    from rich.console import Console
-
-    sys.exit(_report(directory, Console(), None, note=True))
+    sys.exit(_report(directory, _console(), None, note=True))
 
 
 @squall.command(epilog=EXITS)
@@ -104,11 +104,26 @@ def report(directory: Path) -> None:
               help="A TOML file, or the name of a shipped one.")  # fmt: skip
 def gate(directory: Path, budget: str) -> None:
     """Judge a run DIRECTORY by a budget: every clause with limit, value and margin."""
-    from rich.console import Console
-
     from reports.build import build_report
 
-    sys.exit(_judge(build_report(directory), budget, Console()))
+    sys.exit(_judge(build_report(directory), budget, _console()))
+
+
+def _console(*, stderr: bool = False) -> Any:
+    """A terminal to print on. One that nobody reads any more (`| head`) changes neither the run nor its exit code."""
+    from rich.console import Console
+
+    class Patient(Console):
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            _hush(self.file)
+
+    return Patient(stderr=stderr)
+
+
+def _hush(stream: IO[str]) -> None:
+    """Let what is still to be written there, and what is buffered, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _report(directory: Path, console: Any, budget: str | None, *, note: bool) -> int:

@@ -31,6 +31,7 @@ def test_the_first_ctrl_c_drains_seals_and_reports(squall):
     assert run.code in (0, 3)
     assert run.path == path
     assert open_run(path).status == "interrupted"
+    assert run.report["run"]["load_end_s"] < 50  # of the sixty that were planned
     assert run.report["figures"]["response"]["untouched"]["count"] > 0
     assert set(run.findings) == set()
 
@@ -113,3 +114,25 @@ def test_an_endpoint_that_dies_in_the_middle_leaves_a_hole_and_the_run_goes_on(s
     loud = [second for second, count in enumerate(delivered) if count]
     assert not all(delivered[loud[0] : loud[-1]]), delivered
     assert all(delivered[loud[-1] - 2 : loud[-1]]), delivered
+
+
+@pytest.mark.parametrize("deaf", [("stdout",), ("stdout", "stderr")])
+def test_a_run_that_nobody_listens_to_is_recorded_and_reported_all_the_same(squall, deaf):
+    short = ("--sessions", 4, "--rooms", 2, "--duration", 2, "--set", "load.ramp_s=0.2", "--set", "load.settle_s=0.2")
+    process = squall.start_run(*short)
+    for name in deaf:
+        getattr(process, name).close()  # as `| true` does
+    assert process.wait(60) in (0, 3)
+    (path,) = (squall.out / "runs").glob("*")
+    assert open_run(path).status == "complete"
+    report = json.loads((path / "report.json").read_text())
+    assert process.returncode == (0 if report["fitness"]["verdict"] == "fit" else 3)
+
+
+def test_a_verdict_that_nobody_reads_is_still_the_exit_code(squall):
+    run = squall.run("--sessions", 4, "--rooms", 2, "--duration", 2, "--set", "load.ramp_s=0.2")
+    budget = squall.out / "b.toml"
+    budget.write_text('[[clause]]\nfigure = "figures.response.all.p99"\nmin = 1e9\n')
+    process = squall.start("gate", run.path, "--budget", budget)
+    process.stdout.close()
+    assert process.wait(60) == (3 if run.report["fitness"]["verdict"] == "unfit" else 1)

@@ -6,6 +6,7 @@ clause, because a gate that passes what was never measured is worse than none; a
 
 import difflib
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,16 @@ class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Judged:
-    """One clause and how it came out; `margin` is what is left (negative: exceeded), None when absent."""
+    """One clause and how it came out; `margin` is what is left (negative: exceeded), None when absent.
+
+    `near` is the figure that was probably meant, where the report has no place of that name at all.
+    """
 
     clause: Clause
     value: float | None
     margin: float | None
     passed: bool
+    near: str = ""
 
     @property
     def limit(self) -> str:
@@ -74,7 +79,7 @@ def judge(report: dict[str, Any], budget: Path) -> Judgement:
     Raises:
         UsageError: the budget cannot be read or is wrong.
     """
-    clauses = tuple(_judged(clause, look_up(report, clause.figure)) for clause in load_budget(budget).clause)
+    clauses = tuple(_judged(clause, report) for clause in load_budget(budget).clause)
     fitness = report["fitness"]
     if fitness["verdict"] != "fit":
         return Judgement(clauses, "unfit", tuple(fitness["reasons"]))
@@ -119,9 +124,26 @@ def look_up(report: dict[str, Any], path: str) -> float | None:
     return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
 
 
-def _judged(clause: Clause, value: float | None) -> Judged:
+def _places(found: Any, path: str = "") -> Iterator[str]:
+    """The path of every figure of a report, measured or not."""
+    if isinstance(found, dict):
+        for name, inside in found.items():
+            yield from _places(inside, f"{path}.{name}" if path else name)
+    elif found is None or (isinstance(found, int | float) and not isinstance(found, bool)):
+        yield path
+
+
+def _meant(figure: str, report: dict[str, Any]) -> str:
+    places = list(_places(report))
+    if figure in places:
+        return ""  # nothing was measured
+    return next(iter(difflib.get_close_matches(figure, places, 1, 0.8)), "")
+
+
+def _judged(clause: Clause, report: dict[str, Any]) -> Judged:
+    value = look_up(report, clause.figure)
     if value is None:
-        return Judged(clause, None, None, False)
+        return Judged(clause, None, None, False, _meant(clause.figure, report))
     margins = []
     if clause.max is not None:
         margins.append(clause.max - value)
@@ -143,6 +165,10 @@ def show(judgement: Judgement, console: Console) -> None:
         word = Text("pass", "green") if one.passed else Text("FAIL", "red")
         table.add_row(word, Text(one.clause.figure), one.limit, value, margin)
     console.print(table)
+    for one in judgement.clauses:
+        if one.near:
+            said = f'  this report has no "{one.clause.figure}"; did you mean "{one.near}"?'
+            console.print(said, style="yellow", highlight=False, markup=False, soft_wrap=True)
     for reason in judgement.reasons:
         console.print(f"  {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
     style = {"pass": "bold green", "fail": "bold red"}.get(judgement.verdict, "bold yellow")

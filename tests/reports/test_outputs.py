@@ -165,6 +165,22 @@ def test_a_clause_on_an_absent_figure_fails(report, tmp_path):
     assert look_up(report, "figures.no.such") is None
 
 
+def test_a_mistyped_figure_is_told_from_one_that_was_not_measured(report, tmp_path):
+    path = budget(
+        tmp_path,
+        '[[clause]]\nfigure = "figures.responce.all.p99"\nmax = 1\n'
+        '[[clause]]\nfigure = "figures.delivery.all.p999"\nmax = 1\n',
+    )
+    report["figures"]["delivery"]["all"]["p999"] = None
+    judgement = judge(report, path)
+    assert [one.near for one in judgement.clauses] == ["figures.response.all.p99", ""]
+    assert judgement.verdict == "fail"
+    console = Console(width=120, record=True)
+    show_gate(judgement, console)
+    said = 'this report has no "figures.responce.all.p99"; did you mean "figures.response.all.p99"?'
+    assert said in console.export_text()
+
+
 def test_an_unfit_run_is_not_judged(make, tmp_path):
     judgement = judge(make().report(), BUDGETS / "default.toml")
     assert (judgement.verdict, judgement.exit_code) == ("unfit", 3)

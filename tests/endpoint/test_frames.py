@@ -182,7 +182,8 @@ def test_text_that_is_not_utf_8_is_closed_with_1007(endpoint):
 @pytest.mark.parametrize("size", [131_073, 300_000])
 def test_a_message_over_131072_bytes_is_closed_with_1009(endpoint, size):
     with endpoint.client() as ann:
-        ann.raw("x" * size)
+        with contextlib.suppress(ConnectionClosed):  # it may be over before the last fragment is sent
+            ann.raw("x" * size)
         assert ann.close_code() == 1009
 
 

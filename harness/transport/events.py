@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
-from ..model import Closer, Outcome
+from ..model import Closer, Flag, Outcome
 
 
 class Arrival(Struct, frozen=True, gc=False):
@@ -17,6 +17,16 @@ class Arrival(Struct, frozen=True, gc=False):
     arrived: int
     read: int
     flags: int
+
+
+def arrival(arrived: int, read: int, exact: bool) -> Arrival:
+    """Of what one read ended with; `arrived` is the kernel's stamp (0: it gave none), `exact` whether of just this."""
+    return Arrival(arrived, read, Flag.EXACT if exact else Flag.BOUNDED) if arrived else Arrival(read, read, 0)
+
+
+def bounded_by(when: Arrival) -> Arrival:
+    """Of what came before that in the same read."""
+    return Arrival(when.arrived, when.read, Flag.BOUNDED) if when.flags else when
 
 
 class Refusal(NamedTuple):

@@ -14,9 +14,9 @@ from urllib.parse import quote
 import h11
 
 from ..clock import Timer
-from ..model import Flag, Outcome
+from ..model import Outcome
 from ..wire.exchange import Answer, Failure, Request
-from .events import Arrival, Refusal, Stampable
+from .events import Arrival, Refusal, Stampable, arrival, bounded_by
 from .options import Route
 from .sockets import Socket, Sockets, explain
 from .stream import Stage, Stream
@@ -197,8 +197,7 @@ class HttpConnection:
 
     def arrived(self, view: memoryview, count: int, arrived: int, read: int, drained: bool) -> None:
         """Bytes came."""
-        flags = (Flag.EXACT if drained else Flag.BOUNDED) if arrived else 0
-        self._digest(bytes(view[:count]), Arrival(arrived or read, read, flags))
+        self._digest(bytes(view[:count]), arrival(arrived, read, drained))
 
     def ended(self, arrived: int, read: int) -> None:
         """The endpoint has ended its side."""
@@ -262,7 +261,7 @@ class HttpConnection:
         more, _ = core.trailing_data
         if more or not asked.sent or core.our_state is not h11.DONE or core.their_state is not h11.DONE:
             # Bytes that nobody asked for, an answer before the request was whole, or "Connection: close".
-            when = Arrival(when.arrived, when.read, Flag.BOUNDED) if when.flags and more else when
+            when = bounded_by(when) if more else when
             self._hang_up()
         else:
             core.start_next_cycle()

@@ -17,8 +17,8 @@ from websockets.protocol import State
 from websockets.uri import WebSocketURI
 
 from ..clock import SECOND, Timer
-from ..model import Closer, Flag, Outcome
-from .events import Arrival, Ending, Listener, Pong, Refusal, Stampable
+from ..model import Closer, Outcome
+from .events import Arrival, Ending, Listener, Pong, Refusal, Stampable, arrival, bounded_by
 from .frames import FIN_TEXT, is_between, whole_texts
 from .keepalive import Keepalive
 from .options import Options
@@ -169,8 +169,7 @@ class WebSocket:
             return 0
         self._protocol = asked.core(self._options, State.OPEN)
         self._between = True
-        flag = Flag.EXACT if drained and taken == count else Flag.BOUNDED
-        self._open(Arrival(arrived, read, flag) if arrived else Arrival(read, read, 0))
+        self._open(arrival(arrived, read, drained and taken == count))
         return taken
 
     def ended(self, arrived: int, read: int) -> None:
@@ -190,18 +189,13 @@ class WebSocket:
             return 0
         messages, taken = whole_texts(view, count, protocol.max_message_size or count)
         if messages:
-            last = Arrival(arrived, read, Flag.EXACT if drained and taken == count else Flag.BOUNDED)
-            if not arrived:
-                last = Arrival(read, read, 0)
-            data = messages[-1]
-            if len(messages) == 1:
-                if data.isascii():
-                    self._listener.received(data, last)  # as _message would, a call less on the hot path
-                else:
-                    self._message(data, True, last)
+            last = arrival(arrived, read, drained and taken == count)
+            data = messages.pop()
+            if not messages and data.isascii():
+                self._listener.received(data, last)  # as _message would, a call less on the hot path
             else:
-                bounded = Arrival(arrived, read, Flag.BOUNDED) if arrived else last
-                for each in messages[:-1]:
+                bounded = bounded_by(last)
+                for each in messages:
                     self._message(each, True, bounded)
                 self._message(data, True, last)
             if self.phase is Phase.OPEN and protocol.close_sent is not None:
@@ -214,12 +208,12 @@ class WebSocket:
         events = protocol.events_received()
         if protocol.writes:
             self._flush()
-        when = Arrival(arrived, read, Flag.EXACT if drained else Flag.BOUNDED) if arrived else Arrival(read, read, 0)
+        when = arrival(arrived, read, drained)
         if self.phase is Phase.UPGRADING and (events or protocol.handshake_exc is not None):
             response = typed(Response, events.pop(0)) if events else None
-            self._upgraded(response, when if not events else self._bounded(when))
+            self._upgraded(response, when if not events else bounded_by(when))
         if events:
-            bounded = self._bounded(when) if len(events) > 1 else when
+            bounded = bounded_by(when) if len(events) > 1 else when
             last = events[-1]
             for event in events:
                 if self.phase is not Phase.OPEN:
@@ -227,10 +221,6 @@ class WebSocket:
                 self._frame(typed(Frame, event), when if event is last else bounded)
         if self.phase is Phase.OPEN and (at_end or protocol.state is not State.OPEN):
             self._ending(when, at_end)
-
-    @staticmethod
-    def _bounded(when: Arrival) -> Arrival:
-        return Arrival(when.arrived, when.read, Flag.BOUNDED) if when.flags else when
 
     def _frame(self, frame: Frame, when: Arrival) -> None:
         opcode = frame.opcode

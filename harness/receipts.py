@@ -30,39 +30,39 @@ class Receipt(Struct, eq=False, gc=False):
 
 
 class Receipts:
-    """The open receipts of one session, in the order of their making; `open` has them by number."""
+    """The open receipts of one session, in the order of their making."""
 
-    __slots__ = ("open",)
+    __slots__ = ("_open",)
 
     def __init__(self) -> None:
-        self.open: dict[int, Receipt] = {}
+        self._open: dict[int, Receipt] = {}
 
     def __len__(self) -> int:
-        return len(self.open)
+        return len(self._open)
 
     def add(self, receipt: Receipt) -> None:
         """Wait for the answer to this one."""
-        self.open[receipt.seq] = receipt
+        self._open[receipt.seq] = receipt
 
     def match(self, seq: int) -> Receipt | None:
         """Take the receipt of this number; None when it is unknown, or answered or given up before."""
-        return self.open.pop(seq, None)
+        return self._open.pop(seq, None)
 
     def peek(self, seq: int) -> Receipt | None:
         """Look without taking."""
-        return self.open.get(seq)
+        return self._open.get(seq)
 
     def expired(self, now_ns: int) -> Iterator[Receipt]:
         """Take those whose time is over, oldest first."""
-        while self.open:
-            receipt = next(iter(self.open.values()))
+        while self._open:
+            receipt = next(iter(self._open.values()))
             if receipt.expires > now_ns:
                 return
-            del self.open[receipt.seq]
+            del self._open[receipt.seq]
             yield receipt
 
     def take_all(self) -> list[Receipt]:
         """Take every one, because no answer can come any more."""
-        taken = list(self.open.values())
-        self.open.clear()
+        taken = list(self._open.values())
+        self._open.clear()
         return taken

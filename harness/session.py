@@ -298,10 +298,7 @@ class Session:
     def received(self, data: bytes, when: Arrival) -> None:
         """A whole message came."""
         for signal in self.dialect.decode(data):
-            if signal.kind is SignalKind.DELIVERY:
-                self._delivered(signal, when, data)  # as heard() would, a call less on the hot path
-            else:
-                self.heard(signal, when, data)
+            self.heard(signal, when, data)
 
     def heard(self, signal: Signal, when: Arrival, data: bytes = b"") -> None:
         """One past fact was read, out of these bytes."""
@@ -365,9 +362,9 @@ class Session:
         )  # fmt: skip
         context.tally.delivered(sender, seq)
         if sender == self.number:
-            receipt = self.receipts.open.get(seq)
+            receipt = self.receipts.peek(seq)
             if receipt is not None and (self.dialect.acks == "delivery" or receipt.kind is Kind.PROBE):
-                del self.receipts.open[seq]
+                self.receipts.match(seq)
                 self._finish(receipt, Outcome.OK, 0, when)
 
     def _answered(self, signal: Signal, outcome: Outcome, when: Arrival) -> None:
@@ -468,10 +465,8 @@ class Session:
             self._seq += 1
             seq = self._seq
         expires = self._context.clock.now() + self._context.answer_timeout_ns
-        conn = self.conn
-        receipt = self.receipts.open[seq] = Receipt(
-            kind, seq, conn if conn > 0 else 0, due, expires, room, flags, peer, done
-        )
+        receipt = Receipt(kind, seq, self.conn if self.conn > 0 else 0, due, expires, room, flags, peer, done)
+        self.receipts.add(receipt)
         return receipt
 
     def _message(self, seq: int, room: int, text: str) -> Message:

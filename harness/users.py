@@ -246,10 +246,7 @@ class RealtimeUser(User):
         tasks = self.tasks
         while True:
             chosen(self)
-            if self._paced:
-                self._paced = False
-            else:
-                self._wait(0)  # a task that never paces must not keep the hub from running
+            self._rest(0)
             if self._state == LOCUST_STATE_STOPPING:
                 return
             if len(tasks) > 1:

@@ -59,7 +59,6 @@ class Upgrades:
         """The head as far as it is the library's, parted where the key stands."""
         self._answer: tuple[bytes, bytes] = (b"", b"")
         """What stands before and after the accepting key; nothing: no answer is known."""
-        self._answer_bytes = 0
 
     def ask(
         self, options: Options, uri: WebSocketURI, headers: Mapping[str, str], subprotocols: Sequence[str]
@@ -85,18 +84,16 @@ class Upgrades:
 
     def accepted(self, asked: Asked, view: memoryview, count: int) -> int:
         """How many of `view[:count]` are an answer that is known to accept; 0: the core has to read it."""
-        size = self._answer_bytes
-        if not size or count < size:
-            return 0
         before, after = self._answer
-        return size if bytes(view[:size]) == b"".join((before, accept_key(asked.key).encode(), after)) else 0
+        known = b"".join((before, accept_key(asked.key).encode(), after))
+        return len(known) if before and count >= len(known) and view[: len(known)] == known else 0
 
     def learn(self, protocol: ClientProtocol, answer: bytes) -> None:
         """The core has accepted an answer whose first read was `answer`."""
         head, ends, _ = answer.partition(HEAD_ENDS)
         parts = (head + ends).split(accept_key(protocol.key).encode())
         if ends and len(parts) == 2 and not protocol.extensions and protocol.subprotocol is None:
-            self._answer, self._answer_bytes = (parts[0], parts[1]), len(head + ends)
+            self._answer = (parts[0], parts[1])
 
 
 def _core(

@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -82,10 +82,7 @@ def run(plan: str | None, settings: tuple[str, ...], out: Path, budget: str | No
 
     console = _console(stderr=True)
     directory = solo.run(resolved, out, path, console)
-    try:
-        click.echo(directory)
-    except BrokenPipeError:
-        _hush(sys.stdout)
+    _console().out(directory, highlight=False)
     if no_report:
         return
     sys.exit(_report(directory, console, budget, note=True))
@@ -116,14 +113,9 @@ def _console(*, stderr: bool = False) -> Any:
     class Patient(Console):
         def on_broken_pipe(self) -> None:
             self.quiet = True
-            _hush(self.file)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())  # what is buffered goes nowhere
 
     return Patient(stderr=stderr)
-
-
-def _hush(stream: IO[str]) -> None:
-    """Let what is still to be written there, and what is buffered, go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _report(directory: Path, console: Any, budget: str | None, *, note: bool) -> int:

@@ -121,7 +121,11 @@ def look_up(report: dict[str, Any], path: str) -> float | None:
     found: Any = report
     for name in path.split("."):
         found = found.get(name) if isinstance(found, dict) else None
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+    return float(found) if _is_number(found) else None
+
+
+def _is_number(found: Any) -> bool:
+    return isinstance(found, int | float) and not isinstance(found, bool)
 
 
 def _places(found: Any, path: str = "") -> Iterator[str]:
@@ -129,7 +133,7 @@ def _places(found: Any, path: str = "") -> Iterator[str]:
     if isinstance(found, dict):
         for name, inside in found.items():
             yield from _places(inside, f"{path}.{name}" if path else name)
-    elif found is None or (isinstance(found, int | float) and not isinstance(found, bool)):
+    elif found is None or _is_number(found):
         yield path
 
 

@@ -155,12 +155,18 @@ class Thinking:
         """Who is away says nothing: the message that is due now is due then instead."""
         self._due_ns = due_ns
 
-    def ended(self, n: int, now_ns: int) -> None:
-        """Message n was answered, refused, given up or never sent: the thinking about the next begins."""
-        if n == self._n:
-            self._n = n + 1
-            spread = 1.0 if self._key is None else exponential(self._key, n)
-            self._due_ns = now_ns + round(self._think_ns * spread)
+    def ended(self, n: int, now_ns: int) -> int | None:
+        """Message n was answered, refused, given up or never sent: the thinking about the next begins.
+
+        Returns:
+            When the next is due, None for none; NOT_YET if message n is not the one that was under way.
+        """
+        if n != self._n:
+            return NOT_YET
+        self._n = n + 1
+        think_ns = self._think_ns if self._key is None else round(self._think_ns * exponential(self._key, n))
+        self._due_ns = due_ns = now_ns + think_ns
+        return due_ns if due_ns < self._end_ns else None
 
 
 def seldom(pace: Pace, step: int, first: int = 0) -> Pace:

@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from gevent import get_hub, getcurrent
-from gevent.hub import Waiter
 from locust import User
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from .client import Client
 from .clock import SECOND, Timer
+from .course import State
 from .errors import RunFailed, SquallError
 from .generator import Generator
 from .model import Outcome
@@ -38,6 +38,14 @@ from .session import Session
 
 AWAY_NS = 250_000_000
 """How often a client of a closed loop that is away looks whether it may speak again."""
+
+SOON_NS = 50_000
+"""No timer wakes anybody sooner than that."""
+
+READY = State.READY  # looked up once: an enum's member takes 70 ns in Python 3.11
+
+SPUN_NS = 3_000
+"""Looking again until then costs less than a timer."""
 
 BURST = 64
 """So many messages are sent in a row at most before the hub may look at what has arrived."""
@@ -85,7 +93,8 @@ class RealtimeUser(User):
         self._paced = False
         self.has_paced = False
         """Whether its tasks pace at all: then what falls due is theirs to send."""
-        self._waiter: Any = None
+        self._hub: Any = get_hub()
+        self._sleeper: Any = None
         self._is_waking = False
         self._alarm: Timer | None = None
         """Wakes it; one that is live and early enough is left: looking once too often costs less than a timer."""
@@ -151,20 +160,24 @@ class RealtimeUser(User):
             if earliest > now():
                 if not generator.is_loading:
                     break  # the run has failed
-                self._wait(min(earliest, generator.load_end_ns))
+                if earliest > now() + SPUN_NS:
+                    self._wait(min(earliest, generator.load_end_ns))
             elif self._in_a_row >= BURST:
                 self._wait(0)
             else:
                 # What was due before the end of the load is sent after it, when we are late: a plan is never cut.
                 self._in_a_row += 1
-                if self._puts_off(queue[0][2]):
+                client = queue[0][2]
+                is_ready = client.state is READY
+                if type(client.pace) is Thinking and not (is_ready and client.speaks_from <= now()):
+                    self._put_off(client, client.pace)
                     continue
-                due, client = self._next()
-                if client.is_ready and due >= client.speaks_from and not generator.has_parted:
+                self._next(client)
+                if is_ready and earliest >= client.speaks_from and not generator.has_parted:
                     self.client = client
                     self._paced = True
-                    return due
-                self._abandon(client, due)
+                    return earliest
+                self._abandon(client, earliest)
         generator.over.wait()
         raise StopUser
 
@@ -273,19 +286,17 @@ class RealtimeUser(User):
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _next(self) -> tuple[int, Client]:
-        """Take the earliest message off the queue, and put that client's next one in its place."""
-        due, number, client = self._due[0]
-        client.n += 1
-        following = client.pace.due_ns(client.n) if client.pace is not None else None
+    def _next(self, client: Client) -> None:
+        """Take the earliest message, which is this client's, off the queue, and put his next one in its place."""
+        client.n = n = client.n + 1
+        following = client.pace.due_ns(n) if client.pace is not None else None
         if following is None:
             heappop(self._due)
         elif following == NOT_YET:
             heappop(self._due)
             self._awaited += 1
         else:
-            heapreplace(self._due, (following, number, client))
-        return due, client
+            heapreplace(self._due, (following, client.session.number, client))
 
     def _abandon(self, client: Client, due: int) -> None:
         """Record a message that was due and could not be sent; what falls due before one has begun never counts."""
@@ -299,54 +310,49 @@ class RealtimeUser(User):
     def _as(self, done: Done | None) -> Done | None:
         """`done`, to be told with the present client current; in a closed loop the next message waits for it, too."""
         client = self.client
-        if isinstance(client.pace, Thinking):
-            return lambda outcome, code: self._answered(client, done, outcome, code)
+        if type(client.pace) is Thinking:
+            if done is None:
+                return lambda outcome, code: self._ended(client)
+            told = done
+            return lambda outcome, code: self._answered(client, told, outcome, code)
         if done is None:
             return None
         return lambda outcome, code: self._act(client, done, outcome, code)
 
-    def _answered(self, client: Client, done: Done | None, outcome: Outcome, code: int) -> None:
+    def _answered(self, client: Client, done: Done, outcome: Outcome, code: int) -> None:
         self._ended(client)
-        if done is not None:
-            self._act(client, done, outcome, code)
+        self._act(client, done, outcome, code)
 
-    def _puts_off(self, client: Client) -> bool:
-        """In a closed loop: whether the client cannot speak now; then it looks again a little later."""
-        pace = client.pace
-        if not isinstance(pace, Thinking):
-            return False
-        now = self.generator.clock.now()
-        if client.is_ready and now >= client.speaks_from:
-            return False
-        pace.put_off(max(now + AWAY_NS, client.speaks_from))
+    def _put_off(self, client: Client, pace: Thinking) -> None:
+        """In a closed loop: the client cannot speak now, and looks again a little later."""
+        pace.put_off(max(self.generator.clock.now() + AWAY_NS, client.speaks_from))
         due = pace.due_ns(client.n)
         if due is None:
             heappop(self._due)
         else:
             heapreplace(self._due, (due, client.session.number, client))
-        return True
 
     def _ended(self, client: Client) -> None:
         """In a closed loop: what the client did last is over, and its next message can be put on the queue."""
         pace = client.pace
-        if not isinstance(pace, Thinking) or pace.due_ns(client.n) != NOT_YET:
+        if type(pace) is not Thinking:
             return
-        pace.ended(client.n - 1, self.generator.clock.now())
+        now = self.generator.clock.now()
+        due = pace.ended(client.n - 1, now)
+        if due == NOT_YET:
+            return
         self._awaited -= 1
-        due = pace.due_ns(client.n)
         if due is None:
             return
         heappush(self._due, (due, client.session.number, client))
-        if due <= self.generator.clock.now() and getcurrent() is get_hub():
-            # At once: flat out, a timer for each message would cost as much as the message. A crowd is woken once for
-            # all the answers of a round.
-            if len(self.clients) == 1:
-                self._wake()
-            elif not self._is_waking:
-                self._is_waking = True
-                get_hub().loop.run_callback(self._wake)
-        else:
+        hub = self._hub
+        if due > now + SOON_NS or getcurrent() is not hub:
             self.generator.clock.at(due, self._wake)
+        elif not self._is_waking:
+            # Flat out, a timer for each message would cost as much as the message; who is woken too soon sets one. And
+            # answering a round of answers together, once all are read, lets the endpoint sleep once a round.
+            self._is_waking = True
+            hub.loop.run_callback(self._wake)
 
     def _act(self, client: Client, act: Callable[..., None], *arguments: Any) -> None:
         """Let the scenario act for a client; what it raises ends the run, since the hub would swallow it."""
@@ -360,25 +366,25 @@ class RealtimeUser(User):
 
     def _wait(self, until_ns: int) -> None:
         """Let the hub run, until then."""
-        if getcurrent() is get_hub():
+        sleeper = getcurrent()
+        if sleeper is self._hub:
             raise RunFailed("pace() was called from a hook (on_connect, done, ...), which must not wait")
         self._in_a_row = 0
-        self._waiter = waiter = Waiter()
         alarm = self._alarm
         if alarm is None or alarm.due_ns > until_ns or not alarm.is_live:
             if alarm is not None:
                 alarm.cancel()
             self._alarm = self.generator.clock.at(until_ns, self._wake)
+        self._sleeper = sleeper
         try:
-            waiter.get()
+            self._hub.switch()
         finally:
-            self._waiter = None
+            self._sleeper = None
 
     def _wake(self) -> None:
         self._is_waking = False
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None:
-            waiter.switch(None)
+        if self._sleeper is not None:
+            self._sleeper.switch()
 
     def _fail(self, error: SquallError) -> None:
         """What fails on our side (a full disk) ends the run, not only this user's task."""

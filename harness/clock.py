@@ -247,21 +247,26 @@ class _TimerFd:
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         self._set = libc.timerfd_settime
-        self._set.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
-        self._spec = (ctypes.c_longlong * 4)()  # struct itimerspec: interval and value, each seconds and nanoseconds
-        self._spec_at = ctypes.addressof(self._spec)
+        # struct itimerspec: interval and value, each seconds and nanoseconds. No argument types are declared: what is
+        # passed is an int, an int, an array and NULL by itself, and checking that takes a third of the call.
+        self._spec = (ctypes.c_longlong * 4)()
+        self._second_ns = 0
+        """Where the second begins that was set last: dividing a large number takes longer than setting the timer."""
         self._watcher: Any = gevent.get_hub().loop.io(self._fd, 1)
         self._watcher.start(fire)
 
     def arm(self, due_ns: int) -> None:
         # An all-zero value would disarm it; a time that has passed fires at once.
-        spec = self._spec
-        spec[2], spec[3] = divmod(due_ns if due_ns > 1 else 1, SECOND)
-        self._set(self._fd, TFD_TIMER_ABSTIME, self._spec_at, None)
+        spec, nanos = self._spec, due_ns - self._second_ns
+        if not 0 < nanos < SECOND:
+            spec[2], nanos = divmod(due_ns if due_ns > 1 else 1, SECOND)
+            self._second_ns = due_ns - nanos
+        spec[3] = nanos
+        self._set(self._fd, TFD_TIMER_ABSTIME, spec, None)
 
     def disarm(self) -> None:
-        self._spec[2] = self._spec[3] = 0
-        self._set(self._fd, TFD_TIMER_ABSTIME, self._spec_at, None)
+        self._second_ns = self._spec[2] = self._spec[3] = 0
+        self._set(self._fd, TFD_TIMER_ABSTIME, self._spec, None)
 
     def close(self) -> None:
         if self._fd >= 0:

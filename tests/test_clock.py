@@ -48,6 +48,17 @@ def test_cancelled_work_never_happens(any_clock):
     assert done == [2]
 
 
+def test_due_work_happens_on_both_sides_of_a_second_and_in_another(clock):
+    """The kernel's timer is set in seconds and nanoseconds."""
+    turn = (clock.now() // SECOND + 1) * SECOND
+    late = []
+    for due in (turn - 2_000_000, turn - 1, turn, turn + 1, turn + 2_000_000, turn + SECOND + 3_000_000):
+        clock.sleep_until(due)
+        late.append(clock.now() - due)
+    assert min(late) >= 0
+    assert max(late) < SECOND // 2
+
+
 def test_work_that_is_past_due_happens_at_once_but_not_from_within(any_clock):
     done = []
     any_clock.at(any_clock.now() - 5, lambda: done.append(1))

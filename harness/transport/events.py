@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from ..model import Closer, Flag, Outcome
 
+EXACT, BOUNDED = Flag.EXACT, Flag.BOUNDED
+
 
 class Arrival(Struct, frozen=True, gc=False):
     """When something came, and what that time is worth."""
@@ -21,12 +23,12 @@ class Arrival(Struct, frozen=True, gc=False):
 
 def arrival(arrived: int, read: int, exact: bool) -> Arrival:
     """Of what one read ended with; `arrived` is the kernel's stamp (0: it gave none), `exact` whether of just this."""
-    return Arrival(arrived, read, Flag.EXACT if exact else Flag.BOUNDED) if arrived else Arrival(read, read, 0)
+    return Arrival(arrived, read, EXACT if exact else BOUNDED) if arrived else Arrival(read, read, 0)
 
 
 def bounded_by(when: Arrival) -> Arrival:
     """Of what came before that in the same read."""
-    return Arrival(when.arrived, when.read, Flag.BOUNDED) if when.flags else when
+    return Arrival(when.arrived, when.read, BOUNDED) if when.flags else when
 
 
 class Refusal(NamedTuple):

@@ -7,6 +7,8 @@ through the core: it cannot hold frames to a maximum size once they are compress
 """
 
 import os
+from collections.abc import Iterator
+from struct import Struct
 from types import GeneratorType
 from typing import Any
 
@@ -19,31 +21,34 @@ FIN, RSV1, OPCODE = 0x80, 0x40, 0x0F
 FIN_TEXT = 0x81  # plain numbers: these are compared and written for every frame
 MASKED = 0x80
 POOL_BYTES = 4096
+MASK = Struct("4s")
+HEAD = Struct(">BBH")
+"""How a frame begins: opcode, size, and the size again where that was 126."""
+REMEMBERED_BYTES = 4096
 BETWEEN = StreamReader.at_eof.__code__
 
 
 def whole_texts(view: memoryview, count: int, longest: int) -> tuple[list[bytes], int]:
-    """The plain text frames at the beginning of what was read.
+    """The plain text frames at the beginning of what was read, but for those of a letter or none.
 
     Returns:
         Their payloads, and how many bytes they took; the rest is for the core.
     """
-    found = []
+    found: list[bytes] = []
     at = 0
-    while count - at >= 2 and view[at] == FIN_TEXT:
-        size = view[at + 1]
+    while count - at >= HEAD.size:
+        first, size, extended = HEAD.unpack_from(view, at)
+        if first != FIN_TEXT:
+            break
         begin = at + 2
         if size > 125:
-            if size > 126 or count - at < 4:
-                break
-            size = view[at + 2] << 8 | view[at + 3]
-            if size < 126:
-                break  # not the shortest form: the core judges it
-            begin = at + 4
+            if size > 126 or extended < 126:
+                break  # 64 bits, a mask, or not the shortest form: the core judges it
+            size, begin = extended, at + HEAD.size
         end = begin + size
         if end > count or size > longest:
             break
-        found.append(bytes(view[begin:end]))
+        found.append(view[begin:end].tobytes())
         at = end
     return found, at
 
@@ -60,26 +65,37 @@ def is_between(protocol: ClientProtocol) -> bool:
     return waiting.gi_code is BETWEEN
 
 
+def _head(first: int, size: int) -> bytes:
+    """A frame of a client's up to its mask."""
+    if size < 126:
+        return bytes((first, MASKED | size))
+    if size < 65536:
+        return bytes((first, MASKED | 126, size >> 8, size & 255))
+    return bytes((first, MASKED | 127)) + size.to_bytes(8, "big")
+
+
 class Masker:
     """Makes masked frames (RFC 6455 5.3), its masks drawn from the system's randomness by the page."""
 
     def __init__(self) -> None:
-        self._pool = b""
-        self._at = 0
+        self._masks: Iterator[tuple[bytes]] = iter(())
+        self._heads: dict[int, bytes] = {}
+        """How a whole text of so many bytes begins."""
 
     def frame(self, first: int, data: bytes) -> bytes:
         """One frame as a client sends it; `first` is its first byte: FIN_TEXT for one whole text."""
-        if self._at == len(self._pool):
-            self._pool, self._at = os.urandom(POOL_BYTES), 0
-        mask = self._pool[self._at : self._at + 4]
-        self._at += 4
         size = len(data)
-        if size < 126:
-            head = bytes((first, MASKED | size))
-        elif size < 65536:
-            head = bytes((first, MASKED | 126, size >> 8, size & 255))
+        head = self._heads.get(size) if first == FIN_TEXT else None
+        if head is None:
+            head = _head(first, size)
+            if first == FIN_TEXT and size <= REMEMBERED_BYTES:
+                self._heads[size] = head
+        found = next(self._masks, None)
+        if found is None:
+            self._masks = MASK.iter_unpack(os.urandom(POOL_BYTES))
+            (mask,) = next(self._masks)
         else:
-            head = bytes((first, MASKED | 127)) + size.to_bytes(8, "big")
+            (mask,) = found
         return head + mask + apply_mask(data, mask)
 
     def message(self, first: int, data: bytes, longest: int, deflate: PerMessageDeflate | None) -> bytes:

@@ -271,6 +271,22 @@ def test_nothing_is_sent_after_the_end(bench):
     assert other.send(b"x") is False
 
 
+def test_nothing_is_sent_to_an_endpoint_whose_close_came_with_the_message_that_is_to_be_answered(bench, monkeypatch):
+    def behave(peer):
+        accept(peer)
+        fragments = text(b"la", fin=False) + Frame(Opcode.CONT, b"st").serialize(mask=False)
+        peer.sendall(fragments + close_frame(1000))
+        read_to_end(peer)
+
+    answers = []
+    monkeypatch.setattr(
+        bench.witness, "received", lambda data, when: answers.append((data, connection.send(b"too late")))
+    )
+    connection = bench.connect(behave)
+    bench.until(lambda: bench.witness.endings)
+    assert answers == [(b"last", False)]
+
+
 @pytest.mark.parametrize(
     ("how", "peer_sees"),
     [

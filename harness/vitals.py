@@ -33,39 +33,29 @@ class Measured(NamedTuple):
 
 
 class Spread:
-    """The values of one second: percentiles from an even sample of at most 4,096, the worst of all."""
+    """The values of one second, `add`ed one by one: percentiles from an even sample of some 4,096, the worst of all.
 
-    __slots__ = ("_every", "_kept", "_most", "_seen")
+    Adding is on the way of every message, so it is no more than the list's own.
+    """
+
+    __slots__ = ("_values", "add")
 
     def __init__(self) -> None:
-        self._kept: list[int] = []
-        self._seen = 0
-        self._every = 1
-        self._most = 0
-
-    def add(self, value_ns: int) -> None:
-        """One more."""
-        if value_ns > self._most:
-            self._most = value_ns
-        self._seen += 1
-        if self._seen % self._every == 0:
-            self._kept.append(value_ns)
-            if len(self._kept) == KEPT:
-                del self._kept[::2]
-                self._every *= 2
+        self._values: list[int] = []
+        self.add = self._values.append
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing came since the last time."""
-        return not self._seen
+        return not self._values
 
     def take(self) -> Measured | None:
         """What came since the last time, and begin anew; None when nothing came."""
-        if not self._seen:
+        if not self._values:
             return None
-        kept = sorted(self._kept) or [self._most]
-        found = Measured(kept[(len(kept) - 1) // 2], kept[-(-99 * len(kept) // 100) - 1], self._most)
-        self._kept, self._seen, self._every, self._most = [], 0, 1, 0
+        kept = sorted(self._values[:: -(-len(self._values) // KEPT)])
+        found = Measured(kept[(len(kept) - 1) // 2], kept[-(-99 * len(kept) // 100) - 1], max(self._values))
+        self._values.clear()
         return found
 
 

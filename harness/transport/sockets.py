@@ -57,7 +57,7 @@ class Sockets:
         self.upgrades = Upgrades()
         self.unsent_bytes = 0
         """Bytes that the kernel has not taken yet, over all connections."""
-        self.read_lags: Spread | None = None
+        self.read_lags = Spread()
         self.reads = 0
         self.unstamped = 0
         """Reads, and those of them to which the kernel gave no stamp."""
@@ -96,15 +96,15 @@ class Sockets:
         if not self.stamped:
             count = sock.recv_into(self.buffer)
             return count, 0, self.clock.now()
+        clock = self.clock
         count, ancillary, _, _ = sock.recvmsg_into(self._buffers, ANCILLARY_BYTES)
-        read = self.clock.now()
+        read = clock.now()
         self.reads += 1
         for level, kind, payload in ancillary:
             if kind == SCM_TIMESTAMPNS and level == SOL_SOCKET:
                 seconds, nanos = unpack_stamp(payload)
-                arrived = self.clock.monotonic(seconds * BILLION + nanos, read)
-                if self.read_lags is not None:
-                    self.read_lags.add(read - arrived)
+                arrived = clock.monotonic(seconds * BILLION + nanos, read)
+                self.read_lags.add(read - arrived)
                 return count, arrived, read
         self.unstamped += count > 0  # the end of a stream bears none
         return count, 0, read

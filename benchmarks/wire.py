@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.plan import Endpoint, load_plan
 from harness.wire import Message, make_dialect
 
-MESSAGE = Message("k3x9-1234-567", 567, "room-17", "x" * 100, "k3x9-1234", 1234, "k3x9-1234-0", 1_764_000_000_000)
+MESSAGE = Message("k3x9-1234-567", 567, "room-17", "x" * 100, "k3x9-1234", 1234, 0, 1_764_000_000_000)
 TEXT = b'"' + b"x" * 100 + b'"'
 ENVELOPE = {
     "ack": b'{"version":"1.0","action":"ack","requestId":"k3x9-1234-567","roomId":"room-17","payload":{},'

@@ -29,40 +29,25 @@ class Receipt(Struct, eq=False, gc=False):
     sent: int = 0
 
 
-class Receipts:
-    """The open receipts of one session, in the order of their making."""
+class Receipts(dict[int, Receipt]):
+    """The open receipts of one session, by their numbers, in the order of their making; popping one matches it.
 
-    __slots__ = ("_open",)
+    A dict itself: each message puts one in and takes one out.
+    """
 
-    def __init__(self) -> None:
-        self._open: dict[int, Receipt] = {}
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    def add(self, receipt: Receipt) -> None:
-        """Wait for the answer to this one."""
-        self._open[receipt.seq] = receipt
-
-    def match(self, seq: int) -> Receipt | None:
-        """Take the receipt of this number; None when it is unknown, or answered or given up before."""
-        return self._open.pop(seq, None)
-
-    def peek(self, seq: int) -> Receipt | None:
-        """Look without taking."""
-        return self._open.get(seq)
+    __slots__ = ()
 
     def expired(self, now_ns: int) -> Iterator[Receipt]:
         """Take those whose time is over, oldest first."""
-        while self._open:
-            receipt = next(iter(self._open.values()))
+        while self:
+            receipt = next(iter(self.values()))
             if receipt.expires > now_ns:
                 return
-            del self._open[receipt.seq]
+            del self[receipt.seq]
             yield receipt
 
     def take_all(self) -> list[Receipt]:
         """Take every one, because no answer can come any more."""
-        taken = list(self._open.values())
-        self._open.clear()
+        taken = list(self.values())
+        self.clear()
         return taken

@@ -14,10 +14,12 @@ from typing import Any
 import msgspec
 
 from .errors import RunFailed
-from .model import NO_PEER, NO_ROOM, ROW, ROW_BYTES, Kind, Outcome
+from .model import NO_PEER, NO_ROOM, ROW, ROW_BYTES, Outcome
 from .rundir import shard_header, shard_paths
 
 BUFFERED_ROWS = 4096
+BUFFERED_BYTES = BUFFERED_ROWS * ROW_BYTES
+pack_into = ROW.pack_into
 EVIDENCE_LINES = 200
 EVIDENCE_TEXT = 2000
 
@@ -32,7 +34,7 @@ class Recorder:
     def __init__(self, path: Path, worker: int = 0, conceal: Callable[[str], str] = str) -> None:
         self._conceal = conceal
         self.rows_path, self.evidence_path = shard_paths(path, worker)
-        self._buffer = bytearray(BUFFERED_ROWS * ROW_BYTES)
+        self._buffer = bytearray(BUFFERED_BYTES)
         self._used = 0
         self._seen: dict[tuple[str, int, str], dict[str, Any]] = {}
         self._unwritten_evidence: list[dict[str, Any]] = []
@@ -45,8 +47,8 @@ class Recorder:
 
     def row(
         self,
-        kind: Kind,
-        outcome: Outcome = Outcome.NONE,
+        kind: int,
+        outcome: int = Outcome.NONE,
         flags: int = 0,
         code: int = 0,
         session: int = 0,
@@ -64,9 +66,9 @@ class Recorder:
         Raises:
             RunFailed: the buffer was full and could not be written.
         """
-        if self._used == len(self._buffer):
+        if self._used == BUFFERED_BYTES:
             self.flush()
-        ROW.pack_into(
+        pack_into(
             self._buffer, self._used,
             kind, outcome, flags, code, session, conn, room, peer, seq, due, sent, arrived, read,
         )  # fmt: skip

@@ -9,31 +9,31 @@ def receipt(seq, expires=10):
 def test_a_receipt_leaves_exactly_once():
     receipts = Receipts()
     one = receipt(1)
-    receipts.add(one)
-    assert receipts.match(1) is one
-    assert receipts.match(1) is None
+    receipts[1] = one
+    assert receipts.pop(1, None) is one
+    assert receipts.pop(1, None) is None
     assert receipts.take_all() == []
 
 
 def test_answers_match_in_any_order():
     receipts = Receipts()
     for seq in (1, 2, 3):
-        receipts.add(receipt(seq))
-    assert [receipts.match(seq).seq for seq in (3, 1, 2)] == [3, 1, 2]
+        receipts[seq] = receipt(seq)
+    assert [receipts.pop(seq, None).seq for seq in (3, 1, 2)] == [3, 1, 2]
 
 
 def test_only_what_is_due_expires_oldest_first():
     receipts = Receipts()
     for seq, expires in ((1, 5), (2, 6), (3, 20)):
-        receipts.add(receipt(seq, expires))
+        receipts[seq] = receipt(seq, expires)
     assert [gone.seq for gone in receipts.expired(10)] == [1, 2]
     assert len(receipts) == 1
 
 
 def test_a_callback_may_add_while_others_expire():
     receipts = Receipts()
-    receipts.add(receipt(1, 5))
+    receipts[1] = receipt(1, 5)
     for _ in receipts.expired(10):
         if len(receipts) == 0:
-            receipts.add(receipt(2, 30))
-    assert receipts.match(2) is not None
+            receipts[2] = receipt(2, 30)
+    assert receipts.pop(2, None) is not None

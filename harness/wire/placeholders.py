@@ -29,6 +29,9 @@ PLACEHOLDERS = {
 
 NUMBERS = ("seq", "session", "timestamp")
 
+REMEMBERED = 1 << 16
+"""So many names of rooms are kept at most."""
+
 Render = Callable[[Message], bytes]
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -136,6 +139,8 @@ def _escaped(text: str) -> bytes:
 def _characters(field: str) -> Render:
     if field == "text":
         return _same_again()
+    if field == "room":
+        return _known()
     get = attrgetter(field)
     return lambda message: _encode(get(message))[1:-1]
 
@@ -149,6 +154,21 @@ def _same_again() -> Render:
         text = message.text
         if text is not last:
             last, encoded = text, _encode(text)[1:-1]
+        return encoded
+
+    return hole
+
+
+def _known() -> Render:
+    """The room, which is one of few: each encoded once."""
+    known: dict[str, bytes] = {}
+
+    def hole(message: Message) -> bytes:
+        encoded = known.get(message.room)
+        if encoded is None:
+            encoded = _encode(message.room)[1:-1]
+            if len(known) < REMEMBERED:
+                known[message.room] = encoded
         return encoded
 
     return hole

@@ -59,7 +59,7 @@ class TemplateDialect:
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             return garbled(f"not JSON: {error}")
         for rule in self._rules:
-            if rule.holds(frame):
+            if not rule.marks or rule.holds(frame):
                 return (rule.signal(frame),)
         return (Signal(SignalKind.OTHER),)
 
@@ -98,9 +98,9 @@ class _Rule:
             named, room, sender = get(at_id), get(at_room), get(at_sender)
             return Signal(
                 self.kind,
-                named if type(named) is str or named is None else _text(named),
-                room if type(room) is str or room is None else _text(room),
-                sender if type(sender) is str or sender is None else _text(sender),
+                named if named is None or type(named) is str else _text(named),
+                room if room is None or type(room) is str else _text(room),
+                sender if sender is None or type(sender) is str else _text(sender),
             )
         return Signal(
             self.kind,

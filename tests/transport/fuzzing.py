@@ -325,7 +325,7 @@ def main():
     print(f"{asked.streams} streams of seed {asked.seed} in {time.monotonic() - began:.0f} s: each ended in a record")
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB, no descriptor left")
     for (kind, outcome), count in sorted(kinds.items()):
-        print(f"  {kind.name.lower():10} {Outcome(outcome).name.lower():10} {count}")
+        print(f"  {Kind(kind).name.lower():10} {Outcome(outcome).name.lower():10} {count}")
 
 
 if __name__ == "__main__":

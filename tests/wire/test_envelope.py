@@ -12,7 +12,7 @@ from harness.wire import Message, make_dialect
 from harness.wire.dialect import REASON_CHARS
 
 DIALECT = make_dialect(Endpoint())
-MESSAGE = Message(id="k3-7-12", seq=12, room="room-1", text='say "hé"\n', session=7, key="k3-7-0", timestamp_ms=1700)
+MESSAGE = Message(id="k3-7-12", seq=12, room="room-1", text='say "hé"\n', session=7, timestamp_ms=1700)
 
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -13,7 +13,7 @@ from harness.model import Signal, SignalKind
 from harness.plan import Endpoint, JsonDialect
 from harness.wire import Dialect, Message, make_dialect
 
-MESSAGE = Message("k3-7-12", 12, "blue", 'a "b" {c}', "ann", 7, "k3-7-0", 1700)
+MESSAGE = Message("k3-7-12", 12, "blue", 'a "b" {c}', "k3-7", 7, 0, 1700)
 
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -46,7 +46,7 @@ TEMPLATES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"n": "{seq}", "s": "{session}", "t": "{timestamp}"}, {"n": 12, "s": 7, "t": 1700}),
     ({"n": "no {seq}", "s": " {session}", "t": "{timestamp}{seq}"}, {"n": "no 12", "s": " 7", "t": "170012"}),
     ({"i": "{id}", "r": "{room}", "k": "{key}"}, {"i": "k3-7-12", "r": "blue", "k": "k3-7-0"}),
-    ({"from": "{sender}"}, {"from": "ann"}),
+    ({"from": "{sender}"}, {"from": "k3-7"}),
     ({"x": "{text}"}, {"x": 'a "b" {c}'}),
     ({"x": "<{text}>"}, {"x": '<a "b" {c}>'}),
     ({"a": [{"b": ["{id}", 1, 2.5, True, "é\"\\"]}]}, {"a": [{"b": ["k3-7-12", 1, 2.5, True, 'é"\\']}]}),

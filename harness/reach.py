@@ -14,7 +14,8 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 from websockets.headers import build_host
 
 from .access.hiding import Hiding
-from .access.templates import environment, expand
+from .access.proxying import Proxy, proxy_of
+from .access.templates import environment
 from .clock import SECOND
 from .errors import UsageError
 from .plan import Deflate, Endpoint
@@ -34,9 +35,8 @@ def find_addresses(endpoint: Endpoint, port: int) -> tuple[Address, ...]:
     Raises:
         RunFailed: the host has none.
     """
-    if endpoint.proxy:
-        host, _, _ = _proxy(endpoint)
-        return resolve(endpoint.proxy_host, int(host.rpartition(":")[2]), "endpoint.proxy")
+    if (proxy := proxy_of(endpoint)) is not None:
+        return resolve(proxy.host, proxy.port, "endpoint.proxy")
     return resolve(endpoint.host, port)
 
 
@@ -84,10 +84,11 @@ def _route(endpoint: Endpoint, port: int, addresses: tuple[Address, ...], hiding
             Tls(context, server_name)
         except ValueError as error:
             raise UsageError(f'endpoint.tls.server_name: "{server_name}": {error}') from None
+    proxy = proxy_of(endpoint, hiding)
     return Route(
         addresses=addresses,
         sources=_sources(endpoint, addresses),
-        proxy_request=_connect_request(endpoint, port, hiding) if endpoint.proxy else b"",
+        proxy_request=_connect_request(endpoint, port, proxy, hiding) if proxy is not None else b"",
         tls=context,
         server_name=server_name,
     )
@@ -96,23 +97,12 @@ def _route(endpoint: Endpoint, port: int, addresses: tuple[Address, ...], hiding
 # -- proxy ----------------------------------------------------------------------------------------------------------
 
 
-def _proxy(endpoint: Endpoint, hiding: Hiding | None = None) -> tuple[str, str, str]:
-    """The proxy's host:port, user and password; the credentials out of the environment."""
-    netloc = endpoint.proxy.removeprefix("http://").rstrip("/")
-    login, _, host = netloc.rpartition("@")
-    if host.endswith("]") or ":" not in host:
-        host += ":80"
-    user, _, password = login.replace("}:${", "}\n${").partition("\n")
-    return host, expand(user, "endpoint.proxy", hiding), expand(password, "endpoint.proxy", hiding)
-
-
-def _connect_request(endpoint: Endpoint, port: int, hiding: Hiding) -> bytes:
+def _connect_request(endpoint: Endpoint, port: int, proxy: Proxy, hiding: Hiding) -> bytes:
     """The CONNECT for this endpoint (RFC 9110 9.3.6; credentials by RFC 7617)."""
     target = build_host(endpoint.host, port, endpoint.is_secure, always_include_port=True)
-    _, user, password = _proxy(endpoint, hiding)
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
-    if user:
-        login = base64.b64encode(f"{user}:{password}".encode()).decode()
+    if proxy.user:
+        login = base64.b64encode(f"{proxy.user}:{proxy.password}".encode()).decode()
         hiding.add(login)
         lines.append(f"Proxy-Authorization: Basic {login}")
     return "\r\n".join([*lines, "", ""]).encode()

@@ -1,5 +1,6 @@
 """Logins against a real HTTP server in a thread of this process."""
 
+import base64
 import contextlib
 import json
 import ssl
@@ -16,6 +17,7 @@ from harness.access import Access
 from harness.errors import RunFailed, UsageError
 from harness.model import Outcome
 from harness.plan import Endpoint, LoginAuth, Tls
+from tests.integration.relay import Relay
 from tests.transport.authority import Authority
 
 
@@ -171,6 +173,39 @@ def test_what_the_plan_trusts_of_its_endpoint_it_trusts_of_no_other_host(secure_
     with secure_desk("127.0.0.1") as (url, ca_file):
         for tls in (Tls(insecure=True), Tls(ca_file=ca_file)):
             assert "CERTIFICATE_VERIFY_FAILED" in login_at(url, "staging.test", tls).text
+
+
+def through(proxy, url, tls=None):
+    auth = LoginAuth(url=url, token_path="data.token", timeout_s=5.0)
+    return Access(Endpoint(url="wss://127.0.0.1:1/", proxy=proxy, tls=tls or Tls(), auth=auth), "n1", 100)
+
+
+def test_a_login_goes_through_the_proxy_which_finds_its_host(desk, monkeypatch):
+    monkeypatch.setenv("P_USER", "me")
+    monkeypatch.setenv("P_PASS", "s3cret")
+    way = through(f"http://${{P_USER}}:${{P_PASS}}@127.0.0.1:{desk.server_address[1]}", "http://login.test/token")
+    with contextlib.closing(way):
+        assert token(told(way, 0)[0]) == "token-1"
+    _, target, headers, _ = desk.asked[0]
+    assert target == "http://login.test/token"
+    assert headers["Host"] == "login.test"
+    assert headers["Proxy-Authorization"] == "Basic " + base64.b64encode(b"me:s3cret").decode()
+
+
+def test_a_login_by_https_goes_through_a_tunnel_that_the_proxy_may_refuse(secure_desk, monkeypatch):
+    monkeypatch.setenv("P_USER", "me")
+    with secure_desk("127.0.0.1") as (url, ca_file), Relay(login=base64.b64encode(b"me:right")) as relay:
+        proxy = f"http://${{P_USER}}:${{P_PASS}}@127.0.0.1:{relay.port}"
+        for password, expected in (("wrong", (Outcome.REJECTED, 407)), ("right", None)):
+            monkeypatch.setenv("P_PASS", password)
+            with contextlib.closing(through(proxy, url, Tls(ca_file=ca_file))) as way:
+                (found,) = told(way, 0)
+                if expected is None:
+                    assert token(found) == "token-1"
+                else:
+                    assert found[:2] == expected
+                    assert "407" in found.text
+        assert [head.split()[0] for head in relay.asked] == [b"CONNECT", b"CONNECT"]
 
 
 def test_who_opens_never_waits(desk, enter):

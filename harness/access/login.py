@@ -5,7 +5,9 @@ logins queue for a few greenlets (`at_once`), each with a connection kept alive;
 the one session that wanted it, which comes back later as after any failed opening.
 """
 
+import base64
 import errno
+import re
 import ssl
 import time
 from collections import deque
@@ -25,12 +27,14 @@ from ..model import Outcome
 from ..plan import LoginAuth, Tls, mask_url
 from .hiding import Hiding
 from .provider import Denied, Fields, Provider, Setting, Then, fit_for_a_request
+from .proxying import Proxy, proxy_of
 from .templates import environment, expand, expand_all, fill, fill_all
 from .trusting import tls_for
 
 FOREVER = float("inf")
 ANSWER_BYTES = 1 << 20
 BODY_CHARS = 500
+STATUS = re.compile(r"HTTP/1\.\d (\d{3})")
 
 
 @dataclass(slots=True, repr=False)
@@ -66,6 +70,7 @@ class Login(Provider):
             fit_for_a_request(value, f"{where}.headers.{name}")
         self._body = expand_all(auth.body, f"{where}.body", hiding)
         self._form = expand_all(auth.form, f"{where}.form", hiding)
+        self._proxy = _proxy(proxy_of(setting.endpoint, hiding), hiding)
         self._tls = _tls(tls_for(setting.endpoint, self._url), hiding) if urlsplit(self._url).scheme == "https" else {}
         self._kept: dict[int, _Kept] = {}
         self._borne: dict[int, str] = {}
@@ -145,7 +150,7 @@ class Login(Provider):
         parts = urlsplit(self._url)
         client = HTTPClient(
             parts.hostname or "", parts.port, ssl=parts.scheme == "https",
-            connection_timeout=self._auth.timeout_s, network_timeout=self._auth.timeout_s, **self._tls,
+            connection_timeout=self._auth.timeout_s, network_timeout=self._auth.timeout_s, **self._tls, **self._proxy,
         )  # fmt: skip
         try:
             while self._queue:
@@ -192,6 +197,10 @@ class Login(Provider):
             found = Denied(Outcome.CLOSED, 0, "login: the connection ended before an answer")
         except HTTPParseError as error:
             found = Denied(Outcome.GARBLED, 0, f"login: the answer is not HTTP: {error}")
+        except RuntimeError as error:  # so the library tells of a proxy that opens no tunnel
+            status = STATUS.search(str(error))
+            code, outcome = (int(status[1]), Outcome.REJECTED) if status else (0, Outcome.CLOSED)
+            found = Denied(outcome, code, f"login: {self._hiding.conceal(str(error))}")
         except ssl.SSLError as error:
             found = Denied(Outcome.CLOSED, error.errno or 0, f"login: {error.reason or error}")
         except OSError as error:
@@ -259,6 +268,18 @@ class Login(Provider):
 
     def _number(self, whose: Fields) -> int:
         return whose.session if self._auth.per == "session" else -1
+
+
+def _proxy(proxy: Proxy | None, hiding: Hiding) -> dict[str, Any]:
+    """How the library is told of a proxy: a http request is made to it, for https it opens a tunnel."""
+    if proxy is None:
+        return {}
+    if not proxy.user:
+        return {"proxy_host": proxy.host, "proxy_port": proxy.port}
+    hiding.add(base64.b64encode(f"{proxy.user}:{proxy.password}".encode()).decode())
+    return {
+        "proxy_host": proxy.host, "proxy_port": proxy.port, "proxy_user": proxy.user, "proxy_password": proxy.password,
+    }  # fmt: skip
 
 
 def _tls(tls: Tls, hiding: Hiding) -> dict[str, Any]:

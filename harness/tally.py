@@ -12,7 +12,6 @@ from .model import NO_ROOM
 from .vitals import Spread
 
 SETTLE_NS = 2_000_000_000
-SAMPLES = 4_096
 
 
 class Acted(NamedTuple):
@@ -57,7 +56,7 @@ class Tally:
         self._members = [0] * rooms
         self._epochs = [0] * rooms
         self._owed: dict[tuple[int, int], list[int]] = {}
-        self._responses: list[int] = []
+        self._responses = Spread()
         self._lags = lags or Spread()
         self._last = (0, 0, 0, 0, 0)
 
@@ -88,8 +87,8 @@ class Tally:
     def accepted(self, session: int, seq: int, response_ns: int | None) -> None:
         """The endpoint answered for it; None: it gives no answers, and has had it long enough."""
         self.answered += 1
-        if response_ns is not None and len(self._responses) < SAMPLES:
-            self._responses.append(response_ns)
+        if response_ns is not None:
+            self._responses.add(response_ns)
         key = (session, seq)
         owed = self._owed.get(key)
         if owed is not None:
@@ -117,12 +116,6 @@ class Tally:
             now - before for now, before in zip(counts, self._last, strict=True)
         )
         self._last = counts
-        responses, self._responses = sorted(self._responses), []
-        return Snapshot(
-            self.open, sent, answered, rejected, deliveries,
-            _share(responses, 0.50), _share(responses, 0.99), self.lost, abandoned,
-        )  # fmt: skip
-
-
-def _share(ordered: list[int], share: float) -> int | None:
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else None
+        responses = self._responses.take()
+        p50, p99 = (responses.p50, responses.p99) if responses is not None else (None, None)
+        return Snapshot(self.open, sent, answered, rejected, deliveries, p50, p99, self.lost, abandoned)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .curve import Curve, curve
+from .errors import UsageError
 from .plan.load import Load
 from .plan.shape import Constant as ConstantShape
 from .plan.shape import Poisson, Replay, Think
@@ -55,11 +56,19 @@ NEVER = Constant(0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """Of another pace's messages every `step`-th, from the `first` (from 0) on; see `seldom`."""
+    """Of another pace's messages every `step`-th, from the `first` (from 0) on; see `seldom`.
+
+    Raises:
+        UsageError: that pace is of a closed loop.
+    """
 
     pace: Pace
     step: int
     first: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.pace, Thinking):
+            raise UsageError("Every(...) cannot count in a closed loop, whose times nobody knows: use seldom(...)")
 
     def due_ns(self, n: int) -> int | None:
         """When the n-th (from 0) of these is due; None when there is none."""

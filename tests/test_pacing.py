@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.curve import curve
+from harness.errors import UsageError
 from harness.pacing import NOT_YET, SECOND, Every, Pacer, Random, Thinking, planned, seldom, spread
 from harness.plan import build_plan
 from harness.plan.shape import Ramp, Sine, Spike, Steps
@@ -300,6 +301,11 @@ def test_a_random_pace_holds_three_numbers_and_no_list():
     assert isinstance(pace, Random)
     assert not hasattr(pace, "__dict__")
     assert all(isinstance(getattr(pace, name), int | float) for name in ("_n", "_total", "_key"))
+
+
+def test_every_second_message_of_a_closed_loop_cannot_be_counted_out_and_the_way_is_told():
+    with pytest.raises(UsageError, match="seldom"):
+        Every(Thinking(0, 5, 100), 2)
 
 
 def test_in_a_closed_loop_more_seldom_is_thinking_longer():

@@ -169,7 +169,7 @@ class RealtimeUser(User):
                 self._in_a_row += 1
                 client = queue[0][2]
                 is_ready = client.state is READY
-                if type(client.pace) is Thinking and not (is_ready and client.speaks_from <= now()):
+                if isinstance(client.pace, Thinking) and not (is_ready and client.speaks_from <= now()):
                     self._put_off(client, client.pace)
                     continue
                 self._next(client)
@@ -310,7 +310,7 @@ class RealtimeUser(User):
     def _as(self, done: Done | None) -> Done | None:
         """`done`, to be told with the present client current; in a closed loop the next message waits for it, too."""
         client = self.client
-        if type(client.pace) is Thinking:
+        if isinstance(client.pace, Thinking):
             if done is None:
                 return lambda outcome, code: self._ended(client)
             told = done
@@ -335,7 +335,7 @@ class RealtimeUser(User):
     def _ended(self, client: Client) -> None:
         """In a closed loop: what the client did last is over, and its next message can be put on the queue."""
         pace = client.pace
-        if type(pace) is not Thinking:
+        if not isinstance(pace, Thinking):
             return
         now = self.generator.clock.now()
         due = pace.ended(client.n - 1, now)

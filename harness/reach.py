@@ -4,7 +4,6 @@ It must not know sessions. The subtle thing: addresses are resolved here and now
 process is told them, so that a name with several answers is spread in the same way by all of them.
 """
 
-import base64
 import errno
 import socket
 from ipaddress import ip_network
@@ -88,7 +87,7 @@ def _route(endpoint: Endpoint, port: int, addresses: tuple[Address, ...], hiding
     return Route(
         addresses=addresses,
         sources=_sources(endpoint, addresses),
-        proxy_request=_connect_request(endpoint, port, proxy, hiding) if proxy is not None else b"",
+        proxy_request=_connect_request(endpoint, port, proxy) if proxy is not None else b"",
         tls=context,
         server_name=server_name,
     )
@@ -97,14 +96,12 @@ def _route(endpoint: Endpoint, port: int, addresses: tuple[Address, ...], hiding
 # -- proxy ----------------------------------------------------------------------------------------------------------
 
 
-def _connect_request(endpoint: Endpoint, port: int, proxy: Proxy, hiding: Hiding) -> bytes:
+def _connect_request(endpoint: Endpoint, port: int, proxy: Proxy) -> bytes:
     """The CONNECT for this endpoint (RFC 9110 9.3.6; credentials by RFC 7617)."""
     target = build_host(endpoint.host, port, endpoint.is_secure, always_include_port=True)
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
     if proxy.user:
-        login = base64.b64encode(f"{proxy.user}:{proxy.password}".encode()).decode()
-        hiding.add(login)
-        lines.append(f"Proxy-Authorization: Basic {login}")
+        lines.append(f"Proxy-Authorization: Basic {proxy.basic}")
     return "\r\n".join([*lines, "", ""]).encode()
 
 

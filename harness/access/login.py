@@ -5,7 +5,6 @@ logins queue for a few greenlets (`at_once`), each with a connection kept alive;
 the one session that wanted it, which comes back later as after any failed opening.
 """
 
-import base64
 import errno
 import re
 import ssl
@@ -70,7 +69,7 @@ class Login(Provider):
             fit_for_a_request(value, f"{where}.headers.{name}")
         self._body = expand_all(auth.body, f"{where}.body", hiding)
         self._form = expand_all(auth.form, f"{where}.form", hiding)
-        self._proxy = _proxy(proxy_of(setting.endpoint, hiding), hiding)
+        self._proxy = _proxy(proxy_of(setting.endpoint, hiding))
         self._tls = _tls(tls_for(setting.endpoint, self._url), hiding) if urlsplit(self._url).scheme == "https" else {}
         self._kept: dict[int, _Kept] = {}
         self._borne: dict[int, str] = {}
@@ -270,13 +269,12 @@ class Login(Provider):
         return whose.session if self._auth.per == "session" else -1
 
 
-def _proxy(proxy: Proxy | None, hiding: Hiding) -> dict[str, Any]:
+def _proxy(proxy: Proxy | None) -> dict[str, Any]:
     """How the library is told of a proxy: a http request is made to it, for https it opens a tunnel."""
     if proxy is None:
         return {}
     if not proxy.user:
         return {"proxy_host": proxy.host, "proxy_port": proxy.port}
-    hiding.add(base64.b64encode(f"{proxy.user}:{proxy.password}".encode()).decode())
     return {
         "proxy_host": proxy.host, "proxy_port": proxy.port, "proxy_user": proxy.user, "proxy_password": proxy.password,
     }  # fmt: skip

@@ -4,6 +4,7 @@ It must not know who asks. The subtle thing: credentials only ever come from the
 is told of them.
 """
 
+import base64
 from typing import NamedTuple
 
 from ..plan import Endpoint
@@ -19,6 +20,11 @@ class Proxy(NamedTuple):
     user: str
     password: str
 
+    @property
+    def basic(self) -> str:
+        """User and password as a header bears them (RFC 7617)."""
+        return base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+
 
 def proxy_of(endpoint: Endpoint, hiding: Hiding | None = None) -> Proxy | None:
     """`endpoint.proxy`; None where there is none.
@@ -32,7 +38,10 @@ def proxy_of(endpoint: Endpoint, hiding: Hiding | None = None) -> Proxy | None:
     login, _, host = netloc.rpartition("@")
     port = host.rpartition(":")[2] if not host.endswith("]") and ":" in host else "80"
     user, _, password = login.replace("}:${", "}\n${").partition("\n")
-    return Proxy(
+    proxy = Proxy(
         endpoint.proxy_host, int(port), expand(user, "endpoint.proxy", hiding),
         expand(password, "endpoint.proxy", hiding),
     )  # fmt: skip
+    if hiding is not None and proxy.user:
+        hiding.add(proxy.basic)
+    return proxy

@@ -44,7 +44,7 @@ class Counters(NamedTuple):
 
     @property
     def opens_per_s(self) -> float:
-        """From the first opening to the last."""
+        """From the first TCP connection to the last upgrade."""
         took_ns = self.last_open_ns - self.first_open_ns
         return (self.opened - self.earlier - 1) / took_ns * 1e9 if took_ns else 0.0
 

@@ -6,8 +6,9 @@ Squall. It never looks into a message: the path says who should get it, so that 
     /echo                  the sender itself
     /rooms/R?session=N     everybody in room N modulo R, the sender too (without N: as they come)
 
-The subtle thing: openings are stamped here, so that "opened so many a second" is the server's word and not a tool's;
-and the first of them is the first since nobody was here, for a tool may knock once and go (as Squall does, to see
+The subtle thing: openings are stamped here, so that "opened so many a second" is the server's word and not a tool's.
+They last from the first TCP connection (one tool makes all of these before it asks for the first upgrade) to the last
+upgrade, and the first is the first since nobody was here, for a tool may knock once and go (as Squall does, to see
 whether it would be let in) long before it opens its sessions.
 A second port answers questions, a line each: `stat` with counters as JSON, `reset` with the counters set to zero,
 `holds` with how long each message was really held, in the order of their coming.
@@ -24,10 +25,12 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable
 from itertools import count, cycle
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import aiofastnet
 import uvloop
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
@@ -42,12 +45,22 @@ class Counters:
         self.received = self.sent = self.opened = self.closed = self.earlier = 0
         self.first_open_ns = self.last_open_ns = 0
 
+    def upgraded(self, accepted_ns: int) -> None:
+        """One more is here, whose TCP connection was accepted then."""
+        self.last_open_ns = time.monotonic_ns()
+        if self.opened == self.closed:
+            self.earlier, self.first_open_ns = self.opened, accepted_ns
+        self.first_open_ns = min(self.first_open_ns, accepted_ns)
+        self.opened += 1
+
     def as_dict(self) -> dict[str, float]:
         used = resource.getrusage(resource.RUSAGE_SELF)
         return vars(self) | {"at_ns": time.monotonic_ns(), "cpu_s": used.ru_utime + used.ru_stime}
 
 
 counters = Counters()
+accepted_ns: dict[int, int] = {}
+"""When the connection of each protocol object was accepted that has not been upgraded yet."""
 rooms: dict[tuple[str, int], list[WSTransport]] = {}
 
 
@@ -66,10 +79,7 @@ class Client(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.room.append(transport)
-        counters.last_open_ns = time.monotonic_ns()
-        if counters.opened == counters.closed:
-            counters.earlier, counters.first_open_ns = counters.opened, counters.last_open_ns
-        counters.opened += 1
+        counters.upgraded(accepted_ns.pop(id(transport.underlying_transport.get_protocol())))
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.TEXT:
@@ -123,6 +133,20 @@ class Holding(Client):
             cls.holds_ns[number] = now - came
         if heap:
             asyncio.get_running_loop().call_soon(cls._spin)
+
+
+async def stamping(loop: asyncio.AbstractEventLoop, factory: Callable[[], object], **more: object) -> asyncio.Server:
+    """In place of aiofastnet.create_server, through which picows listens: it tells nobody of a connection's beginning."""
+
+    def accepted() -> object:
+        protocol = factory()
+        accepted_ns[id(protocol)] = time.monotonic_ns()
+        return protocol
+
+    return await listen(loop, accepted, **more)
+
+
+listen, aiofastnet.create_server = aiofastnet.create_server, stamping
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol as Interface
 
 from .access import Access, Entry
 from .clock import Clock
-from .model import Outcome
+from .model import Outcome, Signal
 from .patterns.conversation import Pattern
 from .patterns.hybrid import Hybrid
 from .patterns.origin import Origin, make_origin
@@ -76,6 +76,10 @@ class Context:
         return Polling(self.origin, endpoint.rest, self.dialect, self.nonce)
 
     origin: Origin | None = None
+    last_frame: bytes = b""
+    last_signals: tuple[Signal, ...] = ()
+    """What was heard last, whoever heard it, and what it says: the members of a room hear the same, most often one
+    after the other, and all patterns hear by one dialect."""
     senders: Senders = None  # type: ignore[assignment]
     room_names: list[str] = None  # type: ignore[assignment]
     room_numbers: dict[str, int] = None  # type: ignore[assignment]

@@ -23,9 +23,17 @@ class Senders:
         self._nonce = nonce
         self._known: dict[str, int] = {}
         """Those heard of already: half the cost of reading the id each time."""
+        self._last: Signal | None = None
+        self._origin: tuple[int, int] | None = None
+        """Of the last: what a whole room hears is read once and asked for by each of its members."""
 
     def origin(self, signal: Signal) -> tuple[int, int] | None:
         """(session, number) of the message that a delivery carries; None when it is none of this run's."""
+        if signal is not self._last:
+            self._last, self._origin = signal, self._read(signal)
+        return self._origin
+
+    def _read(self, signal: Signal) -> tuple[int, int] | None:
         text = signal.id or ""
         prefix, _, number = text.rpartition("-")
         known = self._known.get(prefix)

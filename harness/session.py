@@ -305,7 +305,13 @@ class Session:
 
     def received(self, data: bytes, when: Arrival) -> None:
         """A whole message came."""
-        for signal in self.dialect.decode(data):
+        context = self._context
+        if data == context.last_frame:
+            signals = context.last_signals
+        else:
+            signals = self.dialect.decode(data)
+            context.last_frame, context.last_signals = data, signals
+        for signal in signals:
             if signal.kind is IS_DELIVERY:
                 self._delivered(signal, when, data)  # as heard() would, a call less on the hot path
             else:
@@ -370,7 +376,7 @@ class Session:
         context.recorder.row(
             DELIVERED, WELL, when.flags, 0, self.number, self.conn, room, sender, seq, 0, 0, when.arrived, when.read
         )  # fmt: skip
-        context.tally.delivered(sender, seq)
+        context.tally.delivered(origin)
         if sender == self.number:
             receipt = self.receipts.get(seq)
             if receipt is not None and (self.dialect.acks == "delivery" or receipt.kind is PROBE):

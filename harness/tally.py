@@ -74,15 +74,14 @@ class Tally:
         owed = self._members[room] - (0 if self._to_sender else 1)
         self._owed[session, seq] = [owed, room, self._epochs[room], sent, 0]
 
-    def delivered(self, sender: int, seq: int) -> None:
-        """A member got it."""
+    def delivered(self, message: tuple[int, int]) -> None:
+        """A member got it: (session, number)."""
         self.deliveries += 1
-        key = (sender, seq)
-        owed = self._owed.get(key)
+        owed = self._owed.get(message)
         if owed is not None:
             owed[0] -= 1
             if owed[0] <= 0 and owed[4]:
-                del self._owed[key]  # nothing more can be missing of it
+                del self._owed[message]  # nothing more can be missing of it
 
     def accepted(self, session: int, seq: int, response_ns: int | None) -> None:
         """The endpoint answered for it; None: it gives no answers, and has had it long enough."""

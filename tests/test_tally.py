@@ -15,8 +15,8 @@ def test_a_delivery_that_never_came_is_a_loss_once_it_has_settled():
     tally = tally_of_three()
     tally.published(1, 1, 0, due=0, sent=10)
     tally.accepted(1, 1, 5)
-    tally.delivered(1, 1)
-    tally.delivered(1, 1)
+    tally.delivered((1, 1))
+    tally.delivered((1, 1))
     assert tally.snapshot(SETTLE_NS).lost == 0
     assert tally.snapshot(SETTLE_NS + 10).lost == 1
 
@@ -50,7 +50,7 @@ def test_a_message_to_no_room_counts_as_sent_and_is_owed_to_nobody():
     tally = Tally(rooms=0, delivers_to_sender=True)
     tally.published(1, 1, NO_ROOM, due=0, sent=10)
     tally.accepted(1, 1, 5)
-    tally.delivered(1, 1)
+    tally.delivered((1, 1))
     found = tally.snapshot(SETTLE_NS * 2)
     assert (found.sent, found.answered, found.lost) == (1, 1, 0)
 
@@ -62,7 +62,7 @@ def test_what_everybody_has_is_forgotten_at_once_and_never_lost(acked_first):
         tally.joined(0, 1)
     for seq in range(1000):
         tally.published(5, seq, 0, 0, 1)
-        acts = [lambda s=seq: tally.delivered(5, s), lambda s=seq: tally.delivered(5, s)]
+        acts = [lambda s=seq: tally.delivered((5, s)), lambda s=seq: tally.delivered((5, s))]
         acts.insert(0 if acked_first else 2, lambda s=seq: tally.accepted(5, s, 3))
         for act in acts:
             act()

@@ -154,7 +154,14 @@ class WebSocket:
             return
         begin = 0
         if self._flows and self._between and self._parts is None:
-            begin = self._plain(view, count, arrived, read, drained)
+            messages, begin = whole_texts(view, count, self._options.max_message_bytes)
+            if messages:
+                last = arrival(arrived, read, drained and begin == count)
+                data = messages.pop()
+                if not messages and data.isascii():
+                    self._listener.received(data, last)  # as _message would, a call less on the hot path
+                else:
+                    self._several([*messages, data], last)
             if begin == count or self.phase is not OPEN:
                 return
         elif self._asked is not None:
@@ -191,22 +198,14 @@ class WebSocket:
         self._protocol.receive_eof()
         self._digest(arrived, read, True, at_end=True)
 
-    def _plain(self, view: memoryview, count: int, arrived: int, read: int, drained: bool) -> int:
-        """Take the plain text messages that a read begins with; how many bytes they were."""
-        messages, taken = whole_texts(view, count, self._options.max_message_bytes)
-        if messages:
-            last = arrival(arrived, read, drained and taken == count)
-            data = messages.pop()
-            if not messages and data.isascii():
-                self._listener.received(data, last)  # as _message would, a call less on the hot path
-            else:
-                bounded = bounded_by(last)
-                for each in messages:
-                    self._message(each, True, bounded)
-                self._message(data, True, last)
-                if self.phase is OPEN and self._protocol.close_sent is not None:
-                    self._ending(last, False)
-        return taken
+    def _several(self, messages: list[bytes], last: Arrival) -> None:
+        """Plain texts of one read, `last` is when the last of them came; or one that may not be UTF-8."""
+        bounded = bounded_by(last) if len(messages) > 1 else last
+        for data in messages[:-1]:
+            self._message(data, True, bounded)
+        self._message(messages[-1], True, last)
+        if self.phase is OPEN and self._protocol.close_sent is not None:
+            self._ending(last, False)
 
     def _digest(self, arrived: int, read: int, drained: bool, at_end: bool = False) -> None:
         """Tell the listener what the core made of one read."""

@@ -75,7 +75,7 @@ def keep(name: str, heading: str, parts: Sequence["Table | str"], *, command: st
     facts = [
         f"- date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         f"- machine: {_machine()}; load average before: {load_before:.2f}",
-        f"- versions: {', '.join([f'Python {platform.python_version()}', *map(_version, OURS), *versions])}",
+        f"- versions: {', '.join([_python(), *map(_version, OURS), *versions])}",
         f"- command: `{command}`",
     ]
     text = [f"# {heading}", "", *facts]
@@ -100,6 +100,11 @@ def _machine() -> str:
             model = line.partition(":")[2].strip()
             break
     return f"{os.cpu_count()} x {model}, {platform.system()} {platform.release()}"
+
+
+def _python() -> str:
+    """With where it lies: who built it makes 6 to 8 %."""
+    return f"Python {platform.python_version()} ({Path(sys.executable).resolve()})"
 
 
 def _version(name: str) -> str:

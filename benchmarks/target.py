@@ -136,7 +136,7 @@ class Holding(Client):
 
 
 async def stamping(loop: asyncio.AbstractEventLoop, factory: Callable[[], object], **more: object) -> asyncio.Server:
-    """In place of aiofastnet.create_server, through which picows listens: it tells nobody of a connection's beginning."""
+    """In place of aiofastnet.create_server, through which picows listens: nobody is told when a connection begins."""
 
     def accepted() -> object:
         protocol = factory()

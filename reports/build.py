@@ -6,7 +6,6 @@ The composition of the sections, and nothing else; `docs/report.md` describes ev
 from pathlib import Path
 from typing import Any
 
-from harness.model import Gauge, Kind
 from harness.rundir import open_run
 
 from .closes import closes
@@ -18,7 +17,7 @@ from .ledger import ledger
 from .patterns import patterns
 from .recovery import recovery
 from .rejections import rejections
-from .rows import Rows, load
+from .rows import load
 from .stale import stale
 from .storms import storms
 from .strays import strays
@@ -53,7 +52,7 @@ def build_report(path: Path) -> dict[str, Any]:
             "started": manifest.get("started"),
             "duration_s": round((rows.last_ns - rows.start_ns) / 1e9, 3),
             "load_start_s": round((manifest["load_start_ns"] - rows.start_ns) / 1e9, 3),
-            "load_end_s": round((_load_end_ns(rows) - rows.start_ns) / 1e9, 3),
+            "load_end_s": round((rows.load_end_ns - rows.start_ns) / 1e9, 3),
             "rows": len(rows.table),
             "sessions": manifest["plan"]["load"]["sessions"],
             "sessions_faulted": int(rows.faulted.sum()),
@@ -80,10 +79,3 @@ def build_report(path: Path) -> dict[str, Any]:
         "evidence": run.evidence()[:50],
         "manifest": {key: manifest.get(key) for key in ("plan", "digest", "topology", "host", "versions", "stamps")},
     }
-
-
-def _load_end_ns(rows: Rows) -> int:
-    """When the load ended: as planned, or when the run was interrupted, which each process says at its end."""
-    samples, planned = rows.of(Kind.SAMPLE), int(rows.manifest["load_end_ns"])
-    said = samples["arrived"][samples["code"] == Gauge.MISSED]
-    return min(planned, int(said.max())) if len(said) else planned

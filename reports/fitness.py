@@ -132,9 +132,7 @@ def _shards(run: RunDirectory, rows: Rows, judged: list[dict[str, Any]]) -> list
     if run.status == "unsealed":
         return reasons
     last = {one["process"]: one["last_sample_s"] or 0.0 for one in judged}
-    load_end_s = (int(rows.manifest["load_end_ns"]) - rows.start_ns) / SECOND
-    # Interrupted, the load ended for all when it ended for the last.
-    end_s = min(load_end_s, max(last.values(), default=0.0)) if run.status == "interrupted" else load_end_s
+    end_s = (rows.load_end_ns - rows.start_ns) / SECOND
     return reasons + [
         f"process {rank} fell silent {end_s - until:.0f} s before the end of the load"
         for rank, until in last.items()

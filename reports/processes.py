@@ -107,7 +107,7 @@ class Process:
 
 def all_processes(rows: Rows) -> list[Process]:
     """Every process that left a shard, in order of rank."""
-    end_ns = int(rows.manifest["load_end_ns"])
+    end_ns = rows.load_end_ns
     return sorted(
         (Process(shard.rank, rows.table[shard.begin : shard.end], rows.start_ns, end_ns) for shard in rows.shards),
         key=lambda process: process.rank,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import RunDirectoryError
-from harness.model import DTYPE, ROW_BYTES, Fault, Flag, Kind, Outcome
+from harness.model import DTYPE, ROW_BYTES, Fault, Flag, Gauge, Kind, Outcome
 from harness.rundir import RunDirectory
 
 Array = NDArray[Any]
@@ -39,6 +39,7 @@ class Rows:
     table: Array
     manifest: dict[str, Any]
     shards: tuple[Slice, ...] = ()
+    interrupted: bool = False
 
     def of(self, kind: Kind, outcome: Outcome | None = None) -> Array:
         """The rows of one kind, and of one outcome if given, in order."""
@@ -89,6 +90,17 @@ class Rows:
         """When the run began: the first opening was due."""
         return int(self.manifest["start_ns"])
 
+    @cached_property
+    def load_end_ns(self) -> int:
+        """When the load ended: as planned, or when the run was interrupted, which each process says at its end; where
+        none had the time to, with the last row.
+        """
+        samples, planned = self.of(Kind.SAMPLE), int(self.manifest["load_end_ns"])
+        said = samples["arrived"][samples["code"] == Gauge.MISSED]
+        if len(said):
+            return min(planned, int(said.max()))
+        return min(planned, self.last_ns) if self.interrupted else planned
+
     @property
     def contract(self) -> dict[str, Any]:
         """What the endpoint promised, as the plan says."""
@@ -113,7 +125,7 @@ def load(run: RunDirectory) -> Rows:
     table = np.concatenate(tables) if tables else np.empty(0, np.dtype(DTYPE))
     ends = np.cumsum([len(each) for each in tables]).tolist()
     slices = tuple(Slice(shard.rank, end - shard.rows, end) for shard, end in zip(shards, ends, strict=True))
-    return Rows(table, run.manifest, slices)
+    return Rows(table, run.manifest, slices, run.status == "interrupted")
 
 
 def message_keys(sessions: Array, seqs: Array) -> Array:

@@ -76,7 +76,7 @@ class Context:
         return Polling(self.origin, endpoint.rest, self.dialect, self.nonce)
 
     origin: Origin | None = None
-    last_frame: bytes = b""
+    last_frame: bytes | None = None
     last_signals: tuple[Signal, ...] = ()
     """What was heard last, whoever heard it, and what it says: the members of a room hear the same, most often one
     after the other, and all patterns hear by one dialect."""

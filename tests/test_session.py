@@ -108,13 +108,13 @@ def test_what_a_room_hears_is_read_once_and_recorded_for_each_member():
     context.dialect.decode = lambda data: read.append(data) or decode(data)
     others = [Session(context, number) for number in (4, 5)]
     one, two = (server("message", f"n-3-{seq}", roomId="room-1", payload={"sender": "x"}) for seq in (1, 2))
-    for frame in (one, two, one, b"{"):
+    for frame in (b"", one, two, one, b"{"):
         for member in (first, *others):
             member.received(bytes(bytearray(frame)), WHEN)
     heard = [(row["session"], row["peer"], row["seq"], row["room"]) for row in rows.of(Kind.DELIVERY)]
     assert heard == [(member, 3, seq, 1) for seq in (1, 2, 1) for member in (3, 4, 5)]
-    assert [row["outcome"] for row in rows.of(Kind.STRAY)] == [Outcome.GARBLED] * 3
-    assert read == [one, two, one, b"{"]
+    assert [row["outcome"] for row in rows.of(Kind.STRAY)] == [Outcome.GARBLED] * 6
+    assert read == [b"", one, two, one, b"{"]
 
 
 def test_answers_in_reverse_order_go_to_their_own_requests(told):

@@ -63,7 +63,8 @@ class Flag:
 
     EXACT and BOUNDED tell what `arrived` is (DESIGN decision 4): the kernel's stamp of this very message, or an
     upper bound because a later message came with the same read. Neither: `arrived` equals `read`. WAITED: a request
-    that waited for its HTTP connection to be free or made, so that its lag is not ours.
+    that waited for its HTTP connection to be free or made, so that its lag is not ours. ELSEWHERE: a delivery whose
+    frame names a room that the plan has not.
     """
 
     NONE = 0
@@ -72,6 +73,7 @@ class Flag:
     BURST = 4
     IMPLICIT = 8
     WAITED = 16
+    ELSEWHERE = 32
 
 
 class Closer(IntEnum):

@@ -339,6 +339,14 @@ class Session:
             shown = data[:EXAMPLE_BYTES].decode("utf-8", "replace")
             self._context.recorder.evidence(when.read, "unmatched", 0, f"{what}: {shown}")
 
+    def _elsewhere(self, named: str, when: Arrival) -> int:
+        """A delivery names a room that the plan has not: keep the first few names, for whoever has to find out why."""
+        tally = self._context.tally
+        tally.elsewhere += 1
+        if tally.elsewhere <= EXAMPLES:
+            self._context.recorder.evidence(when.read, "elsewhere", 0, named[:EXAMPLE_BYTES])
+        return Flag.ELSEWHERE
+
     def awaits(self, receipt: Receipt) -> bool:
         """Whether the answer to this request is still waited for."""
         return self.receipts.get(receipt.seq) is receipt
@@ -373,8 +381,11 @@ class Session:
         sender, seq = origin
         context = self._context
         room = context.room_numbers.get(signal.room, NO_ROOM)  # type: ignore[arg-type]  # None is no room either
+        flags = when.flags
+        if room == NO_ROOM and signal.room is not None and context.room_numbers:
+            flags |= self._elsewhere(signal.room, when)
         context.recorder.row(
-            DELIVERED, WELL, when.flags, 0, self.number, self.conn, room, sender, seq, 0, 0, when.arrived, when.read
+            DELIVERED, WELL, flags, 0, self.number, self.conn, room, sender, seq, 0, 0, when.arrived, when.read
         )  # fmt: skip
         context.tally.delivered(origin)
         if sender == self.number:

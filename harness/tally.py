@@ -50,6 +50,7 @@ class Tally:
         self.abandoned = 0
         self.late_answers = 0
         self.unmatched = 0
+        self.elsewhere = 0
         self.lost = 0
         self.acts: deque[Acted] = deque(maxlen=4)
         self._to_sender = delivers_to_sender

@@ -118,7 +118,7 @@ def _words(
         "lost": f"{lost} of {owed} deliveries owed never came ({lost / max(1, owed):.3%})",
         "duplicated": f"{counts['duplicated']} deliveries came more than once",
         "reordered": f"{counts['reordered']} deliveries came after a later message of the same sender",
-        "leaked": f"{counts['leaked']} deliveries went to somebody who had no right to them",
+        "leaked": f"{counts['leaked']} deliveries went to somebody without a right to them, or named a wrong room",
         "refused-but-delivered": f"{counts['refused-but-delivered']} deliveries of messages that had been refused",
         "unknown-delivery": f"{counts['unknown-delivery']} deliveries of messages that nobody sent",
         "stale": f"{counts['stale']} dead connections were still listed {within} after they had died",

@@ -6,6 +6,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from .ledger import in_words as named_in_words
 from .patterns import COUNTED
 from .patterns import SHOWN as COMPARED
 from .plots import storms_svg, timeline_svg
@@ -39,6 +40,7 @@ def render(report: dict[str, Any]) -> str:
         counted=COUNTED,
         not_listed=NOT_LISTED,
         closed=CLOSED,
+        rooms_unjudged=named_in_words(report),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import NO_ROOM, Kind, Outcome
+from harness.model import NO_ROOM, Flag, Kind, Outcome
 
 from .memberships import FOREVER, Memberships, latest_join, leave_after, membership_of, memberships, places
 from .rows import Array, Rows, find, message_keys
@@ -99,6 +99,7 @@ def ledger(rows: Rows) -> dict[str, Any]:
         "messages_accepted": int(np.count_nonzero(accepted)),
         "memberships": len(members.session),
         "unknown": int(np.count_nonzero(~ours & ~probed)),
+        "named": _named(row),
         "malformed_delivered": len(np.unique(raw_keys[probed & ~known])),
         "missed_while_away": _missed(members, published, accepted, got),
         "settle_s": SETTLE_NS / 1e9,
@@ -183,7 +184,37 @@ def _leaked(rows: Rows, published: Array, got: Deliveries) -> Array:
     leaked[~leaked] = published["sent"][got.message][~leaked] > left[join[~leaked]]
     leaked &= ~((room == NO_ROOM) & (got.row["session"] == got.row["peer"]))  # an echo, where there are no rooms
     leaked |= (named != NO_ROOM) & (named != room)
+    if (named != NO_ROOM).any():  # otherwise the endpoint has names of its own for rooms
+        leaked |= got.row["flags"] & Flag.ELSEWHERE > 0
     return leaked
+
+
+def _named(row: Array) -> dict[str, int]:
+    """How many deliveries named a room of the plan's, another one, or none."""
+    planned = int(np.count_nonzero(row["room"] != NO_ROOM))
+    others = int(np.count_nonzero(row["flags"] & Flag.ELSEWHERE))
+    return {"planned": planned, "others": others, "none": len(row) - planned - others}
+
+
+def in_words(report: dict[str, Any]) -> str:
+    """What could not be judged since the deliveries do not name the plan's rooms; "" when they do, or need not."""
+    named, plan = report["ledger"]["named"], report["manifest"]["plan"]
+    if named["planned"]:
+        return ""
+    if named["others"]:
+        first = next((line["text"] for line in report["evidence"] if line.get("kind") == "elsewhere"), "")
+        said = f' (the first: "{first}")' if first else ""
+        return (
+            f"deliveries name rooms that the plan has not{said}, so whether they name the right one is not judged; "
+            "see load.room_name"
+        )
+    path = ((plan["endpoint"].get("json") or {}).get("delivery") or {}).get("room")
+    if named["none"] and path and plan["endpoint"].get("dialect") == "json":
+        return (
+            f'no delivery has a room at endpoint.json.delivery.room = "{path}", so whether it is the right one is not '
+            "judged"
+        )
+    return ""
 
 
 def _missed(members: Memberships, published: Array, accepted: Array, got: Deliveries) -> int:

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .growth import in_words
+from .ledger import in_words as named_in_words
 from .patterns import COUNTED
 from .patterns import SHOWN as COMPARED
 from .recovery import recovered_in_words
@@ -58,6 +59,8 @@ def show(report: dict[str, Any], console: Console) -> None:
     if report["patterns"]:
         console.print(_patterns(report["patterns"]))
     _ledger(report, console)
+    if words := named_in_words(report):
+        _say(console, f"rooms     {words}", "yellow")
     if report["recovery"] is not None:
         words = recovered_in_words(report["recovery"], report["ledger"]["missed_while_away"])
         _say(console, f"recovery  {words}")

@@ -117,6 +117,16 @@ def test_what_a_room_hears_is_read_once_and_recorded_for_each_member():
     assert read == [b"", one, two, one, b"{"]
 
 
+def test_a_room_that_the_plan_has_not_is_told_from_none_at_all():
+    session, rows, _, _ = make()
+    for named in ("room-1", "lobby", None, "lobby"):
+        session.received(server("message", "n-3-1", roomId=named, payload={"sender": "x"}), WHEN)
+    heard = [(row["room"], row["flags"]) for row in rows.of(Kind.DELIVERY)]
+    elsewhere = (NO_ROOM, Flag.EXACT | Flag.ELSEWHERE)
+    assert heard == [(1, Flag.EXACT), elsewhere, (NO_ROOM, Flag.EXACT), elsewhere]
+    assert ("elsewhere", 0, "lobby") in rows.lines
+
+
 def test_answers_in_reverse_order_go_to_their_own_requests(told):
     session, rows, pipe, _ = make()
     for _ in range(3):

@@ -69,9 +69,9 @@ class Made:
         return self.row(Kind.PUBLISH, outcome, session=session, seq=seq, room=room, due=due or at, sent=at, code=code,
                         flags=flags, arrived=arrived)  # fmt: skip
 
-    def deliver(self, receiver, sender, seq, at, conn=0, room=0):
+    def deliver(self, receiver, sender, seq, at, conn=0, room=0, flags=Flag.EXACT):
         return self.row(Kind.DELIVERY, session=receiver, conn=conn, peer=sender, seq=seq, room=room, arrived=at,
-                        flags=Flag.EXACT)  # fmt: skip
+                        flags=flags)  # fmt: skip
 
     def probe(self, session, seq, at, outcome=Outcome.REJECTED, code=400, damage=1):
         answered = 0 if outcome is Outcome.EXPIRED else at + 2

@@ -1,6 +1,23 @@
 """The ledger where sessions are in several rooms, or in none."""
 
-from harness.model import NO_ROOM
+from rich.console import Console
+
+from harness.model import NO_ROOM, Flag
+from reports.html import render
+from reports.terminal import show
+
+ELSEWHERE = {"room": NO_ROOM, "flags": Flag.EXACT | Flag.ELSEWHERE}
+ANY_JSON = {
+    "url": "ws://127.0.0.1:1/",
+    "dialect": "json",
+    "json": {"acks": "delivery", "publish": {"n": "{id}"}, "delivery": {"match": {}, "id": "n", "room": "wher"}},
+}
+
+
+def told(report):
+    console = Console(width=200, record=True)
+    show(report, console)
+    return console.export_text()
 
 
 def test_a_session_in_several_rooms_is_owed_what_each_of_them_hears_and_nothing_else(make):
@@ -29,3 +46,29 @@ def test_without_rooms_what_reaches_somebody_else_is_a_leak(make):
     run = make().open(0).open(1)
     run.publish(0, 1, 2000, room=NO_ROOM).deliver(1, 0, 1, 2005, room=NO_ROOM)
     assert run.report()["finding_counts"]["leaked"] == 1
+
+
+def test_a_delivery_that_names_a_room_of_nobodys_has_leaked_where_the_others_name_their_own(make):
+    run = make().member(0, 1, 2)
+    run.publish(0, 1, 2000).deliver(0, 0, 1, 2005).deliver(1, 0, 1, 2005).deliver(2, 0, 1, 2005, **ELSEWHERE)
+    report = run.report()
+    assert (report["ledger"]["all"]["paid"], report["finding_counts"]["leaked"]) == (3, 1)
+    assert report["ledger"]["named"] == {"planned": 2, "others": 1, "none": 0}
+    assert "not judged; see load.room_name" not in told(report)
+
+
+def test_where_every_delivery_names_rooms_in_its_own_way_that_is_said_and_not_judged(make):
+    run = make().member(0, 1)
+    run.recorder.evidence(1, "elsewhere", 0, "acme:room-0")
+    run.publish(0, 1, 2000).deliver(0, 0, 1, 2005, **ELSEWHERE).deliver(1, 0, 1, 2005, **ELSEWHERE)
+    report = run.report()
+    assert report["finding_counts"]["leaked"] == 0
+    said = 'deliveries name rooms that the plan has not (the first: "acme:room-0")'
+    assert said in told(report)
+    assert "deliveries name rooms that the plan has not" in render(report)
+
+
+def test_a_path_at_which_no_delivery_has_a_room_is_named(make):
+    run = make(endpoint=ANY_JSON).member(0, 1)
+    run.publish(0, 1, 2000).deliver(0, 0, 1, 2005, room=NO_ROOM).deliver(1, 0, 1, 2005, room=NO_ROOM)
+    assert 'no delivery has a room at endpoint.json.delivery.room = "wher"' in told(run.report())

@@ -8,6 +8,7 @@ failed, and raised when everything is recorded).
 import logging
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,9 @@ def _carry_out(generator: Generator, scenario: Any, console: Console) -> None:
 
 def _stop(generator: Generator, view: View) -> None:
     if generator.interrupted or generator.over.is_set():
-        view.say("left at once: the run directory is not sealed, its rows can be reported")
+        with suppress(RunFailed):  # a full disk: what was written before is kept
+            generator.recorder.flush()
+        view.say(f"left at once: {generator.path} is not sealed; its rows can be reported")
         os._exit(UNFIT)
     view.say("stopping: listening for what is still under way, then reporting; Ctrl-C again leaves at once")
     generator.interrupt()

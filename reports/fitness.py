@@ -42,7 +42,7 @@ def fitness(run: RunDirectory, rows: Rows, figures: dict[str, Any]) -> dict[str,
     published = rows.of(Kind.PUBLISH)
     reasons = [*_whole(run, rows, published), *_shards(run, rows, judged)]
     several = len(judged) > 1
-    notes = []
+    notes = _cut_short(run, rows)
     for one in judged:
         whose = f"process {one['process']}: " if several else ""
         reasons += [f"{whose}{reason}" for reason in one.pop("reasons")]
@@ -103,6 +103,15 @@ def _whole(run: RunDirectory, rows: Rows, published: Any) -> list[str]:
             "to go; give the ramp more time, or raise at_once in [endpoint.auth]"
         )
     return reasons
+
+
+def _cut_short(run: RunDirectory, rows: Rows) -> list[str]:
+    """What is to be known of a run that was ended by hand: its figures are good, and of a part only."""
+    began, planned = int(rows.manifest["load_start_ns"]), int(rows.manifest["load_end_ns"])
+    if run.status != "interrupted" or rows.load_end_ns >= planned:
+        return []
+    ran_s, whole_s = max(0, rows.load_end_ns - began) / SECOND, (planned - began) / SECOND
+    return [f"the run was interrupted: its figures are of {ran_s:.1f} s of load where {whole_s:g} s were planned"]
 
 
 def _never_opened(rows: Rows) -> int:

@@ -66,6 +66,8 @@ class Judgement:
     clauses: tuple[Judged, ...]
     verdict: str
     reasons: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What is to be known of the run although it is fit, for example that it was interrupted."""
 
     @property
     def exit_code(self) -> int:
@@ -83,7 +85,7 @@ def judge(report: dict[str, Any], budget: Path) -> Judgement:
     fitness = report["fitness"]
     if fitness["verdict"] != "fit":
         return Judgement(clauses, "unfit", tuple(fitness["reasons"]))
-    return Judgement(clauses, "pass" if all(one.passed for one in clauses) else "fail", ())
+    return Judgement(clauses, "pass" if all(one.passed for one in clauses) else "fail", (), tuple(fitness["notes"]))
 
 
 def load_budget(path: Path) -> Budget:
@@ -175,5 +177,7 @@ def show(judgement: Judgement, console: Console) -> None:
             console.print(said, style="yellow", highlight=False, markup=False, soft_wrap=True)
     for reason in judgement.reasons:
         console.print(f"  {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
+    for note in judgement.notes:
+        console.print(f"  {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     style = {"pass": "bold green", "fail": "bold red"}.get(judgement.verdict, "bold yellow")
     console.print(Text.assemble("gate: ", (judgement.verdict, style)))

@@ -40,6 +40,7 @@ class Rows:
     manifest: dict[str, Any]
     shards: tuple[Slice, ...] = ()
     interrupted: bool = False
+    """Or killed: before the end that was planned, in any case."""
 
     def of(self, kind: Kind, outcome: Outcome | None = None) -> Array:
         """The rows of one kind, and of one outcome if given, in order."""
@@ -125,7 +126,7 @@ def load(run: RunDirectory) -> Rows:
     table = np.concatenate(tables) if tables else np.empty(0, np.dtype(DTYPE))
     ends = np.cumsum([len(each) for each in tables]).tolist()
     slices = tuple(Slice(shard.rank, end - shard.rows, end) for shard, end in zip(shards, ends, strict=True))
-    return Rows(table, run.manifest, slices, run.status == "interrupted")
+    return Rows(table, run.manifest, slices, run.status in ("interrupted", "unsealed"))
 
 
 def message_keys(sessions: Array, seqs: Array) -> Array:

@@ -199,6 +199,23 @@ def test_a_process_that_fell_silent_before_the_others_is_named_also_in_an_interr
     assert fitness["reasons"] == ["process 1 fell silent 18 s before the end of the load"]
 
 
+@pytest.mark.parametrize(("ended_s", "load"), [(12, (1.5, 12.0, "10.5")), (0.4, (0.4, 0.4, "0.0"))])
+def test_an_interrupted_run_says_how_much_of_its_load_it_is_of(make, ended_s, load):
+    run = busy(make())
+    run.sample(Gauge.MISSED, 0, ended_s * 1000)
+    report = run.report("interrupted")
+    began, ended, ran = load
+    assert (report["run"]["load_start_s"], report["run"]["load_end_s"]) == (began, ended)
+    said = f"the run was interrupted: its figures are of {ran} s of load where 20 s were planned"
+    assert report["fitness"]["notes"] == [said]
+
+
+def test_the_load_of_a_killed_run_ended_with_its_last_row(make):
+    run = make().member(0, 1).publish(0, 1, 5000)
+    run.ended = 7000
+    assert run.report(None)["run"]["load_end_s"] == 7.0
+
+
 def test_connections_held_silent_explain_their_descriptors(make):
     run = make().member(0, 1, 2, 3)
     for second in SECONDS:

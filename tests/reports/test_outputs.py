@@ -181,6 +181,16 @@ def test_a_mistyped_figure_is_told_from_one_that_was_not_measured(report, tmp_pa
     assert said in console.export_text()
 
 
+def test_what_passes_although_it_was_cut_short_says_so(report, tmp_path):
+    path = budget(tmp_path, '[[clause]]\nfigure = "ledger.all.lost"\nmax = 100\n')
+    report["fitness"]["notes"] = ["the run was interrupted: its figures are of 5.0 s of load where 20 s were planned"]
+    judgement = judge(report, path)
+    console = Console(width=120, record=True)
+    show_gate(judgement, console)
+    assert judgement.verdict == "pass"
+    assert "of 5.0 s of load where 20 s were planned" in console.export_text()
+
+
 def test_an_unfit_run_is_not_judged(make, tmp_path):
     judgement = judge(make().report(), BUDGETS / "default.toml")
     assert (judgement.verdict, judgement.exit_code) == ("unfit", 3)

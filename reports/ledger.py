@@ -99,7 +99,7 @@ def ledger(rows: Rows) -> dict[str, Any]:
         "messages_accepted": int(np.count_nonzero(accepted)),
         "memberships": len(members.session),
         "unknown": int(np.count_nonzero(~ours & ~probed)),
-        "named": _named(row),
+        "named": _named(row) if (published["room"] != NO_ROOM).any() else None,
         "malformed_delivered": len(np.unique(raw_keys[probed & ~known])),
         "missed_while_away": _missed(members, published, accepted, got),
         "settle_s": SETTLE_NS / 1e9,
@@ -199,7 +199,7 @@ def _named(row: Array) -> dict[str, int]:
 def in_words(report: dict[str, Any]) -> str:
     """What could not be judged since the deliveries do not name the plan's rooms; "" when they do, or need not."""
     named, plan = report["ledger"]["named"], report["manifest"]["plan"]
-    if named["planned"]:
+    if named is None or named["planned"]:
         return ""
     if named["others"]:
         first = next((line["text"] for line in report["evidence"] if line.get("kind") == "elsewhere"), "")

@@ -42,6 +42,13 @@ def test_without_rooms_an_echo_is_no_leak_and_nothing_is_owed(make):
     assert report["finding_counts"]["leaked"] == 0
 
 
+def test_without_rooms_nobody_misses_their_names(make):
+    run = make(endpoint=ANY_JSON).open(0)
+    report = run.publish(0, 1, 2000, room=NO_ROOM).deliver(0, 0, 1, 2005, room=NO_ROOM).report()
+    assert report["ledger"]["named"] is None
+    assert "no delivery has a room" not in told(report)
+
+
 def test_without_rooms_what_reaches_somebody_else_is_a_leak(make):
     run = make().open(0).open(1)
     run.publish(0, 1, 2000, room=NO_ROOM).deliver(1, 0, 1, 2005, room=NO_ROOM)

@@ -51,7 +51,7 @@ def build_report(path: Path) -> dict[str, Any]:
             "reason": run.reason,
             "started": manifest.get("started"),
             "duration_s": round((rows.last_ns - rows.start_ns) / 1e9, 3),
-            "load_start_s": round((min(manifest["load_start_ns"], rows.load_end_ns) - rows.start_ns) / 1e9, 3),
+            "load_start_s": round((rows.load_start_ns - rows.start_ns) / 1e9, 3),
             "load_end_s": round((rows.load_end_ns - rows.start_ns) / 1e9, 3),
             "rows": len(rows.table),
             "sessions": manifest["plan"]["load"]["sessions"],

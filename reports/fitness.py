@@ -107,10 +107,11 @@ def _whole(run: RunDirectory, rows: Rows, published: Any) -> list[str]:
 
 def _cut_short(run: RunDirectory, rows: Rows) -> list[str]:
     """What is to be known of a run that was ended by hand: its figures are good, and of a part only."""
-    began, planned = int(rows.manifest["load_start_ns"]), int(rows.manifest["load_end_ns"])
-    if run.status != "interrupted" or rows.load_end_ns >= planned:
+    planned_ns = int(rows.manifest["load_end_ns"])
+    if run.status != "interrupted" or rows.load_end_ns >= planned_ns:
         return []
-    ran_s, whole_s = max(0, rows.load_end_ns - began) / SECOND, (planned - began) / SECOND
+    ran_s = (rows.load_end_ns - rows.load_start_ns) / SECOND
+    whole_s = (planned_ns - int(rows.manifest["load_start_ns"])) / SECOND
     return [f"the run was interrupted: its figures are of {ran_s:.1f} s of load where {whole_s:g} s were planned"]
 
 

@@ -33,7 +33,7 @@ MEASURES = (
 
 def growth(rows: Rows) -> list[dict[str, Any]]:
     """One entry for each measure of each process that was sampled often enough; empty for a short load."""
-    begin, end = int(rows.manifest["load_start_ns"]), min(rows.load_end_ns, rows.last_ns)
+    begin, end = rows.load_start_ns, min(rows.load_end_ns, rows.last_ns)
     begin += round((end - begin) * WARM_SHARE)
     if end - begin < LEAST_S * (1 - WARM_SHARE) * 1e9:
         return []

@@ -91,6 +91,11 @@ class Rows:
         """When the run began: the first opening was due."""
         return int(self.manifest["start_ns"])
 
+    @property
+    def load_start_ns(self) -> int:
+        """When the load began; when it ended, where it had not got so far."""
+        return min(int(self.manifest["load_start_ns"]), self.load_end_ns)
+
     @cached_property
     def load_end_ns(self) -> int:
         """When the load ended: as planned, or when the run was interrupted, which each process says at its end; where

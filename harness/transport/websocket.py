@@ -157,11 +157,10 @@ class WebSocket:
             messages, begin = whole_texts(view, count, self._options.max_message_bytes)
             if messages:
                 last = arrival(arrived, read, drained and begin == count)
-                data = messages.pop()
-                if not messages and data.isascii():
-                    self._listener.received(data, last)  # as _message would, a call less on the hot path
+                if len(messages) == 1 and messages[0].isascii():
+                    self._listener.received(messages[0], last)  # as _message would, a call less on the hot path
                 else:
-                    self._several([*messages, data], last)
+                    self._several(messages, last)
             if begin == count or self.phase is not OPEN:
                 return
         elif self._asked is not None:

@@ -24,8 +24,6 @@ MIB = 2**20
 NAMES = {"steady": (STEADY,), "flat-out": (FLAT,), "idle": (RAMPED, AT_ONCE), "rooms": (ROOMS,)}
 EMPTY_SESSIONS = 10
 """What an "empty" process holds: a tool needs a session to be itself."""
-IDLE_ROUNDS = 2
-"""Memory hardly differs between rounds, and ten thousand sessions take their time."""
 
 
 @dataclass
@@ -170,8 +168,7 @@ def main() -> None:
         say(f"{cases[0].title}: {len(contestants)} tools, {rounds} rounds")
         if name == "idle":
             empty = {each.name: measure(each, cases[0].with_sessions(EMPTY_SESSIONS)) for each in contestants}
-            some = min(rounds, IDLE_ROUNDS)
-            table = idle_table([compare(case, contestants, some, missing) for case in cases], empty, contestants)
+            table = idle_table([compare(case, contestants, rounds, missing) for case in cases], empty, contestants)
         else:
             table = cost_table(compare(cases[0], contestants, rounds, missing), contestants)
         table.show()

@@ -66,7 +66,7 @@ def command_for(
     )  # fmt: skip
     plan = scratch / "plan.toml"
     plan.write_text(text)
-    return [sys.executable, "-m", "harness.cli", "run", str(plan), "--no-report", "--out", str(scratch / "runs")]
+    return [sys.executable, "-m", "squall", "run", str(plan), "--no-report", "--out", str(scratch / "runs")]
 
 
 def swarm_command(
@@ -105,7 +105,7 @@ def report_of(scratch: Path) -> dict[str, Any]:
     """
     run = run_directory(scratch)
     done = subprocess.run(
-        [sys.executable, "-m", "harness.cli", "report", str(run)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "squall", "report", str(run)], capture_output=True, text=True, check=False
     )
     made = run / "report.json"
     if not made.is_file():

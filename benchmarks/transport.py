@@ -55,7 +55,7 @@ def measure(way: str, sessions: int) -> tuple[float, float, float]:
     from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
     from websockets.uri import parse_uri
 
-    from harness.clock import SECOND, Clock
+    from harness.transport.clock import SECOND, Clock
     from harness.transport.options import Options, Route
     from harness.transport.sockets import Sockets
     from harness.transport.trust import make_context

@@ -6,7 +6,7 @@ The composition of the sections, and nothing else; `docs/report.md` describes ev
 from pathlib import Path
 from typing import Any
 
-from harness.rundir import open_run
+from harness.record.run_directory import open_run
 
 from .closes import closes
 from .figures import all_figures, outcomes

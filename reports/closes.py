@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import Closer, Fault, Kind, Outcome
+from harness.plan.chaos import Fault
+from harness.record.row import Closer, Kind, Outcome
 
 from .rows import DROPS, Array, Rows
 

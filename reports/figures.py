@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import Flag, Kind, Outcome
+from harness.record.row import Flag, Kind, Outcome
 
 from .percentile import in_ms, rank
 from .rows import NOT_OUR_LAG, Array, Rows, sources

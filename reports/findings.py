@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import OUR_ERRNOS, Closer, Kind, Outcome
+from harness.record.row import OUR_ERRNOS, Closer, Kind, Outcome
 
 from .rows import Rows
 

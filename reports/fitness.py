@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from harness.model import OUR_ERRNOS, Gauge, Kind, Outcome
 from harness.plan import Fitness
-from harness.rundir import RunDirectory
+from harness.record.row import OUR_ERRNOS, Gauge, Kind, Outcome
+from harness.record.run_directory import RunDirectory
 
 from .percentile import percentile
 from .processes import Process, all_processes, spans

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import Gauge, Kind
+from harness.record.row import Gauge, Kind
 
 from .rows import Array, Rows
 

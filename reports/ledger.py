@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import NO_ROOM, Flag, Kind, Outcome
+from harness.record.row import NO_ROOM, Flag, Kind, Outcome
 
 from .memberships import FOREVER, Memberships, latest_join, leave_after, membership_of, memberships, places
 from .rows import Array, Rows, find, message_keys

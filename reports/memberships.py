@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.model import NO_ROOM, Kind, Outcome
+from harness.record.row import NO_ROOM, Kind, Outcome
 
 from .rows import DROPS, Array, Rows, find
 

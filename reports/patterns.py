@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import Flag, Kind, Outcome
+from harness.record.row import Flag, Kind, Outcome
 
 from .figures import percentiles
 from .rows import Array, Rows, find, message_keys, sources

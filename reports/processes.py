@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import Flag, Gauge, Kind, Outcome
+from harness.record.row import Flag, Gauge, Kind, Outcome
 
 from .percentile import MILLION, percentile
 from .rows import NOT_OUR_LAG, Array, Rows

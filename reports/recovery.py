@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import Closer, Kind, Outcome
+from harness.record.row import Closer, Kind, Outcome
 
 from .figures import percentiles
 from .rows import Array, Rows

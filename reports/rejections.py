@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import Closer, Damage, Fault, Flag, Kind, Outcome
+from harness.plan.chaos import Fault
+from harness.record.row import Closer, Damage, Flag, Kind, Outcome
 
 from .rows import DROPS, Array, Rows, find, message_keys
 

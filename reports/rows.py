@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import RunDirectoryError
-from harness.model import DTYPE, ROW_BYTES, Fault, Flag, Gauge, Kind, Outcome
-from harness.rundir import RunDirectory
+from harness.plan.chaos import Fault
+from harness.record.row import DTYPE, ROW_BYTES, Flag, Gauge, Kind, Outcome
+from harness.record.run_directory import RunDirectory
 
 Array = NDArray[Any]
 

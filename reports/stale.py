@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import Fault, Kind, Outcome
+from harness.plan.chaos import Fault
+from harness.record.row import Kind, Outcome
 
 from .figures import percentiles
 from .rows import DROPS, Rows

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import Fault, Kind, Outcome
+from harness.plan.chaos import Fault
+from harness.record.row import Kind, Outcome
 
 from .memberships import FOREVER, from_on
 from .rows import DROPS, Array, Rows

@@ -5,8 +5,8 @@ It must not judge: that a frame is of no use to us is no fault of the endpoint's
 
 from typing import Any
 
-from harness.model import Gauge, Kind, Outcome, SignalKind
-from harness.rundir import RunDirectory
+from harness.record.row import Gauge, Kind, Outcome, SignalKind
+from harness.record.run_directory import RunDirectory
 
 from .rows import Rows
 

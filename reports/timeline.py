@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import Fault, Flag, Kind, Outcome
+from harness.plan.chaos import Fault
+from harness.record.row import Flag, Kind, Outcome
 
 from .percentile import percentile
 from .rows import NOT_OUR_LAG, Array, Rows

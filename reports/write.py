@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import RunFailed
-from harness.rundir import write_json
+from harness.record.run_directory import write_json
 
 from .build import build_report
 

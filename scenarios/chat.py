@@ -5,9 +5,7 @@ the number of rooms, so rooms are of equal size; `load.room_sizes` makes them ot
 in each in turn.
 """
 
-from locust import task
-
-from harness.users import RealtimeUser
+from squall import RealtimeUser, task
 
 
 class ChatUser(RealtimeUser):

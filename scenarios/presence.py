@@ -5,10 +5,7 @@ room or comes in again. The ledger then says whether the endpoint's idea of who 
 join was acknowledged is owed, and what was sent after a leave was acknowledged and arrives all the same has leaked.
 """
 
-from locust import task
-
-from harness.pacing import Pace, seldom
-from harness.users import RealtimeUser
+from squall import Pace, RealtimeUser, seldom, task
 
 CHANGES_EVERY = 5
 """While so many messages are due, one change is: a stay is long enough to be owed something."""

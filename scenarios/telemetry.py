@@ -5,9 +5,7 @@ the protocol knows no rooms (`load.room_sizes` "none"), a message names none; th
 default plan gives each device a room of its own ("own"), in which it hears only itself.
 """
 
-from locust import task
-
-from harness.users import RealtimeUser
+from squall import RealtimeUser, task
 
 
 class TelemetryUser(RealtimeUser):

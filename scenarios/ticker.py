@@ -5,10 +5,7 @@ arrival at each subscriber, and the ledger. The publisher is the room's session 
 too, so that it sees what it said.
 """
 
-from locust import task
-
-from harness.pacing import NEVER, Pace
-from harness.users import RealtimeUser
+from squall import NEVER, Pace, RealtimeUser, task
 
 
 class TickerUser(RealtimeUser):

@@ -7,7 +7,7 @@ import time
 
 from locust import task
 
-from harness.users import RealtimeUser
+from harness.engine.users import RealtimeUser
 
 HELD_NS = 200_000_000
 EVERY_NS = 1_000_000_000

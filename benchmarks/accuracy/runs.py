@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.model import DTYPE, ROW_BYTES, Flag, Kind, Outcome
+from harness.record.row import DTYPE, ROW_BYTES, Flag, Kind, Outcome
 
 from ..installing import CACHE
 from ..processes import GENERATOR_CORE, Group

@@ -25,10 +25,8 @@ Command = Callable[..., Any]
 def _list_defects(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if not wanted or context.resilient_parsing:
         return
-    from . import wrongs
     from .defects import REGISTRY
 
-    assert wrongs
     for name, defect in sorted(REGISTRY.items()):
         click.echo(f"{name + (f'={defect.default:g}' if defect.default is not None else ''):28} {defect.summary}")
     context.exit()
@@ -118,7 +116,7 @@ def serve(**given: Any) -> None:
     settings = Settings(**{name: value for name, value in given.items() if name in names})
     if _is_patched():
         sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, "-m", "harness.endpoint", "serve", *_spelt(given)])
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "harness.endpoint", "serve", *_spelt(given)])
     from .defects import chosen
     from .process import serve_until_stopped
 

@@ -21,7 +21,6 @@ import uvloop
 from aiohttp import web
 
 from ..errors import UsageError
-from . import wrongs
 from .defects import Defect, bent
 from .hub import Hub
 from .parts import Parts, honest_parts
@@ -38,7 +37,7 @@ log = logging.getLogger("squall.endpoint")
 
 BACKLOG = 4096
 
-__all__ = ["serve_until_stopped", "wrongs"]
+__all__ = ["serve_until_stopped"]
 
 
 def serve_until_stopped(

@@ -10,14 +10,14 @@ import gevent
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from ..access import Hiding, expand
-from ..clock import SECOND, Clock
+from ..auth import Hiding, expand
 from ..errors import RunFailed
-from ..model import Gauge, Kind
 from ..plan import Endpoint, Observe
-from ..recorder import Recorder
-from .asking import session_for
-from .listing import list_url
+from ..record.recorder import Recorder
+from ..record.row import Gauge, Kind
+from ..transport.clock import SECOND, Clock
+from .connection_list import list_url
+from .http_session import session_for
 
 TIMEOUT_S = 5.0
 NAMES = {

@@ -1,10 +1,32 @@
 """`[[chaos]]`: what is broken, when, and to how many. It must not know how a fault is carried out."""
 
+from enum import IntEnum
 from typing import Literal
 
 from ..errors import PlanError
-from ..model import Fault
 from .section import Count, NotNegative, Positive, Section, Share
+
+
+class Fault(IntEnum):
+    """What we do to a client on purpose (the `code` column of FAULT and LIFT rows)."""
+
+    DROP_CLOSE = 1
+    DROP_FIN = 2
+    DROP_RESET = 3
+    DROP_HALF_OPEN = 4
+    DROP_STALL = 5
+    BURST = 6
+    MALFORMED = 7
+
+    @property
+    def is_drop(self) -> bool:
+        """Whether the fault takes a connection away, so that the endpoint should notice."""
+        return self <= Fault.DROP_STALL
+
+    @property
+    def label(self) -> str:
+        """The name used in plans and reports: `half-open`, `burst`, ..."""
+        return self.name.removeprefix("DROP_").lower().replace("_", "-")
 
 
 class Act(Section, frozen=True, kw_only=True):

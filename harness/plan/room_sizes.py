@@ -1,4 +1,4 @@
-"""`[load.room_sizes]`: how many sessions are in which room. It must not know who is put where (`harness.rooms` does).
+"""`[load.room_sizes]`: how many sessions are in which room. Who is put where: `schedule.rooms`.
 
 One table, told apart by `sizes`. `per_session` is how many rooms a session is in at once; a room is never entered
 twice by the same session, so none is larger than the number of sessions.

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
-from ..model import Closer, Flag, Outcome
+from ..record.row import Closer, Flag, Outcome
 
 EXACT, BOUNDED = Flag.EXACT, Flag.BOUNDED
 

@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import h11
 
-from ..clock import Timer
-from ..model import Outcome
+from ..record.row import Outcome
 from ..wire.exchange import Answer, Failure, Request
+from .clock import Timer
 from .events import Arrival, Refusal, Stampable, arrival, bounded_by
 from .options import Route
 from .sockets import Socket, Sockets, explain

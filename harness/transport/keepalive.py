@@ -7,8 +7,8 @@ since the plan holds the time-out to at most the period.
 
 from typing import Protocol
 
-from ..clock import Agenda, Timer
-from ..model import Outcome
+from ..record.row import Outcome
+from .clock import Agenda, Timer
 from .events import Arrival, Pong
 from .options import Options
 

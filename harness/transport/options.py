@@ -1,6 +1,6 @@
 """What all connections of a run share: the way to the endpoint, and how the conversation on it is to be held.
 
-Frozen, made once (`harness/reach.py`), and held by every connection by reference, so that an option that is off costs
+Frozen, made once (`connection_options`), and held by every connection by reference, so that an option that is off costs
 a session nothing. It must not know plans.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from websockets.extensions import ClientExtensionFactory
 
-from ..clock import SECOND
+from .clock import SECOND
 
 Address = tuple[int, tuple[str | int, ...]]
 """Family and address, as `resolve` found them."""

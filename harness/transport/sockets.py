@@ -19,9 +19,9 @@ from typing import cast as typed
 
 import gevent
 
-from ..clock import Clock
 from ..errors import RunFailed
-from ..vitals import Spread
+from ..record.spread import Spread
+from .clock import Clock
 from .frames import Masker
 from .options import Address
 from .tls import PLAIN_BYTES

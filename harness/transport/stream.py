@@ -16,7 +16,7 @@ from contextlib import suppress
 from enum import IntEnum
 from typing import Any, Protocol
 
-from ..model import Outcome
+from ..record.row import Outcome
 from .events import Refusal, Stampable
 from .options import Route
 from .sockets import READ_BYTES, Socket, Sockets

@@ -10,7 +10,7 @@ import ssl
 from contextlib import suppress
 from typing import Any
 
-from ..model import Outcome
+from ..record.row import Outcome
 from .events import Refusal
 
 HEAD_BYTES = 5

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from websockets.http11 import Response
 from websockets.streams import StreamReader
 
-from ..model import Outcome
+from ..record.row import Outcome
 from .events import Refusal
 from .upgrade import BODY_BYTES
 

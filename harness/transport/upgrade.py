@@ -20,7 +20,7 @@ from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI
 from websockets.utils import accept_key, generate_key
 
-from ..model import Outcome
+from ..record.row import Outcome
 from .events import Refusal
 from .options import Options
 

@@ -16,8 +16,8 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import WebSocketURI
 
-from ..clock import SECOND, Timer
-from ..model import Closer, Outcome
+from ..record.row import Closer, Outcome
+from .clock import SECOND, Timer
 from .events import Arrival, Ending, Listener, Pong, Refusal, Stampable, arrival, bounded_by
 from .frames import FIN_TEXT, is_between, whole_texts
 from .keepalive import Keepalive

@@ -9,7 +9,8 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from ..model import Signal, SignalKind
+from ..record.row import SignalKind
+from .signal import Signal
 
 REASON_CHARS = 200
 """How much of an endpoint's text a signal keeps."""

@@ -11,8 +11,9 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from ..model import Signal, SignalKind
+from ..record.row import SignalKind
 from .dialect import REASON_CHARS, Message, fitting_code, garbled
+from .signal import Signal
 
 VERSION = "1.0"
 

@@ -5,7 +5,7 @@ Pure nouns, for the mappings that make and read them and the transport that carr
 
 from typing import NamedTuple
 
-from ..model import Outcome
+from ..record.row import Outcome
 
 Headers = tuple[tuple[str, str], ...]
 

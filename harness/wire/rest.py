@@ -12,11 +12,12 @@ from urllib.parse import quote
 import msgspec
 
 from ..errors import PlanError
-from ..model import Signal, SignalKind
 from ..plan import Endpoint
+from ..record.row import SignalKind
 from .dialect import REASON_CHARS, Dialect, Message
 from .exchange import Answer, Headers, Request
 from .placeholders import compile_intent
+from .signal import Signal
 
 REFERENCE_BODY = {
     "version": "1.0",

@@ -9,10 +9,11 @@ from typing import Any, Literal
 import msgspec
 
 from ..errors import PlanError
-from ..model import Signal, SignalKind
 from ..plan import JsonDialect, Match
+from ..record.row import SignalKind
 from .dialect import REASON_CHARS, fitting_code, garbled
 from .placeholders import compile_intent
+from .signal import Signal
 
 ANY = "*"
 

@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.endpoint import wrongs
 from harness.endpoint.defects import REGISTRY
 
-assert wrongs
 WIDE = ("--throttle-per-s", "100000", "--throttle-burst", "100000")
 
 

@@ -10,14 +10,11 @@ from random import Random
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from harness.endpoint import wrongs
 from harness.endpoint.defects import REGISTRY
 from harness.endpoint.parts import honest_parts
 from harness.endpoint.settings import Settings
 from harness.endpoint.state import Event
 from harness.endpoint.tokens import Verifier
-
-assert wrongs
 
 WIDE = ("--throttle-per-s", "100000", "--throttle-burst", "100000")
 FAST_PINGS = ("--ping-interval-s", "0.1", "--ping-timeout-s", "0.1")

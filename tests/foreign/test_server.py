@@ -15,9 +15,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from harness.chaos.payloads import Malformer
-from harness.model import Damage, SignalKind
+from harness.faults.payloads import Malformer
 from harness.plan import load_plan
+from harness.record.row import Damage, SignalKind
 from harness.wire import Message, make_dialect
 from tests.foreign.serving import ForeignServer
 

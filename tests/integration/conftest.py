@@ -104,7 +104,7 @@ class Squall:
         self.out = out
         self.started: list[subprocess.Popen] = []
 
-    def start(self, *arguments: object, module: str = "harness.cli", **popen: object) -> subprocess.Popen:
+    def start(self, *arguments: object, module: str = "squall", **popen: object) -> subprocess.Popen:
         command = [sys.executable, "-W", "ignore", "-m", module, *map(str, arguments)]
         environment = {"PYTHONPATH": str(ROOT), **os.environ, "COLUMNS": "200", **popen.pop("env", {})}
         process = subprocess.Popen(

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.model import DTYPE, ROW_BYTES, Kind, Outcome
-from harness.rundir import open_run
+from harness.record.row import DTYPE, ROW_BYTES, Kind, Outcome
+from harness.record.run_directory import open_run
 
 LOCUSTFILE = Path(__file__).parents[2] / "locustfile.py"
 PLAN = """

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness.rundir import open_run
+from harness.record.run_directory import open_run
 
 LONG = ("--sessions", 20, "--rooms", 4, "--duration", 60, "--rate", 5, "--set", "load.ramp_s=0.5")
 

@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from harness.rundir import open_run
+from harness.record.run_directory import open_run
 
 LOCUSTFILE = Path(__file__).parents[2] / "locustfile.py"
 HELD_S = 0.4

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.patterns.serving import rooms_server
+from tests.client.patterns.serving import rooms_server
 
 SMALL = """
 name = "small"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from websockets.sync.server import serve
 
-from harness.model import DTYPE, NO_ROOM, ROW_BYTES, Kind, Outcome
-from harness.rundir import open_run
+from harness.record.row import DTYPE, NO_ROOM, ROW_BYTES, Kind, Outcome
+from harness.record.run_directory import open_run
 
 PLAN = """
 name = "roomless"

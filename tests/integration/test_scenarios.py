@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.model import DTYPE, ROW_BYTES, Gauge, Kind, Outcome
 from harness.plan import build_plan
-from harness.rooms import Rooms, sizes
-from harness.rundir import open_run
+from harness.record.row import DTYPE, ROW_BYTES, Gauge, Kind, Outcome
+from harness.record.run_directory import open_run
+from harness.schedule.rooms import Rooms, sizes
 
 ROOT = Path(__file__).parents[2]
 SMALL = {

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from harness.model import DTYPE, ROW_BYTES, Kind, Outcome
 from harness.plan import build_plan
-from harness.rooms import Rooms
-from harness.rundir import open_run
+from harness.record.row import DTYPE, ROW_BYTES, Kind, Outcome
+from harness.record.run_directory import open_run
+from harness.schedule.rooms import Rooms
 
 SECOND = 1_000_000_000
 SMALL = ("--sessions", 6, "--rooms", 2, "--duration", 3, "--set", "load.ramp_s=0.2", "--set", "load.settle_s=1")

@@ -7,8 +7,8 @@ import threading
 import pytest
 import requests
 
-from harness.access import Hiding
-from harness.observe.asking import session_for
+from harness.auth import Hiding
+from harness.observe.http_session import session_for
 from harness.plan import Endpoint, Tls
 from tests.transport.authority import Authority
 

@@ -4,9 +4,9 @@ import threading
 import pytest
 
 from harness.errors import RunFailed
-from harness.model import Gauge
 from harness.observe.process import ProcessWatch, gauges
 from harness.plan import Endpoint, Observe
+from harness.record.row import Gauge
 
 PAGE = """\
 # HELP process_resident_memory_bytes Resident memory size in bytes.

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from harness import rundir
-from harness.model import Closer, Flag, Gauge, Kind, Outcome
 from harness.plan import build_plan
-from harness.recorder import Recorder
+from harness.record import run_directory as rundir
+from harness.record.recorder import Recorder
+from harness.record.row import Closer, Flag, Gauge, Kind, Outcome
 from reports.build import build_report
 
 START = 10**12

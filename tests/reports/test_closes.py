@@ -3,8 +3,8 @@
 import pytest
 
 from harness.errors import PlanError
-from harness.model import Closer, Kind, Outcome
 from harness.plan import build_plan
+from harness.record.row import Closer, Kind, Outcome
 
 LIMITS = {"lifetime_s": 10.0, "idle_s": 4.0, "expected_closes": [1012]}
 

@@ -4,7 +4,8 @@ import errno
 
 import pytest
 
-from harness.model import Closer, Fault, Flag, Gauge, Kind, Outcome
+from harness.plan.chaos import Fault
+from harness.record.row import Closer, Flag, Gauge, Kind, Outcome
 
 
 def found(report):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.model import Fault, Flag, Gauge, Kind, Outcome
+from harness.plan.chaos import Fault
+from harness.record.row import Flag, Gauge, Kind, Outcome
 from reports.build import build_report
 from reports.html import render
 from reports.processes import spans

@@ -4,7 +4,7 @@ import random
 import numpy as np
 import pytest
 
-from harness.model import Gauge
+from harness.record.row import Gauge
 from reports.growth import _kendall_limit, slope
 
 HOUR_S = 3600

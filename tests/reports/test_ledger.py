@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.model import Closer, Kind, Outcome
+from harness.record.row import Closer, Kind, Outcome
 
 from .conftest import Made
 

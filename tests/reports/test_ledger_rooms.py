@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from harness.model import NO_ROOM, Flag
+from harness.record.row import NO_ROOM, Flag
 from reports.html import render
 from reports.terminal import show
 

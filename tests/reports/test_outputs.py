@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from harness.errors import UsageError
-from harness.model import Fault, Gauge, Kind, Outcome
+from harness.plan.chaos import Fault
+from harness.record.row import Gauge, Kind, Outcome
 from reports.figures import percentiles
 from reports.gate import judge, load_budget, look_up
 from reports.gate import show as show_gate

@@ -2,7 +2,8 @@
 
 import pytest
 
-from harness.model import Fault, Flag, Kind, Outcome
+from harness.plan.chaos import Fault
+from harness.record.row import Flag, Kind, Outcome
 
 MIXED = {
     "names": ["chat", "polling", "hybrid"],

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from harness.model import Closer, Kind, Outcome
+from harness.record.row import Closer, Kind, Outcome
 from reports.html import render
 from reports.terminal import show
 

@@ -1,4 +1,5 @@
-from harness.model import Closer, Fault, Kind, Outcome
+from harness.plan.chaos import Fault
+from harness.record.row import Closer, Kind, Outcome
 from reports.html import render
 from reports.storms import in_words
 

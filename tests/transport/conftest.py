@@ -10,7 +10,7 @@ import gevent
 import pytest
 from websockets.uri import parse_uri
 
-from harness.clock import SECOND, Clock
+from harness.transport.clock import SECOND, Clock
 from harness.transport.options import Options, Route
 from harness.transport.sockets import Sockets
 from harness.transport.trust import make_context

@@ -23,13 +23,13 @@ from pathlib import Path
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 
-from harness.access import Access
-from harness.clock import SECOND
-from harness.context import Context
-from harness.model import Kind, Outcome
+from harness.auth import Access
+from harness.client.context import Context
+from harness.client.session import Session
+from harness.client.tally import Tally
 from harness.plan import build_plan
-from harness.session import Session
-from harness.tally import Tally
+from harness.record.row import Kind, Outcome
+from harness.transport.clock import SECOND
 from harness.transport.options import Options, Route
 from harness.transport.stream import Stage
 from harness.transport.trust import make_context

@@ -14,7 +14,7 @@ import termios
 import gevent
 from websockets.uri import parse_uri
 
-from harness.clock import FakeClock
+from harness.transport.clock import FakeClock
 from harness.transport.options import Options, Route
 from harness.transport.sockets import Sockets
 from harness.transport.stream import Stage

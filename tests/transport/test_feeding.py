@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 
-from harness.model import Closer
+from harness.record.row import Closer
 from tests.transport.pairs import Line, PairBench
 from tests.transport.serving import close_frame, text
 

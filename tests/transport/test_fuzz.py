@@ -1,6 +1,6 @@
 """A small share of what `make fuzz` plays: 100,000 random server streams, each of which must end in a record."""
 
-from harness.model import Kind, Outcome
+from harness.record.row import Kind, Outcome
 from tests.transport.fuzzing import fuzz
 
 

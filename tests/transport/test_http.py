@@ -10,8 +10,8 @@ from dataclasses import replace
 import gevent
 import pytest
 
-from harness.clock import SECOND, Clock
-from harness.model import Flag, Outcome
+from harness.record.row import Flag, Outcome
+from harness.transport.clock import SECOND, Clock
 from harness.transport.http import HttpConnection
 from harness.transport.options import Route
 from harness.transport.sockets import Sockets

@@ -3,8 +3,8 @@
 import gevent
 import pytest
 
-from harness.clock import SECOND, FakeClock
-from harness.model import Closer, Flag, Outcome
+from harness.record.row import Closer, Flag, Outcome
+from harness.transport.clock import SECOND, FakeClock
 from harness.transport.events import Arrival
 from harness.transport.keepalive import Keepalive
 from harness.transport.options import Options, Route

@@ -7,7 +7,7 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
-from harness.model import Closer, Outcome
+from harness.record.row import Closer, Outcome
 from tests.transport.serving import accept, read_head, read_to_end, text
 
 DEFLATE = b"Sec-WebSocket-Extensions: permessage-deflate\r\n"

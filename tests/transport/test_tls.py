@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
-from harness.model import Closer, Flag, Outcome
+from harness.record.row import Closer, Flag, Outcome
 from harness.transport.options import Route
 from harness.transport.tls import Records
 from harness.transport.trust import make_context

@@ -4,7 +4,7 @@ import pytest
 from websockets.client import ClientProtocol
 from websockets.uri import parse_uri
 
-from harness.model import Outcome
+from harness.record.row import Outcome
 from harness.transport.options import Options, Route
 from harness.transport.upgrade import Upgrades
 from harness.transport.websocket import Phase

@@ -13,12 +13,12 @@ import gevent
 import pytest
 from websockets.uri import parse_uri
 
-from harness import reach
-from harness.access import Hiding
+from harness.auth import Hiding
 from harness.errors import RunFailed, UsageError
-from harness.model import Outcome
 from harness.plan import build_plan
-from harness.reach import find_addresses, make_options
+from harness.record.row import Outcome
+from harness.transport import connection_options as reach
+from harness.transport.connection_options import find_addresses, make_options
 from harness.transport.options import Options, Route
 from harness.transport.sockets import allow_descriptors, resolve
 from harness.transport.tunnel import Tunnel

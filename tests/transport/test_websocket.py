@@ -10,8 +10,9 @@ import gevent
 import pytest
 from websockets.frames import Frame, Opcode
 
-from harness.chaos.drop import drop, why_not
-from harness.model import Closer, Fault, Flag, Outcome
+from harness.faults.drop import drop, why_not
+from harness.plan.chaos import Fault
+from harness.record.row import Closer, Flag, Outcome
 from harness.transport.websocket import LINGER_NS
 from tests.transport.serving import accept, close_frame, read_to_end, text
 

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.model import Signal, SignalKind
 from harness.plan import Endpoint
+from harness.record.row import SignalKind
 from harness.wire import Message, make_dialect
 from harness.wire.dialect import REASON_CHARS
+from harness.wire.signal import Signal
 
 DIALECT = make_dialect(Endpoint())
 MESSAGE = Message(id="k3-7-12", seq=12, room="room-1", text='say "hé"\n', session=7, timestamp_ms=1700)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import PlanError
-from harness.model import SignalKind
 from harness.plan import build_plan
+from harness.record.row import SignalKind
 from harness.wire import Message, make_dialect
 from harness.wire.exchange import Answer
 from harness.wire.rest import Page, Polled, Posting, Rest

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import PlanError
-from harness.model import Signal, SignalKind
 from harness.plan import Endpoint, JsonDialect
+from harness.record.row import SignalKind
 from harness.wire import Dialect, Message, make_dialect
+from harness.wire.signal import Signal
 
 MESSAGE = Message("k3-7-12", 12, "blue", 'a "b" {c}', "k3-7", 7, 0, 1700)
 

@@ -1,0 +1,328 @@
+"""Tokens that the endpoint gives for an HTTP request: asked for before a session connects, kept until they run out.
+
+It must not know what is done with a token. The subtle thing: whoever opens runs in the hub and must not wait, so
+logins queue for a few greenlets (`at_once`), each with a connection kept alive; a login that fails is a value for
+the one session that wanted it, which comes back later as after any failed opening.
+"""
+
+import errno
+import re
+import ssl
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import gevent
+import gevent.ssl
+import jwt
+import msgspec
+from geventhttpclient.client import HTTPClient
+from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
+
+from ..errors import UsageError
+from ..plan import LoginAuth, Tls, mask_url
+from ..record.row import Outcome
+from .provider import Denied, Fields, Provider, Setting, Then, fit_for_a_request
+from .proxy import Proxy, proxy_of
+from .redaction import Hiding
+from .templates import environment, expand, expand_all, fill, fill_all
+from .tls_policy import tls_for
+
+FOREVER = float("inf")
+ANSWER_BYTES = 1 << 20
+BODY_CHARS = 500
+STATUS = re.compile(r"HTTP/1\.\d (\d{3})")
+
+
+@dataclass(slots=True, repr=False)
+class _Kept:
+    """A token, until when it is good (seconds, monotonic), when one in use is renewed, and the one that it replaced."""
+
+    token: str
+    expires_s: float
+    renew_s: float
+    before: str = ""
+
+
+class Login(Provider):
+    """One token a session, or one for all.
+
+    Raises:
+        UsageError: an environment variable is not set, or the url is none.
+    """
+
+    def __init__(self, auth: LoginAuth, setting: Setting) -> None:
+        where, hiding = setting.where, setting.hiding
+        self._auth = auth
+        self._hiding = hiding
+        self._witness = setting.witness
+        self._failure = setting.failure
+        endpoint = urlsplit(expand(setting.endpoint.url, "endpoint.url", hiding))
+        origin = f"{'https' if endpoint.scheme == 'wss' else 'http'}://{endpoint.netloc.rpartition('@')[2]}/"
+        self._url = urljoin(origin, expand(auth.url, f"{where}.url", hiding))
+        if urlsplit(self._url).scheme not in ("http", "https") or not urlsplit(self._url).hostname:
+            raise UsageError(f'{where}.url: "{mask_url(auth.url)}" is not a http url')
+        self._headers: dict[str, str] = expand_all(auth.headers, f"{where}.headers", hiding)
+        for name, value in self._headers.items():
+            fit_for_a_request(value, f"{where}.headers.{name}")
+        self._body = expand_all(auth.body, f"{where}.body", hiding)
+        self._form = expand_all(auth.form, f"{where}.form", hiding)
+        self._proxy = _proxy(proxy_of(setting.endpoint, hiding))
+        self._tls = _tls(tls_for(setting.endpoint, self._url), hiding) if urlsplit(self._url).scheme == "https" else {}
+        self._kept: dict[int, _Kept] = {}
+        self._borne: dict[int, str] = {}
+        """The token that each session was given last."""
+        self._waiting: dict[int, list[tuple[Fields, Then]]] = {}
+        self._queue: deque[tuple[int, Fields, int]] = deque()
+        self._workers: set[Any] = set()
+
+    # -- what a session asks ------------------------------------------------------------------------------------
+
+    def token(self, whose: Fields) -> str | None:
+        """The kept one while it is fresh."""
+        kept = self._kept.get(self._number(whose))
+        fresh = kept is not None and time.monotonic() < kept.expires_s - self._auth.refresh_before_s
+        if kept is None or not fresh:
+            return None
+        self._borne[whose.session] = kept.token
+        return kept.token
+
+    def latest(self, whose: Fields) -> str:
+        """The kept one, fresh or not."""
+        kept = self._kept.get(self._number(whose))
+        if kept is None:
+            return ""
+        self._borne[whose.session] = kept.token
+        return kept.token
+
+    def life_s(self, whose: Fields) -> float:
+        """Until it is time to log in anew; half its life, where that is shorter than `refresh_before_s`."""
+        kept = self._kept.get(self._number(whose))
+        return max(0.0, min(kept.renew_s, kept.expires_s) - time.monotonic()) if kept is not None else 0.0
+
+    def fetch(self, whose: Fields, then: Then) -> None:
+        """Log in; sessions that share a token share the login."""
+        token = self.token(whose)
+        if token is not None:
+            then(token)
+            return
+        number = self._number(whose)
+        waiting = self._waiting.get(number)
+        if waiting is not None:
+            waiting.append((whose, then))
+            return
+        self._waiting[number] = [(whose, then)]
+        self._queue.append((number, whose, time.monotonic_ns()))
+        if len(self._workers) < self._auth.at_once:
+            worker = gevent.spawn(self._work)
+            self._workers.add(worker)
+            worker.rawlink(self._workers.discard)
+
+    def forget(self, whose: Fields, status: int) -> bool:
+        """Log in anew next time, when this status is one that says the token is no good any more.
+
+        Only the token that this session bore: who hears late that a shared one is no good does not undo the login
+        that has replaced it.
+        """
+        kept = self._kept.get(self._number(whose))
+        if kept is None or status not in self._auth.again_on:
+            return False
+        if kept.token == self._borne.get(whose.session, kept.token):
+            kept.expires_s = 0.0
+        return True
+
+    def close(self) -> None:
+        """End every login; whoever waits hears that nothing came of it."""
+        for worker in list(self._workers):
+            worker.kill(block=False)
+        waiting, self._waiting = self._waiting, {}
+        self._queue.clear()
+        for thens in waiting.values():
+            for _, then in thens:
+                then(Denied(Outcome.ABANDONED, 0, "the run ended before the login did"))
+
+    # -- the few that log in ------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        parts = urlsplit(self._url)
+        client = HTTPClient(
+            parts.hostname or "", parts.port, ssl=parts.scheme == "https",
+            connection_timeout=self._auth.timeout_s, network_timeout=self._auth.timeout_s, **self._tls, **self._proxy,
+        )  # fmt: skip
+        try:
+            while self._queue:
+                number, whose, due = self._queue.popleft()
+                token = self._log_in(client, whose, due)
+                # What a session goes on with runs in the hub, as everything that the transport tells it.
+                gevent.get_hub().loop.run_callback(self._tell, number, token)
+        except gevent.GreenletExit:
+            raise
+        except BaseException as error:  # noqa: BLE001
+            self._fail(error)
+        finally:
+            client.close()
+
+    def _tell(self, number: int, token: str | Denied) -> None:
+        for whose, then in self._waiting.pop(number, []):
+            if isinstance(token, str):
+                self._borne[whose.session] = token
+            try:
+                then(token)
+            except BaseException as error:  # noqa: BLE001 - the hub would print and swallow it
+                self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is None:
+            raise error
+        self._failure(error)
+
+    def _log_in(self, client: HTTPClient, whose: Fields, due: int) -> str | Denied:
+        began, ended = time.monotonic_ns(), 0
+        found: str | Denied
+        try:
+            with gevent.Timeout(self._auth.timeout_s, TimeoutError()):
+                answer = client.request(self._auth.method, *self._request(whose))
+                body = answer.read(ANSWER_BYTES)
+                ended = time.monotonic_ns()
+                found = self._judge(whose, answer.status_code, bytes(body))
+                if isinstance(found, Denied):
+                    said = answer.get("retry-after")
+                    found = found._replace(retry_after=said if isinstance(said, str) else "")
+        except TimeoutError:
+            found = Denied(Outcome.EXPIRED, 0, f"login: no answer within {self._auth.timeout_s:g} s")
+        except HTTPConnectionClosed:
+            found = Denied(Outcome.CLOSED, 0, "login: the connection ended before an answer")
+        except HTTPParseError as error:
+            found = Denied(Outcome.GARBLED, 0, f"login: the answer is not HTTP: {error}")
+        except RuntimeError as error:  # so the library tells of a proxy that opens no tunnel
+            status = STATUS.search(str(error))
+            code, outcome = (int(status[1]), Outcome.REJECTED) if status else (0, Outcome.CLOSED)
+            found = Denied(outcome, code, f"login: {self._hiding.conceal(str(error))}")
+        except ssl.SSLError as error:
+            found = Denied(Outcome.CLOSED, error.errno or 0, f"login: {error.reason or error}")
+        except OSError as error:
+            code = error.errno or 0
+            name = errno.errorcode.get(code)
+            found = Denied(Outcome.CLOSED, code, f"login: {error.strerror or error}{f' ({name})' if name else ''}")
+        if not isinstance(found, str):
+            client.close()  # whatever state its connection is in
+        if self._witness is not None:
+            outcome, code = (found.outcome, found.code) if isinstance(found, Denied) else (Outcome.OK, 0)
+            self._witness(whose, outcome, code, due, began, ended)
+        return found
+
+    def _request(self, whose: Fields) -> tuple[str, bytes, dict[str, str]]:
+        """The target, body and headers of one login."""
+        texts = whose.texts
+        parts = urlsplit(fill(self._url, texts))
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        headers = {"Accept": "application/json"}
+        body = b""
+        if self._body is not None:
+            body = msgspec.json.encode(fill_all(self._body, texts))
+            headers["Content-Type"] = "application/json"
+        elif self._form is not None:
+            body = urlencode(fill_all(self._form, texts)).encode()
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return target, body, headers | fill_all(self._headers, texts)
+
+    def _judge(self, whose: Fields, status: int, body: bytes) -> str | Denied:
+        """The token in an answer, kept; or why there is none."""
+        if not 200 <= status < 300:
+            # Concealed before its blanks are made one: a password may hold two.
+            said = self._hiding.conceal(body[: 4 * BODY_CHARS].decode("utf-8", "replace"))
+            return Denied(Outcome.REJECTED, status, f"login: HTTP {status}", " ".join(said.split())[:BODY_CHARS])
+        try:
+            answer = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return Denied(Outcome.GARBLED, status, "login: the answer is not JSON")
+        token = _at(answer, self._auth.token_path)
+        if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
+            return Denied(
+                Outcome.GARBLED, status, f'login: there is no token at token_path = "{self._auth.token_path}"'
+            )
+        life_s = FOREVER
+        if self._auth.expires_in_path:
+            told = _at(answer, self._auth.expires_in_path)
+            if isinstance(told, bool) or not isinstance(told, int | float):
+                path = self._auth.expires_in_path
+                return Denied(Outcome.GARBLED, status, f'login: there is no number at expires_in_path = "{path}"')
+            life_s = told
+        elif (expires := _expiry(token)) is not None:
+            life_s = expires - time.time()
+        self._keep(self._number(whose), token, life_s)
+        return token
+
+    def _keep(self, number: int, token: str, life_s: float) -> None:
+        """Keep a token, and go on hiding the one before: what echoes it may still be under way."""
+        kept = self._kept.get(number)
+        if kept is not None and kept.before not in ("", token):
+            self._hiding.forget(kept.before)
+        self._hiding.add(token)
+        now = time.monotonic()
+        renew_s = now + life_s - max(0.0, min(self._auth.refresh_before_s, life_s / 2))
+        self._kept[number] = _Kept(token, now + life_s, renew_s, kept.token if kept else "")
+
+    def _number(self, whose: Fields) -> int:
+        return whose.session if self._auth.per == "session" else -1
+
+
+def _proxy(proxy: Proxy | None) -> dict[str, Any]:
+    """How the library is told of a proxy: a http request is made to it, for https it opens a tunnel."""
+    if proxy is None:
+        return {}
+    if not proxy.user:
+        return {"proxy_host": proxy.host, "proxy_port": proxy.port}
+    return {
+        "proxy_host": proxy.host, "proxy_port": proxy.port, "proxy_user": proxy.user, "proxy_password": proxy.password,
+    }  # fmt: skip
+
+
+def _tls(tls: Tls, hiding: Hiding) -> dict[str, Any]:
+    """What the client needs to go by a table of TLS settings.
+
+    Raises:
+        UsageError: a file cannot be used.
+    """
+    password = environment(tls.key_password_env, "endpoint.tls", hiding) if tls.key_password_env else None
+
+    def context(cafile: str | None = None) -> Any:
+        made: Any = gevent.ssl.create_default_context(cafile=tls.ca_file or None)
+        if cafile and not tls.ca_file:
+            made.load_verify_locations(cafile)
+        if tls.insecure:
+            made.check_hostname = False
+            made.verify_mode = ssl.CERT_NONE
+        if tls.cert_file:
+            made.load_cert_chain(tls.cert_file, tls.key_file or None, password)
+        return made
+
+    try:
+        context()
+    except OSError as error:  # an SSLError is one
+        raise UsageError(f"endpoint.tls: its files cannot be used for the login: {error.strerror or error}") from None
+    options = {"server_hostname": tls.server_name} if tls.server_name else {}
+    return {"ssl_context_factory": context, "ssl_options": options, "insecure": tls.insecure}
+
+
+def _expiry(token: str) -> float | None:
+    """When a JWT says that it ends (seconds since 1970); None when it is none or does not say."""
+    try:
+        expires = jwt.decode(token, options={"verify_signature": False, "verify_exp": False, "verify_aud": False}).get(
+            "exp"
+        )
+    except jwt.PyJWTError:
+        return None
+    return float(expires) if isinstance(expires, int | float) else None
+
+
+def _at(found: Any, path: str) -> Any:
+    """What stands at a dotted path of a JSON answer; None when nothing does."""
+    for name in path.split("."):
+        if isinstance(found, list) and name.isdecimal() and int(name) < len(found):
+            found = found[int(name)]
+        else:
+            found = found.get(name) if isinstance(found, dict) else None
+    return found

@@ -1,0 +1,135 @@
+"""Where tokens come from: the interface of a provider, and which one a plan's `auth` wants.
+
+It must not know how a connection is made. The subtle thing: `token` answers at once or says that it must be fetched,
+so that all providers but a login cost no switch, and a login never blocks whoever opens.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from ..errors import UsageError
+from ..plan import Auth, Endpoint, JwtAuth, LoginAuth, TokenAuth, TokensAuth
+from ..record.row import Outcome
+from ..wire.ids import connection_key
+from .redaction import Hiding
+
+
+class Fields(NamedTuple):
+    """Whose token: a session's how-manieth connection, and its name in the endpoint's list."""
+
+    session: int
+    conn: int
+    key: str
+
+    @classmethod
+    def of(cls, nonce: str, session: int, conn: int) -> "Fields":
+        """The fields of one connection."""
+        return cls(session, conn, connection_key(nonce, session, conn))
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """For templates."""
+        return {"session": str(self.session), "conn": str(self.conn), "key": self.key}
+
+
+class Denied(NamedTuple):
+    """No token was had; `code` is an HTTP status or an errno, by outcome; the text and body hold no secret."""
+
+    outcome: Outcome
+    code: int
+    text: str
+    body: str = ""
+    retry_after: str = ""
+    """What the answer's header of this name says."""
+
+
+class Witness(Protocol):
+    """Told of each login for the record; times in ns on the monotonic clock, `ended` 0 without an answer."""
+
+    def __call__(self, whose: Fields, outcome: Outcome, code: int, due: int, began: int, ended: int) -> None:
+        """One login is over."""
+
+
+Then = Callable[[str | Denied], None]
+
+
+class Provider:
+    """The base, and what serves an endpoint that wants no token."""
+
+    def token(self, whose: Fields) -> str | None:
+        """The token for a connection now ("": none is needed); None when it must be fetched first."""
+        return ""
+
+    def latest(self, whose: Fields) -> str:
+        """The token that a connection has been using, even when it is time for another ("": there is none)."""
+        return self.token(whose) or ""
+
+    def life_s(self, whose: Fields) -> float:
+        """How long the latest token may be used before it is time for another (seconds; 0: it is time)."""
+        return math.inf
+
+    def fetch(self, whose: Fields, then: Then) -> None:
+        """Get it without blocking; `then` hears of it, perhaps at once."""
+        then(self.token(whose) or "")
+
+    def forget(self, whose: Fields, status: int) -> bool:
+        """The endpoint refused this connection; True when its token may be to blame and another can be had."""
+        return False
+
+    def close(self) -> None:
+        """Nothing more is wanted."""
+
+
+class Setting(NamedTuple):
+    """What a provider may need beyond its table of the plan."""
+
+    where: str
+    endpoint: Endpoint
+    hiding: Hiding
+    sessions: int
+    witness: Witness | None
+    failure: Callable[[BaseException], None] | None
+
+
+def make_provider(auth: Auth, setting: Setting) -> Provider:
+    """The provider that a plan wants.
+
+    Raises:
+        UsageError: a variable is not set, a file cannot be read, is too short, or does not hold a key.
+    """
+    # Imported when wanted: signing and HTTP are heavy, and most plans want one of them at most.
+    if isinstance(auth, TokenAuth | TokensAuth):
+        from .static_tokens import One, OneEach
+
+        return One(auth, setting) if isinstance(auth, TokenAuth) else OneEach(auth, setting)
+    if isinstance(auth, JwtAuth):
+        from .signed_tokens import Minted
+
+        return Minted(auth, setting)
+    if isinstance(auth, LoginAuth):
+        from .login import Login
+
+        return Login(auth, setting)
+    return Provider()
+
+
+def wait_for(provider: Provider, whose: Fields) -> str | Denied:
+    """The token, waiting for it in the calling greenlet: for what is no session of the run."""
+    from gevent.event import AsyncResult
+
+    result: Any = AsyncResult()
+    provider.fetch(whose, result.set)
+    found: str | Denied = result.get()
+    return found
+
+
+def fit_for_a_request(token: str, where: str) -> str:
+    """The token, if it can stand in a request at all (RFC 9110 section 5.5: no control characters).
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if not token.isascii() or not token.isprintable():
+        raise UsageError(f"{where}: a token must be printable ASCII on one line")
+    return token

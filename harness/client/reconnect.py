@@ -1,0 +1,61 @@
+"""When to try again, and when not to: pure functions of the plan's `[reconnect]` and of what the endpoint answered.
+
+It knows no clock and no session. The subtle thing: `Retry-After` (RFC 9110 10.2.3) is either seconds or an HTTP date,
+and the date is on the endpoint's wall clock, so it is compared with ours and a past one means "now".
+"""
+
+from collections.abc import Iterable
+from email.utils import parsedate_to_datetime
+
+from ..plan import Reconnect
+from ..record.row import Closer, Outcome
+
+SECOND = 1_000_000_000
+LEAST_CLOSE_CODE = 1_000
+"""RFC 6455 7.4.2: codes below are not used in close frames."""
+MOST_DOUBLINGS = 1_000
+"""Exponents beyond this would overflow a float; the cap has long been reached."""
+
+
+def pause_ns(policy: Reconnect, attempt: int, chance: float) -> int:
+    """How long to wait before the attempt-th try (from 0); `chance` is random in [0, 1)."""
+    try:
+        longest_s = min(policy.cap_s, policy.first_s * policy.factor ** min(attempt, MOST_DOUBLINGS))
+    except OverflowError:
+        longest_s = policy.cap_s
+    return round((chance if policy.jitter == "full" else 1.0) * longest_s * SECOND)
+
+
+def retry_after_ns(policy: Reconnect, headers: Iterable[tuple[str, str]], wall_s: float) -> int:
+    """What a refusal asks us to wait, at the wall-clock time `wall_s`; 0 when it does not, or not readably."""
+    if not policy.retry_after:
+        return 0
+    for name, value in headers:
+        if name.lower() == "retry-after":
+            return round((asked_s(value, wall_s) or 0.0) * SECOND)
+    return 0
+
+
+def asked_s(value: str, wall_s: float) -> float | None:
+    """How many seconds a `Retry-After` asks for, never less than 0 or more than nine digits; None if unreadable."""
+    value = value.strip()
+    if value.isascii() and value.isdecimal():
+        return float(value[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - wall_s)
+    except (ValueError, OverflowError):
+        return None
+
+
+def is_terminal_refusal(policy: Reconnect, outcome: Outcome, code: int) -> bool:
+    """Whether a refused opening or join would be refused again: only what the endpoint itself said counts."""
+    return outcome is Outcome.REJECTED and code in policy.terminal_codes
+
+
+def is_terminal_close(policy: Reconnect, closer: Closer, code: int) -> bool:
+    """Whether the endpoint's close frame says not to come back.
+
+    An errno or a code of ours never does, nor does an HTTP status, with which a poll broke a conversation off: the
+    next conversation's first poll tells whether it is for good.
+    """
+    return closer is Closer.ENDPOINT and code >= LEAST_CLOSE_CODE and code in policy.terminal_codes

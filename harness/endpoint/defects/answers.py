@@ -1,0 +1,146 @@
+"""Wrong about what the sender is told: acknowledgements, errors, ids, and what becomes of what could not be kept."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from random import Random
+
+from .. import envelope
+from ..connection import Connection
+from ..parts import Frame, Parts
+from ..pipeline import Job
+from ..refusal import Refused
+from ..state import DeadLetter, Event, Store
+from .registry import defect
+
+REMEMBERED = 10_000
+
+
+def is_ack(frame: Frame) -> bool:
+    """Whether a frame says: done."""
+    return frame.get("action") == "ack"
+
+
+def code_of(frame: Frame) -> int:
+    """The code of an error frame; 0 for any other."""
+    payload = frame.get("payload")
+    return int(payload.get("code", 0)) if frame.get("action") == "error" and isinstance(payload, dict) else 0
+
+
+@defect("ack-late", "acknowledges everything so many ms late", default=500, limits=(1, 60_000))
+def ack_late(parts: Parts, delay_ms: float, _chance: Random) -> Parts:
+    """Wait before each acknowledgement."""
+
+    def reply(connection: Connection, frame: Frame) -> None:
+        if is_ack(frame):
+            asyncio.get_running_loop().call_later(delay_ms / 1000, parts.reply, connection, frame)
+        else:
+            parts.reply(connection, frame)
+
+    return parts._replace(reply=reply)
+
+
+@defect("ack-never", "never acknowledges this share of what it does", default=0.01)
+def ack_never(parts: Parts, share: float, chance: Random) -> Parts:
+    """Keep silent about some."""
+
+    def reply(connection: Connection, frame: Frame) -> None:
+        if not is_ack(frame) or chance.random() >= share:
+            parts.reply(connection, frame)
+
+    return parts._replace(reply=reply)
+
+
+@defect("ack-early", "acknowledges a message before it is kept, and says nothing when it then cannot be kept")
+def ack_early(parts: Parts, _value: float, _chance: Random) -> Parts:
+    """Acknowledge what has only been queued."""
+    told: deque[str] = deque(maxlen=REMEMBERED)
+
+    def queued(job: Job) -> None:
+        parts.queued(job)
+        told.append(job.event.id)
+        parts.acknowledge(job, job.event)
+
+    def reply(connection: Connection, frame: Frame) -> None:
+        if code_of(frame) != 503 or frame.get("requestId") not in told:
+            parts.reply(connection, frame)
+
+    return parts._replace(queued=queued, acknowledge=lambda _job, _event: None, reply=reply)
+
+
+@defect("wrong-id", "gives this share of acknowledgements the id of the one before", default=0.01)
+def wrong_id(parts: Parts, share: float, chance: Random) -> Parts:
+    """Confuse who asked what, as a variable that two requests share does."""
+    last = [""]
+
+    def reply(connection: Connection, frame: Frame) -> None:
+        if is_ack(frame):
+            before, last[0] = last[0], frame["requestId"]
+            if before and chance.random() < share:
+                frame = {**frame, "requestId": before}
+        parts.reply(connection, frame)
+
+    return parts._replace(reply=reply)
+
+
+@defect("error-without-id", "does not say which request an error is about")
+def error_without_id(parts: Parts, _value: float, _chance: Random) -> Parts:
+    """Leave the id out."""
+
+    def reply(connection: Connection, frame: Frame) -> None:
+        if frame.get("action") == "error":
+            frame = {key: value for key, value in frame.items() if key != "requestId"}
+        parts.reply(connection, frame)
+
+    def throttled(connection: Connection, _payload: bytes) -> None:
+        connection.write(envelope.encode(envelope.error(Refused(429, "too many requests"))))
+
+    return parts._replace(reply=reply, throttled=throttled)
+
+
+@defect("wrong-error-code", "answers malformed payloads with 500 in place of 400")
+def wrong_error_code(parts: Parts, _value: float, _chance: Random) -> Parts:
+    """Take the client's fault for its own."""
+
+    def reply(connection: Connection, frame: Frame) -> None:
+        if code_of(frame) == 400:
+            frame = {**frame, "payload": {"code": 500, "message": "internal server error"}}
+        parts.reply(connection, frame)
+
+    return parts._replace(reply=reply)
+
+
+@defect("refuse-delivered", "refuses this share of messages with 503 and delivers them all the same", default=0.01)
+def refuse_delivered(parts: Parts, share: float, chance: Random) -> Parts:
+    """Say no after it was done."""
+
+    def acknowledge(job: Job, event: Event) -> None:
+        if chance.random() < share:
+            job.done(None)
+        else:
+            parts.acknowledge(job, event)
+
+    return parts._replace(acknowledge=acknowledge)
+
+
+@defect("version-missing", "leaves the version out of what it sends")
+def version_missing(parts: Parts, _value: float, _chance: Random) -> Parts:
+    """An envelope without its version."""
+
+    def bare(frame: Frame) -> Frame:
+        return {key: value for key, value in frame.items() if key != "version"}
+
+    return parts._replace(
+        reply=lambda connection, frame: parts.reply(connection, bare(frame)),
+        message=lambda event: bare(parts.message(event)),
+    )
+
+
+@defect("dead-letters-dropped", "keeps no dead letters: what could not be kept is gone")
+def dead_letters_dropped(parts: Parts, _value: float, _chance: Random) -> Parts:
+    """Bury nobody."""
+
+    async def bury(_store: Store, _letters: Sequence[DeadLetter]) -> None:
+        return
+
+    return parts._replace(bury=bury)

@@ -1,0 +1,157 @@
+"""Wrong about who gets a message, how often, in what order, when, and who has to wait for whom."""
+
+import asyncio
+from collections.abc import Callable, Collection
+from random import Random
+from typing import TYPE_CHECKING
+
+from ..connection import Connection
+from ..parts import Parts
+from ..refusal import Refused
+from ..state import Event
+from .registry import defect
+
+if TYPE_CHECKING:
+    from ..envelope import Request
+    from ..hub import Hub
+
+HELD_S = 1.5
+"""How long a message that is to come late waits for its sender's next one."""
+STEP_S = 0.02
+TRIES = 20
+
+
+@defect("lose", "loses this share of deliveries", default=0.01)
+def lose(parts: Parts, share: float, chance: Random) -> Parts:
+    """Skip some deliveries."""
+
+    def deliver(connection: Connection, frame: bytes) -> None:
+        if chance.random() >= share:
+            parts.deliver(connection, frame)
+
+    return parts._replace(deliver=deliver)
+
+
+@defect("duplicate", "delivers this share of deliveries twice", default=0.01)
+def duplicate(parts: Parts, share: float, chance: Random) -> Parts:
+    """Repeat some deliveries."""
+
+    def deliver(connection: Connection, frame: bytes) -> None:
+        parts.deliver(connection, frame)
+        if chance.random() < share:
+            parts.deliver(connection, frame)
+
+    return parts._replace(deliver=deliver)
+
+
+@defect("reorder", "delivers this share of messages after the next one of the same sender", default=0.01)
+def reorder(parts: Parts, share: float, chance: Random) -> Parts:
+    """Hold some messages back until their sender has said more."""
+    held: dict[tuple[str, str, str], Event] = {}
+
+    async def hand_on(hub: "Hub", event: Event) -> None:
+        who = event.tenant, event.room, event.sender
+        before = held.pop(who, None)
+        if before is None and chance.random() < share:
+            held[who] = event
+            asyncio.get_running_loop().call_later(HELD_S, lambda: hub.later(asyncio.create_task(let_go(hub, event))))
+            return
+        await parts.hand_on(hub, event)
+        if before is not None:
+            await parts.hand_on(hub, before)
+
+    async def let_go(hub: "Hub", event: Event) -> None:
+        if held.get((event.tenant, event.room, event.sender)) is event:
+            del held[event.tenant, event.room, event.sender]
+            await parts.hand_on(hub, event)
+
+    return parts._replace(hand_on=hand_on)
+
+
+@defect("delay", "delivers everything so many ms late", default=200, limits=(1, 60_000))
+def delay(parts: Parts, delay_ms: float, _chance: Random) -> Parts:
+    """Wait before each delivery."""
+
+    def deliver(connection: Connection, frame: bytes) -> None:
+        asyncio.get_running_loop().call_later(delay_ms / 1000, parts.deliver, connection, frame)
+
+    return parts._replace(deliver=deliver)
+
+
+@defect("leak-room", "delivers this share of messages also to somebody who is not in the room", default=0.01)
+def leak_room(parts: Parts, share: float, chance: Random) -> Parts:
+    """One more recipient: a stranger of the same tenant."""
+    return _leaking(parts, share, chance, lambda event, who: who.identity.tenant == event.tenant)
+
+
+@defect("leak-tenant", "delivers this share of messages also to somebody of another tenant", default=0.01)
+def leak_tenant(parts: Parts, share: float, chance: Random) -> Parts:
+    """One more recipient: a stranger of another tenant."""
+    return _leaking(parts, share, chance, lambda event, who: who.identity.tenant != event.tenant)
+
+
+def _leaking(parts: Parts, share: float, chance: Random, eligible: Callable[[Event, Connection], bool]) -> Parts:
+    def recipients(hub: "Hub", event: Event) -> Collection[Connection]:
+        honest = parts.recipients(hub, event)
+        if chance.random() >= share:
+            return honest
+        everybody = list(hub.connections.values())
+        for _ in range(min(TRIES, len(everybody))):
+            stranger = chance.choice(everybody)
+            if stranger not in honest and eligible(event, stranger):
+                return [*honest, stranger]
+        return honest
+
+    return parts._replace(recipients=recipients)
+
+
+@defect("ghost", "delivers messages that nobody sent, one for this share of the real ones", default=0.01)
+def ghost(parts: Parts, share: float, chance: Random) -> Parts:
+    """Say some things once more under an id that nobody gave."""
+
+    async def hand_on(hub: "Hub", event: Event) -> None:
+        await parts.hand_on(hub, event)
+        if chance.random() < share:
+            await parts.hand_on(hub, event._replace(id=f"{event.id}00000"))
+
+    return parts._replace(hand_on=hand_on)
+
+
+@defect("poisoned-room", "delivers nothing more to a room that a malformed message was meant for")
+def poisoned_room(parts: Parts, _value: float, _chance: Random) -> Parts:
+    """A worker that stumbled over rubbish never gets up again."""
+    poisoned: set[str] = set()
+
+    def read(payload: bytes) -> "Request":
+        try:
+            return parts.read(payload)
+        except Refused as refused:
+            if refused.room is not None:
+                poisoned.add(refused.room)
+            raise
+
+    def recipients(hub: "Hub", event: Event) -> Collection[Connection]:
+        return () if event.room in poisoned else parts.recipients(hub, event)
+
+    return parts._replace(read=read, recipients=recipients)
+
+
+@defect("slow-consumer-blocks", "makes a room wait, up to so many seconds, for a member that reads slowly", default=10,
+        limits=(0.1, 600))  # fmt: skip
+def slow_consumer_blocks(parts: Parts, most_s: float, _chance: Random) -> Parts:
+    """Await everybody's empty buffer before the room's next message."""
+
+    async def hand_on(hub: "Hub", event: Event) -> None:
+        await parts.hand_on(hub, event)
+        ends_s = asyncio.get_running_loop().time() + most_s
+        for member in tuple(parts.recipients(hub, event)):
+            while not member.gone and member.unsent_bytes and asyncio.get_running_loop().time() < ends_s:
+                await asyncio.sleep(STEP_S)
+
+    return parts._replace(hand_on=hand_on)
+
+
+@defect("giant-room-starves", "keeps every other room waiting while a giant room is written to")
+def giant_room_starves(parts: Parts, _value: float, _chance: Random) -> Parts:
+    """One queue for all, and no slice is ever too large."""
+    return parts._replace(shard=lambda _event, _shards: 0, slice=1 << 30)

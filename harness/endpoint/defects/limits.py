@@ -1,0 +1,60 @@
+"""Wrong about limits: none, too low, not shared, or enforced without a word."""
+
+import time
+from random import Random
+from typing import TYPE_CHECKING
+
+from ..buckets import Leased
+from ..connection import Connection
+from ..parts import Parts
+from ..throttle import Bucket, Limit
+from .registry import defect
+
+if TYPE_CHECKING:
+    from ..hub import Hub
+
+
+class Bottomless(Bucket):
+    """A bucket that never runs dry."""
+
+    def take(self, now_s: float) -> bool:
+        """Always."""
+        return True
+
+
+@defect("throttle-off", "accepts any number of messages")
+def throttle_off(parts: Parts, _value: float, _chance: Random) -> Parts:
+    """No limit."""
+    return parts._replace(bucket=lambda now_s: Bottomless(1.0, 1, now_s))
+
+
+@defect("throttle-low", "throttles at this share of the promised rate and size", default=0.2, limits=(0.01, 0.99))
+def throttle_low(parts: Parts, share: float, _chance: Random) -> Parts:
+    """A smaller bucket than promised."""
+
+    def bucket(now_s: float) -> Bucket:
+        promised = parts.bucket(now_s)
+        return Bucket(promised.per_s * share, max(1, int(promised.burst * share)), now_s)
+
+    return parts._replace(bucket=bucket)
+
+
+@defect("throttle-per-process", "gives each process of several the whole of a tenant's limit")
+def throttle_per_process(parts: Parts, _value: float, _chance: Random) -> Parts:
+    """Count alone what should be counted together."""
+
+    def tenant_bucket(hub: "Hub", tenant: str) -> Limit:
+        limit = parts.tenant_bucket(hub, tenant)
+        return Bucket(limit.per_s, limit.burst, time.monotonic()) if isinstance(limit, Leased) else limit
+
+    return parts._replace(tenant_bucket=tenant_bucket)
+
+
+@defect("throttle-silent", "cuts a client that exceeds its limit, without an error or a close frame")
+def throttle_silent(parts: Parts, _value: float, _chance: Random) -> Parts:
+    """No 429."""
+
+    def throttled(connection: Connection, _payload: bytes) -> None:
+        connection.cut("over the limit")
+
+    return parts._replace(throttled=throttled)

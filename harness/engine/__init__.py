@@ -1,0 +1,1 @@
+"""One process's run: wiring, time line, sampling, live view; under Locust or without its command line."""

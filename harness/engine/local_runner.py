@@ -1,0 +1,97 @@
+"""A run in this process: Locust's local runner as a library, one user a session or a crowd, watched until it is over.
+
+It must not know the command line or reports. The subtle thing is how it ends: by the plan's time line, by the first
+Ctrl-C (in good order, sealed as interrupted), by the second (at once, unsealed), or by a failure of ours (sealed as
+failed, and raised when everything is recorded).
+"""
+
+import logging
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import gevent
+from locust.env import Environment
+from locust.event import Events
+from rich.console import Console
+
+from ..errors import UNFIT, RunFailed
+from ..plan import Plan
+from .generator import Generator
+from .live_view import View
+from .preparation import Prepared, prepare
+from .users import attach, detach, scenario_broke
+
+
+def run(plan: Plan, out: Path, beside: Path | None, console: Console) -> Path:
+    """Carry out a plan and give its run directory, sealed.
+
+    Raises:
+        SquallError: it could not begin, or something of ours failed in the middle (then the directory is sealed
+            as failed, and the text names it).
+    """
+    prepared = prepare(plan, out, beside)
+    for warning in prepared.warnings:
+        console.print(warning, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    generator: Generator | None = None
+    try:
+        generator = Generator(
+            prepared.plan, prepared.path, prepared.nonce, prepared.start_ns,
+            schemas=prepared.schemas, skipped=prepared.skipped, addresses=prepared.addresses,
+            patterns=prepared.played.patterns,
+        )  # fmt: skip
+        _carry_out(generator, prepared.played.user, console)
+        generator.close()
+    except BaseException as error:
+        if generator is not None and not isinstance(error, RunFailed):
+            generator.close()
+        prepared.finish("failed", str(error))
+        raise
+    _conclude(prepared, generator)
+    return prepared.path
+
+
+def _conclude(prepared: Prepared, generator: Generator) -> None:
+    if generator.failure is not None:
+        prepared.finish("failed", str(generator.failure))
+        raise RunFailed(f"{generator.failure}; the run directory is {prepared.path}")
+    if generator.interrupted:
+        prepared.finish("interrupted", "ended by Ctrl-C")
+    else:
+        prepared.finish("complete")
+
+
+def _carry_out(generator: Generator, scenario: Any, console: Console) -> None:
+    environment = Environment(user_classes=[scenario], events=Events())  # type: ignore[no-untyped-call]
+    environment.events.user_error.add_listener(  # type: ignore[no-untyped-call]
+        lambda **failed: generator.fail(scenario_broke(failed["exception"]))
+    )
+    logging.getLogger("locust").setLevel(logging.ERROR)  # its advice on spawn rates is not for smoothed openings
+    logging.getLogger("locust.runners").setLevel(logging.CRITICAL)  # users that have ended puzzle it; errors come to us
+    attach(environment, generator)
+    runner = environment.create_local_runner()
+    users = generator.users
+    with View(generator, console) as view:
+        handlers = [gevent.signal_handler(number, _stop, generator, view) for number in (signal.SIGINT, signal.SIGTERM)]
+        try:
+            generator.begin()
+            runner.start(users, spawn_rate=users)
+            while not generator.over.wait(1.0):
+                view.refresh()
+        finally:
+            for handler in handlers:
+                handler.cancel()
+            runner.quit()
+            detach(environment)
+
+
+def _stop(generator: Generator, view: View) -> None:
+    if generator.interrupted or generator.over.is_set():
+        with suppress(RunFailed):  # a full disk: what was written before is kept
+            generator.recorder.flush()
+        view.say(f"left at once: {generator.path} is not sealed; its rows can be reported")
+        os._exit(UNFIT)
+    view.say("stopping: listening for what is still under way, then reporting; Ctrl-C again leaves at once")
+    generator.interrupt()

@@ -1,0 +1,169 @@
+"""Running: everything around the generator, for `squall run` and for Locust's own command line alike.
+
+    prepare   check what can be checked before anything is recorded, start the embedded endpoint, make the run directory
+    finish    seal it
+
+It must not know how progress is shown or what reports say. The subtle thing: a mistake that can be seen beforehand
+(an endpoint that refuses, a fault that is not permitted, a list that cannot be read) is told before the run begins
+and leaves no directory behind.
+"""
+
+import importlib.metadata
+import os
+import platform
+import socket
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import UsageError
+from ..faults.drop import why_not
+from ..faults.injector import Schemas
+from ..plan import Plan, is_loopback, mask_argument, mask_serve
+from ..plan.chaos import Fault
+from ..plan.shape import Replay
+from ..plan.shipped import find_shipped
+from ..record import run_directory as rundir
+from ..record.row import Damage
+from ..schedule.mix import Mix
+from ..schedule.replay import keep, read_times
+from ..transport.clock import SECOND, Clock
+from ..transport.options import Address
+from ..transport.sockets import kernel_stamps
+from .embedded import Embedded, complete
+from .preflight import preflight
+from .scenario_loading import Cast, cast
+
+SPAWN_NS = 150_000
+"""What starting one Locust user takes, generously: the run begins when all are there."""
+RECRUIT_NS = 30_000
+"""What making one session takes, generously."""
+HEADWAY_NS = 300_000_000
+VERSIONS = ("squall", "locust", "gevent", "websockets", "msgspec")
+
+
+@dataclass
+class Prepared:
+    """A run that can begin; `warnings` are one line each, for people."""
+
+    plan: Plan
+    path: Path
+    nonce: str
+    start_ns: int
+    schemas: Schemas
+    skipped: frozenset[Fault]
+    embedded: Embedded | None
+    processes: int
+    played: Cast
+    addresses: tuple[Address, ...] = ()
+    warnings: list[str] = field(default_factory=list)
+
+    def finish(self, status: rundir.Status, reason: str = "") -> None:
+        """Seal the directory and end the embedded endpoint.
+
+        Raises:
+            RunFailed: it cannot be sealed.
+        """
+        try:
+            if self.embedded is not None:
+                self.embedded.stop()
+                self.embedded.keep_log(self.path / "endpoint.log")
+        except OSError:
+            pass  # the log is a courtesy; a full disk is told by the seal
+        finally:
+            rundir.seal(self.path, status, Clock.now(), reason)
+
+
+def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 1) -> Prepared:
+    """Check, start, and make the run directory under `out`; `beside` is the plan's file, if any.
+
+    Raises:
+        RunFailed: the endpoint or its connection list cannot be used, or the directory cannot be made.
+        UsageError: an environment variable, a schema or a replay that the plan names is missing or wrong.
+    """
+    played = cast(plan.load, beside.parent if beside is not None else None)
+    schemas = _schemas(plan, beside)
+    times = read_times(plan.load.shape, beside) if isinstance(plan.load.shape, Replay) else None
+    embedded = Embedded(plan.endpoint.serve) if plan.endpoint.is_embedded else None
+    try:
+        served = plan.endpoint.serve
+        if embedded is not None:
+            plan = complete(plan, embedded.start())
+            schemas = schemas or _schemas(plan, beside)
+        nonce = rundir.new_nonce()
+        located = plan.located(beside.parent if beside is not None else None)
+        addresses, warnings = preflight(located, nonce, played.patterns)
+        reasons = {fault: reason for act in plan.chaos if (reason := why_not(fault := act.code))}
+        start_ns = (
+            Clock.now() + HEADWAY_NS + (SPAWN_NS * plan.load.users + RECRUIT_NS * plan.load.sessions) // processes
+        )
+        manifest = _manifest(plan, nonce, start_ns, processes, embedded is not None, reasons, served, played)
+        path = rundir.create(out, _safe(plan.name), manifest)
+        if times is not None:
+            keep(times, path)
+    except BaseException:
+        if embedded is not None:
+            embedded.stop()
+        raise
+    warnings += [f"skipped {fault.label}: {reason}" for fault, reason in reasons.items()]
+    return Prepared(
+        located, path, nonce, start_ns, schemas, frozenset(reasons), embedded, processes, played, addresses, warnings
+    )
+
+
+def _schemas(plan: Plan, beside: Path | None) -> Schemas:
+    """The JSON Schemas of what is published and posted: beside the plan, or shipped ones.
+
+    Raises:
+        UsageError: one is not there, or not a schema.
+    """
+    found: Schemas = {}
+    for what, name in plan.contract.schemas.items():
+        near = beside.parent / name if beside is not None else Path(name)
+        path = near if near.is_file() else find_shipped("contracts", name)
+        try:
+            found[what] = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+        except (OSError, msgspec.DecodeError) as error:
+            raise UsageError(f"contract.schemas.{what}: {path} is not a JSON Schema: {error}") from None
+    return found
+
+
+def _manifest(
+    plan: Plan, nonce: str, start_ns: int, processes: int, embedded: bool, reasons: dict[Fault, str],
+    served: dict[str, Any], played: Cast,
+) -> dict[str, Any]:  # fmt: skip
+    host = plan.endpoint.host
+    where = "embedded" if embedded else "loopback" if is_loopback(host) else "remote"
+    return {
+        "nonce": nonce,
+        "plan": plan.masked(),
+        "digest": plan.digest(),
+        "start_ns": start_ns,
+        "load_start_ns": start_ns + round(plan.load_start_s * SECOND),
+        "load_end_ns": start_ns + round(plan.load_end_s * SECOND),
+        "topology": {"processes": processes, "endpoint": where, "cores": os.cpu_count(), "serve": mask_serve(served)},
+        "host": {
+            "name": socket.gethostname(),
+            "kernel": f"{platform.system()} {platform.release()}",
+            "machine": platform.machine(),
+            "python": platform.python_version(),
+        },
+        "versions": {name: importlib.metadata.version(name) for name in VERSIONS},
+        "scenarios": {
+            "names": played.names,
+            "patterns": played.patterns,
+            "parts": Mix(plan.load, plan.seed).table(plan.load.sessions),
+        },
+        "stamps": "kernel" if kernel_stamps() else "read",
+        "loop": "closed" if plan.load.shape.is_closed else "open",
+        "skipped": [{"fault": fault.label, "reason": reason} for fault, reason in reasons.items()],
+        "damages": {damage.value: damage.label for damage in Damage},
+        "command": [Path(sys.argv[0]).name, *map(mask_argument, sys.argv[1:])],
+    }
+
+
+def _safe(name: str) -> str:
+    return "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in name)[:60] or "run"

@@ -1,0 +1,122 @@
+"""Casting: from the names of a plan's scenarios to the one Locust user class of a run.
+
+It must not know sessions. The subtle thing: Locust decides how many users there are of each class it is given, by its
+own rules; who plays what is the plan's (`mix`). So with several scenarios Locust gets one class, whose instances turn
+out to be users of the scenario that is next.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from ..client.patterns.conversation import PATTERNS
+from ..errors import PlanError
+from ..plan.load import Load
+from ..plan.shipped import PLACES
+from .users import RealtimeUser, attached
+
+SHIPPED = "squall_scenarios"
+"""The import name of the shipped scenarios."""
+
+
+class Cast(NamedTuple):
+    """Who plays: the class for Locust; by part, the scenarios' names and how their clients talk."""
+
+    user: type[RealtimeUser]
+    names: tuple[str, ...]
+    patterns: tuple[str, ...]
+
+
+def cast(load: Load, beside: Path | None = None) -> Cast:
+    """The cast of a run; a scenario's file is looked for in the folder `beside` first.
+
+    Raises:
+        PlanError: a scenario cannot be loaded, or wants rooms where there are none.
+    """
+    users = [load_scenario(name, beside) for name in load.scenarios]
+    for name, user in zip(load.scenarios, users, strict=True):
+        if user.pattern not in PATTERNS:
+            raise PlanError(f'load.scenario: "{name}" has pattern "{user.pattern}"; known are {", ".join(PATTERNS)}')
+        if user.pattern == "polling" and not load.room_count:
+            raise PlanError(f'load.scenario: "{name}" polls rooms, and the plan has none: change load.room_sizes')
+        if user.needs_rooms and not load.room_count:
+            raise PlanError(
+                f'load.scenario: "{name}" is about rooms, and the plan has none: change load.room_sizes '
+                "(a server that sends everything to everybody has one room)"
+            )
+    user = users[0] if len(users) == 1 else _mixed(users)
+    return Cast(user, load.scenarios, tuple(each.pattern for each in users))
+
+
+def _mixed(users: list[type[RealtimeUser]]) -> type[RealtimeUser]:
+    """A class whose instances are, one by one, of the class that the generator says is next.
+
+    All bear one name, since Locust counts users by the name of their class.
+    """
+
+    def next_one(kind: type[RealtimeUser], environment: Any) -> RealtimeUser:
+        generator = attached(environment)
+        chosen = variants[generator.next_part] if generator is not None else variants[0]
+        made: RealtimeUser = object.__new__(chosen)
+        return made
+
+    make: Any = type(RealtimeUser)
+    mixed = make("Mixed", (RealtimeUser,), {"abstract": False, "__new__": next_one})
+    variants = [make("Mixed", (user, mixed), {}) for user in users]
+    mixed.tasks = users[0].tasks  # never run, but Locust warns of a class without any
+    found: type[RealtimeUser] = mixed
+    return found
+
+
+def load_scenario(name: str, beside: Path | None = None) -> type[RealtimeUser]:
+    """The user class of a scenario: one of ours by name (`reconnect-storm` is in reconnect_storm.py), or a Python file,
+    looked for in the folder `beside` first (the plan's) and then in the working directory.
+
+    Raises:
+        PlanError: there is none, or the file does not hold exactly one RealtimeUser.
+    """
+    try:
+        module = _load_file(name, beside) if name.endswith(".py") else _load_shipped(name)
+    except ModuleNotFoundError as error:
+        raise PlanError(f'load.scenario: "{name}" needs the module "{error.name}", which is missing') from None
+    except SyntaxError as error:
+        raise PlanError(f'load.scenario: "{name}" is not Python: {error.msg} (line {error.lineno})') from None
+    users = [
+        kind for _, kind in inspect.getmembers(module, inspect.isclass)
+        if issubclass(kind, RealtimeUser) and kind.__module__ == module.__name__ and not kind.abstract
+    ]  # fmt: skip
+    if len(users) != 1:
+        raise PlanError(f'load.scenario: "{name}" must hold exactly one RealtimeUser, it holds {len(users)}')
+    return users[0]
+
+
+def _load_file(name: str, beside: Path | None) -> ModuleType:
+    near = beside / name if beside is not None else Path(name)
+    path = near if near.is_file() else Path(name)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise PlanError(f'load.scenario: there is no file "{name}"')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _load_shipped(name: str) -> ModuleType:
+    """Found by our own location, and under a name that no user's folder has."""
+    here = next(place / "scenarios" for place in PLACES if (place / "scenarios" / "__init__.py").is_file())
+    if SHIPPED not in sys.modules:
+        spec = importlib.util.spec_from_file_location(
+            SHIPPED, here / "__init__.py", submodule_search_locations=[str(here)]
+        )
+        assert spec is not None and spec.loader is not None
+        sys.modules[SHIPPED] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[SHIPPED])
+    module = name.replace("-", "_")
+    if not (here / f"{module}.py").is_file():
+        known = ", ".join(sorted(file.stem.replace("_", "-") for file in here.glob("*.py") if file.stem != "__init__"))
+        raise PlanError(f'load.scenario: there is no "{name}"; there are: {known}; or give a .py file')
+    return importlib.import_module(f"{SHIPPED}.{module}")

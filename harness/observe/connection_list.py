@@ -1,0 +1,199 @@
+"""The observer: asks the endpoint whom it believes to be connected, and records who appeared and who vanished.
+
+It must not know what was done to whom. The subtle thing: a poll sees a moment somewhere between its beginning and
+its end, so a change lies between the *beginning* of the last poll that did not show it and the *end* of the first
+that did; both times stand in the row.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import gevent
+import msgspec
+import requests
+
+from ..auth import Denied, Fields, Hiding, expand, make_provider, place
+from ..auth.provider import Setting, wait_for
+from ..errors import RunFailed
+from ..plan import Endpoint, Observe
+from ..record.recorder import Recorder
+from ..record.row import Kind, Outcome
+from ..transport.clock import SECOND, Clock
+from .http_session import session_for
+
+TIMEOUT_S = 5.0
+NOBODY = Fields(0, 0, "observer")
+"""The observer is no session; a token a session means the first one's."""
+
+
+class Observer:
+    """Polls one list.
+
+    Raises:
+        UsageError: an environment variable that the plan names is not set.
+    """
+
+    def __init__(self, observe: Observe, endpoint: Endpoint, nonce: str, hiding: Hiding | None = None) -> None:
+        self._hiding = hiding = hiding or Hiding()
+        self._observe = observe
+        self._nonce = nonce
+        self.url = list_url(expand(observe.url, "observe.url", hiding), expand(endpoint.url, "endpoint.url", hiding))
+        self._provider = make_provider(observe.auth, Setting("observe.auth", endpoint, hiding, 1, None, None))
+        self._headers = {
+            name: expand(value, f"observe.headers.{name}", hiding) for name, value in observe.headers.items()
+        }
+        self._http = session_for(self.url, endpoint, hiding)
+        self._list_path = [name for name in observe.list_path.split(".") if name]
+        self._key_path = [name for name in observe.key_path.split(".") if name]
+        self._shape = _shape(self._list_path, self._key_path)
+        self._present: set[tuple[int, int]] = set()
+        self._last_began = 0
+
+    def check(self) -> None:
+        """Look once before the run.
+
+        Raises:
+            RunFailed: the list cannot be had, or does not look as the plan says.
+        """
+        try:
+            answer = self._get()
+            if isinstance(answer, Denied):
+                raise RunFailed(f"observe.auth: {answer.text}{f': {answer.body}' if answer.body else ''}")
+            if answer.status_code != 200:
+                body = self._hiding.conceal(answer.text[:200].replace("\n", " "))
+                raise RunFailed(f"observe.url: {self._shown} answered HTTP {answer.status_code}: {body}")
+            self._keys(answer.content)
+        except requests.RequestException as error:
+            raise RunFailed(
+                f"observe.url: {self._shown} cannot be reached: {self._hiding.conceal(_short(error))}"
+            ) from None
+        except ValueError as error:
+            raise RunFailed(f"observe.url: {self._shown}: {error}") from None
+
+    def run(self, clock: Clock, recorder: Recorder, failure: Callable[[BaseException], None]) -> None:
+        """Poll for ever, every `every_s`; to be spawned, and killed at the end."""
+        due = clock.now()
+        try:
+            while True:
+                self.poll(clock, recorder)
+                due = max(due + round(self._observe.every_s * SECOND), clock.now())
+                clock.sleep_until(due)
+        except gevent.GreenletExit:
+            raise
+        except BaseException as error:  # noqa: BLE001
+            failure(error)
+        finally:
+            self._provider.close()
+            self._http.close()
+
+    def poll(self, clock: Clock, recorder: Recorder) -> None:
+        """Look once and record it."""
+        began = clock.now()
+        outcome, code, keys = Outcome.CLOSED, 0, None
+        try:
+            answer = self._get()
+            if isinstance(answer, Denied):
+                outcome, code = answer.outcome, answer.code
+                recorder.evidence(clock.now(), "note", 0, f"the connection list could not be had: {answer.text}")
+            elif answer.status_code != 200:
+                outcome, code = Outcome.REJECTED, answer.status_code
+                self._provider.forget(NOBODY, code)
+            else:
+                keys = self._keys(answer.content)
+                outcome, code = Outcome.OK, 0
+        except requests.Timeout:
+            outcome = Outcome.EXPIRED
+        except requests.RequestException as error:
+            recorder.evidence(clock.now(), "note", 0, f"the connection list could not be had: {_short(error)}")
+        except ValueError as error:
+            outcome = Outcome.GARBLED
+            recorder.evidence(clock.now(), "note", 0, f"the connection list could not be read: {error}")
+        ended = clock.now()
+        ours = {found for key in keys or () if (found := self._parse(key)) is not None}
+        recorder.row(
+            Kind.POLL, outcome, 0, code, seq=len(keys or ()), peer=len(ours), sent=began, arrived=ended, read=ended
+        )
+        if keys is None:
+            return
+        for kind, changed in ((Kind.SEEN, ours - self._present), (Kind.GONE, self._present - ours)):
+            for session, conn in sorted(changed):
+                recorder.row(
+                    kind, session=session, conn=conn, sent=self._last_began or began, arrived=ended, read=ended
+                )
+        self._present, self._last_began = ours, began
+
+    @property
+    def _shown(self) -> str:
+        return self.url.partition("?")[0]
+
+    def _get(self) -> requests.Response | Denied:
+        headers = dict(self._headers)
+        token: str | Denied | None = self._provider.token(NOBODY)
+        if token is None:
+            token = wait_for(self._provider, NOBODY)
+        if isinstance(token, Denied):
+            return token
+        url, _ = place(self._observe.auth, token, self.url, headers)
+        return self._http.get(url, headers=headers, timeout=TIMEOUT_S)
+
+    def _keys(self, body: bytes) -> list[str]:
+        """The keys of all listed connections.
+
+        Raises:
+            ValueError: the answer is not JSON, or there is no list where the plan says.
+        """
+        try:
+            found: Any = msgspec.json.decode(body, type=self._shape)
+        except msgspec.ValidationError:
+            found = None
+        for _ in self._list_path:
+            found = found.inside if found is not None else None
+        if found is None:
+            raise ValueError(f'there is no list at observe.list_path = "{self._observe.list_path}"')
+        keys = []
+        for item in found:
+            for _ in self._key_path:
+                item = item.inside if item is not None else None
+            if item is not None:
+                keys.append(str(item))
+        return keys
+
+    def _parse(self, key: str) -> tuple[int, int] | None:
+        run, _, rest = key.partition("-")
+        session, _, conn = rest.partition("-")
+        if run == self._nonce and session.isdecimal() and conn.isdecimal():
+            return int(session), int(conn)
+        return None
+
+
+def _shape(list_path: list[str], key_path: list[str]) -> Any:
+    """A type with only the fields on the way to the keys: the decoder skips all else, ten times as fast."""
+    shape: Any = str | int | None
+    for name in reversed(key_path):
+        shape = _holder(name, shape)
+    shape = list[shape]
+    for name in reversed(list_path):
+        shape = _holder(name, shape)
+    return shape
+
+
+def _holder(name: str, inside: Any) -> Any:
+    return msgspec.defstruct("Holder", [("inside", inside | None, None)], rename={"inside": name})
+
+
+def list_url(url: str, endpoint_url: str) -> str:
+    """The list's address: absolute as it is, a path on the endpoint's own origin."""
+    if url.startswith(("http://", "https://")):
+        return url
+    parts = urlsplit(endpoint_url)
+    scheme = "https" if parts.scheme == "wss" else "http"
+    return urljoin(f"{scheme}://{parts.netloc}/", url)
+
+
+def _short(error: requests.RequestException) -> str:
+    """The innermost reason: requests wraps the one that matters in three others."""
+    cause: BaseException = error
+    while cause.__cause__ or cause.__context__:
+        cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
+    return str(cause) or type(error).__name__

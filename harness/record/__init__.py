@@ -1,0 +1,1 @@
+"""What is written while running: the row, the recorder, the run directory; all figures are computed from it."""

@@ -1,0 +1,53 @@
+"""Which scenario each session plays. Pure: it follows from the plan and the seed, the same in every process.
+
+It must not know scenarios. The subtle thing: sessions are dealt in rounds of as many as the weights add up to, each
+round shuffled anew, so that the shares are exact from the first sessions on and have nothing to do with which room or
+process a session's number puts it into.
+"""
+
+import random
+from collections.abc import Iterator
+from math import gcd
+
+from ..plan.load import Load
+
+
+class Mix:
+    """The parts of a run; `names` are its scenarios, in the order of the plan."""
+
+    __slots__ = ("_parts", "names")
+
+    def __init__(self, load: Load, seed: int) -> None:
+        self.names = load.scenarios
+        unit = gcd(*load.mix.values()) if load.mix else 1
+        deck = [part for part, name in enumerate(self.names) for _ in range(load.mix.get(name, unit) // unit)]
+        self._parts = bytearray()
+        if len(self.names) > 1:
+            chance = random.Random(f"{seed}-mix")
+            while len(self._parts) < load.sessions:
+                chance.shuffle(deck)
+                self._parts += bytes(deck)
+
+    def of(self, number: int) -> int:
+        """The part of session `number`: an index into `names`."""
+        return self._parts[number % len(self._parts)] if self._parts else 0
+
+    def crowds(self, load: Load, rank: int, processes: int) -> Iterator[list[int]]:
+        """The session numbers of one process, user by user: `load.sessions_per_user` at most, all of one part.
+
+        Users are dealt to processes like cards, as Locust does it, and sessions to users: a process that has a user
+        more than another has that user's sessions more.
+        """
+        waiting: list[list[int]] = [[] for _ in self.names]
+        users = load.users
+        for number in (each for each in range(load.sessions) if each % users % processes == rank):
+            part = self.of(number)
+            waiting[part].append(number)
+            if len(waiting[part]) == load.sessions_per_user:
+                yield waiting[part]
+                waiting[part] = []
+        yield from filter(None, waiting)
+
+    def table(self, sessions: int) -> list[int]:
+        """The parts of all sessions; empty when there is but one part."""
+        return list(self._parts[:sessions])

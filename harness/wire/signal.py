@@ -1,0 +1,21 @@
+"""What a frame says, once a dialect has read it."""
+
+import msgspec
+
+from ..record.row import SignalKind
+
+
+class Signal(msgspec.Struct, frozen=True, gc=False):
+    """One past fact read off the wire by a dialect.
+
+    `id` is the correlation id as text (None where the frame has none), `room` the room's name as the endpoint
+    wrote it, `sender` the sender's name where the frame tells it, `code` the error's number (0 if none), `reason`
+    its text.
+    """
+
+    kind: SignalKind
+    id: str | None = None
+    room: str | None = None
+    sender: str | None = None
+    code: int = 0
+    reason: str = ""

@@ -1,0 +1,5 @@
+"""`python -m squall`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,374 @@
+"""A session against a transport that only remembers, on a clock that stands still."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from harness.auth import Access, Denied
+from harness.client.context import Context
+from harness.client.session import Session
+from harness.client.tally import Tally
+from harness.errors import UsageError
+from harness.plan import build_plan
+from harness.record.row import NO_ROOM, Closer, Damage, Flag, Kind, Outcome
+from harness.transport.clock import SECOND, FakeClock
+from harness.transport.websocket import Arrival, Ending, Pong
+from harness.wire import make_dialect
+
+WHEN = Arrival(5 * SECOND, 5 * SECOND + 10, Flag.EXACT)
+SOLO = {
+    "acks": "delivery",
+    "publish": {"t": "say", "n": "{seq}", "who": "{sender}", "b": "{text}"},
+    "delivery": {"match": {"t": "said"}, "id": "n", "sender": "who"},
+    "error": {"match": {"t": "err"}, "code": "code"},
+}
+MUTE = SOLO | {"acks": "none"}
+
+
+class Rows:
+    """A recorder that keeps rows as dicts."""
+
+    def __init__(self):
+        self.rows = []
+        self.lines = []
+
+    def row(self, kind, outcome=0, flags=0, code=0, session=0, conn=0, room=NO_ROOM, peer=0, seq=0, due=0, sent=0,
+            arrived=0, read=0):  # fmt: skip
+        self.rows.append({"kind": kind, "outcome": outcome, "flags": flags, "code": code, "session": session,
+                          "conn": conn, "room": room, "peer": peer, "seq": seq, "due": due, "sent": sent,
+                          "arrived": arrived, "read": read})  # fmt: skip
+
+    def evidence(self, at_ns, kind, code, text, **more):
+        self.lines.append((kind, code, text))
+
+    def of(self, kind):
+        return [row for row in self.rows if row["kind"] == kind]
+
+
+class Pipe:
+    """A transport that takes everything at once."""
+
+    def __init__(self, clock):
+        self.clock, self.frames = clock, []
+
+    def send(self, data, message=None, **_):
+        self.frames.append(json.loads(data) if data.endswith(b"}") else data)
+        message.sent = self.clock.now()
+        return True
+
+
+def make(json_dialect=None):
+    endpoint = {"url": "ws://127.0.0.1:1/"}
+    if json_dialect:
+        endpoint |= {"dialect": "json", "json": json_dialect}
+    plan = build_plan({"endpoint": endpoint, "load": {"sessions": 10, "rooms": 2}})
+    clock = FakeClock()
+    context = Context(plan, "n", clock, None, Rows(), make_dialect(plan.endpoint), Access(plan.endpoint, "n"), None,
+                      Tally(2, True))  # fmt: skip
+    session = Session(context, 3)
+    session.conn = 0
+    session._socket = Pipe(clock)
+    session.opened(1, WHEN)
+    return session, context.recorder, session._socket, clock
+
+
+def server(action, request_id, **more):
+    frame = {"version": "1.0", "action": action, "requestId": request_id, **more}
+    return json.dumps({key: value for key, value in frame.items() if value is not None}).encode()
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+def teller(told):
+    return lambda outcome, code: told.append((outcome, code))
+
+
+def test_a_delivery_before_its_ack_does_not_confuse_either(told):
+    session, rows, pipe, _ = make()
+    session.publish(1, "hi", due=7, done=teller(told))
+    request = pipe.frames[-1]["requestId"]
+    session.received(server("message", request, roomId="room-1", payload={"text": "hi", "sender": "x"}), WHEN)
+    assert not told
+    session.received(server("ack", request, roomId="room-1"), WHEN)
+    assert told == [(Outcome.OK, 0)]
+    assert [row["seq"] for row in rows.of(Kind.DELIVERY)] == [1]
+    publish = rows.of(Kind.PUBLISH)[0]
+    assert (publish["due"], publish["sent"], publish["arrived"], publish["room"]) == (7, SECOND, WHEN.arrived, 1)
+
+
+def test_what_a_room_hears_is_read_once_and_recorded_for_each_member():
+    first, rows, _, _ = make()
+    context = first._context
+    read = []
+    decode = context.dialect.decode
+    context.dialect.decode = lambda data: read.append(data) or decode(data)
+    others = [Session(context, number) for number in (4, 5)]
+    one, two = (server("message", f"n-3-{seq}", roomId="room-1", payload={"sender": "x"}) for seq in (1, 2))
+    for frame in (b"", one, two, one, b"{"):
+        for member in (first, *others):
+            member.received(bytes(bytearray(frame)), WHEN)
+    heard = [(row["session"], row["peer"], row["seq"], row["room"]) for row in rows.of(Kind.DELIVERY)]
+    assert heard == [(member, 3, seq, 1) for seq in (1, 2, 1) for member in (3, 4, 5)]
+    assert [row["outcome"] for row in rows.of(Kind.STRAY)] == [Outcome.GARBLED] * 6
+    assert read == [b"", one, two, one, b"{"]
+
+
+def test_a_room_that_the_plan_has_not_is_told_from_none_at_all():
+    session, rows, _, _ = make()
+    for named in ("room-1", "lobby", None, "lobby"):
+        session.received(server("message", "n-3-1", roomId=named, payload={"sender": "x"}), WHEN)
+    heard = [(row["room"], row["flags"]) for row in rows.of(Kind.DELIVERY)]
+    elsewhere = (NO_ROOM, Flag.EXACT | Flag.ELSEWHERE)
+    assert heard == [(1, Flag.EXACT), elsewhere, (NO_ROOM, Flag.EXACT), elsewhere]
+    assert ("elsewhere", 0, "lobby") in rows.lines
+
+
+def test_answers_in_reverse_order_go_to_their_own_requests(told):
+    session, rows, pipe, _ = make()
+    for _ in range(3):
+        session.publish(0, "x", due=1)
+    for frame in reversed(pipe.frames):
+        session.received(server("ack", frame["requestId"]), WHEN)
+    assert [row["seq"] for row in rows.of(Kind.PUBLISH)] == [3, 2, 1]
+
+
+def test_an_answer_to_nothing_of_ours_is_a_stray_and_a_late_one_is_counted():
+    session, rows, _, clock = make()
+    session.received(server("ack", "other-1-1"), WHEN)
+    assert len(rows.of(Kind.STRAY)) == 1
+    session.received(server("ack", "n-3-99"), WHEN)
+    assert len(rows.of(Kind.STRAY)) == 1
+    assert session._context.tally.late_answers == 0
+    session.publish(0, "x", due=1)
+    clock.advance(11 * SECOND)
+    session.expire(clock.now())
+    session.received(server("ack", "n-3-1"), WHEN)
+    assert session._context.tally.late_answers == 1
+
+
+@pytest.mark.parametrize("digits", [20, 10_000])  # beyond a column; beyond what Python reads as a number
+def test_an_answer_to_a_number_that_nobody_counts_to_is_a_stray(digits):
+    session, rows, _, _ = make()
+    session.received(server("ack", "n-3-" + "9" * digits), WHEN)
+    session.received(server("error", "9" * digits, payload={"code": 400, "message": "no"}), WHEN)
+    assert len(rows.of(Kind.STRAY)) == 2
+
+
+def test_the_first_frames_that_match_nothing_are_kept_and_all_are_counted():
+    session, rows, _, _ = make(SOLO)
+    for number in range(10):
+        session.received(json.dumps({"t": "sayd", "n": number}).encode(), WHEN)
+    session.received(json.dumps({"t": "said", "n": "abc", "who": "x"}).encode(), WHEN)
+    assert session._context.tally.unmatched == 11
+    assert [text for kind, _, text in rows.lines if kind == "unmatched"] == [
+        f'none of ack, error, pong, delivery: {{"t": "sayd", "n": {number}}}' for number in range(3)
+    ]
+
+
+def test_a_delivery_of_somebody_elses_message_is_a_stray():
+    session, rows, _, _ = make()
+    session.received(server("message", "foreign", roomId="room-0", payload={"text": "", "sender": "x"}), WHEN)
+    assert rows.of(Kind.DELIVERY) == []
+    assert len(rows.of(Kind.STRAY)) == 1
+
+
+def test_what_is_not_answered_in_time_expires(told):
+    session, rows, _, clock = make()
+    session.publish(0, "x", due=1, done=teller(told))
+    clock.advance(11 * SECOND)
+    session.expire(clock.now())
+    assert told == [(Outcome.EXPIRED, 0)]
+    assert rows.of(Kind.PUBLISH)[0]["arrived"] == 0
+
+
+def test_a_connection_that_ends_ends_all_that_is_in_flight(told):
+    session, rows, _, _ = make()
+    session.join(0, teller(told))
+    session.publish(0, "x", due=1, done=teller(told))
+    session.closed(Ending(Closer.RESET, 104, "", Outcome.CLOSED, 0), WHEN)
+    assert told == [(Outcome.CLOSED, 104), (Outcome.CLOSED, 104)]
+    assert not session.is_open
+    assert rows.of(Kind.CLOSE)[0]["peer"] == Closer.RESET
+
+
+def test_what_is_due_without_a_connection_is_abandoned_and_never_sent():
+    session, rows, pipe, _ = make()
+    session.closed(Ending(Closer.FIN, 1006, "", Outcome.CLOSED, 0), WHEN)
+    session.publish(0, "x", due=42)
+    row = rows.of(Kind.PUBLISH)[0]
+    assert (row["outcome"], row["due"], row["sent"]) == (Outcome.ABANDONED, 42, 0)
+    assert pipe.frames == []
+
+
+def test_a_session_given_up_before_its_login_was_over_took_no_time_and_sent_nothing():
+    session, rows, _, _ = make()
+    context, copies = session._context, []
+    context.courtesy = lambda name, took_ns, outcome, code: copies.append((name, took_ns, outcome))
+    waiting = Session(context, 4)
+    waiting._opening = True  # the login has not answered
+    waiting.abort()
+    row = rows.of(Kind.OPEN)[-1]
+    assert (row["outcome"], row["sent"], row["arrived"] > 0) == (Outcome.ABANDONED, 0, True)
+    assert copies == [("open", 0, Outcome.ABANDONED)]
+
+
+def test_how_long_a_login_wants_to_be_left_alone_reaches_whoever_tries_again():
+    session, rows, clock, _ = make()
+    heard = []
+    session.keeper = SimpleNamespace(refused=lambda why, again: heard.append((why.code, dict(why.headers), again)))
+    session._opening = True
+    session._admitted(Denied(Outcome.REJECTED, 429, "login: HTTP 429", retry_after="7"), session.conn)
+    assert heard == [(429, {"Retry-After": "7"}, False)]
+
+
+def test_an_error_without_an_id_belongs_to_the_probe_under_way(told):
+    session, rows, _, _ = make()
+    message = session.next_message(0, "x")
+    session.probe(b"{broken", message.seq, Damage.NOT_JSON, 0, teller(told))
+    session.received(server("error", None, payload={"code": 400, "message": "bad"}), WHEN)
+    assert told == [(Outcome.REJECTED, 400)]
+    assert rows.of(Kind.PROBE)[0]["peer"] == Damage.NOT_JSON
+
+
+def test_an_error_without_an_id_and_without_a_probe_is_a_stray(told):
+    session, rows, _, _ = make()
+    session.publish(0, "x", due=1, done=teller(told))
+    session.received(server("error", None, payload={"code": 400, "message": "bad"}), WHEN)
+    assert told == []
+    assert len(rows.of(Kind.STRAY)) == 1
+
+
+def test_an_acked_probe_was_accepted(told):
+    session, rows, _, _ = make()
+    message = session.next_message(0, "x")
+    session.probe(b"{}", message.seq, Damage.EXTRA_KEY, 0, teller(told))
+    session.received(server("ack", message.id), WHEN)
+    assert told == [(Outcome.OK, 0)]
+
+
+def test_joining_makes_a_member_until_the_end(told):
+    session, rows, pipe, _ = make()
+    session.join(1, teller(told))
+    assert session.rooms == frozenset()
+    session.received(server("ack", pipe.frames[-1]["requestId"]), WHEN)
+    assert session.rooms == {1}
+    session.closed(Ending(Closer.FIN, 1006, "", Outcome.CLOSED, 0), WHEN)
+    assert session.rooms == frozenset()
+
+
+def test_a_protocol_without_joins_makes_a_member_at_once(told):
+    session, rows, _, _ = make(SOLO)
+    session.join(1, teller(told))
+    assert told == [(Outcome.OK, 0)]
+    assert rows.of(Kind.JOIN)[0]["flags"] & Flag.IMPLICIT
+
+
+def test_the_senders_own_delivery_confirms_where_the_protocol_says_so(told):
+    session, rows, pipe, _ = make(SOLO)
+    session.publish(0, "x", due=1, done=teller(told))
+    frame = pipe.frames[-1]
+    assert (frame["n"], frame["who"]) == (1, "n-3")
+    session.received(json.dumps({"t": "said", "n": 1, "who": "n-3"}).encode(), WHEN)
+    assert told == [(Outcome.OK, 0)]
+    assert rows.of(Kind.DELIVERY)[0]["peer"] == 3
+
+
+def test_without_acks_a_sent_message_counts_as_done_and_has_no_arrival(told):
+    session, rows, _, clock = make(MUTE)
+    session.publish(0, "x", due=1, done=teller(told))
+    clock.advance(11 * SECOND)
+    session.expire(clock.now())
+    assert told == [(Outcome.OK, 0)]
+    assert rows.of(Kind.PUBLISH)[0]["arrived"] == 0
+
+
+@pytest.mark.parametrize(
+    ("end", "after_s", "outcome"),
+    [
+        (Ending(Closer.US, 1000, "", Outcome.OK, 1), 0.1, Outcome.OK),  # the handshake came after all that was sent
+        (Ending(Closer.RESET, 104, "", Outcome.CLOSED, 0), 1.5, Outcome.OK),
+        (Ending(Closer.RESET, 104, "", Outcome.CLOSED, 0), 0.5, Outcome.CLOSED),  # it may have died with it
+    ],
+)
+def test_without_acks_what_a_connection_carried_before_its_end_counts_as_done(told, end, after_s, outcome):
+    session, rows, _, clock = make(MUTE)
+    session.publish(0, "x", due=1, done=teller(told))
+    read = clock.now() + round(after_s * SECOND)
+    session.closed(end, Arrival(read, read, 0))
+    assert [given for given, _ in told] == [outcome]
+    assert rows.of(Kind.PUBLISH)[0]["arrived"] == 0
+
+
+def test_without_acks_there_are_no_response_times_to_show():
+    session, _, _, clock = make(MUTE)
+    session.publish(0, "x", due=1)
+    clock.advance(11 * SECOND)
+    session.expire(clock.now())
+    seen = session._context.tally.snapshot(clock.now())
+    assert (seen.answered, seen.response_p50) == (1, None)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    ["m-1-2", "n-1", "n-x-2", "n-1-x", "n-1-2-3", "n--2", "n-99999999999-1", f"n-1-{10**30}", "", "-", "n"],
+)
+def test_a_delivery_with_an_id_that_this_run_never_made_is_a_stray(foreign):
+    session, recorder, _, _ = make()
+    for _ in range(2):  # nothing that was remembered of the first makes the second another thing
+        session.received(server("message", foreign, roomId="room-1", payload={"text": "x", "sender": "y"}), WHEN)
+    assert not recorder.of(Kind.DELIVERY)
+    assert len(recorder.of(Kind.STRAY)) == 2
+
+
+def test_a_delivery_names_its_sender_the_first_time_and_ever_after():
+    session, recorder, _, _ = make()
+    for seq in (1, 2):
+        for sender in (4, 7):
+            session.received(server("message", f"n-{sender}-{seq}", roomId="room-1", payload={"sender": "y"}), WHEN)
+    found = [(row["peer"], row["seq"]) for row in recorder.of(Kind.DELIVERY)]
+    assert found == [(4, 1), (7, 1), (4, 2), (7, 2)]
+
+
+def test_made_up_senders_are_not_remembered_without_end(monkeypatch):
+    monkeypatch.setattr("harness.wire.ids.REMEMBERED", 3)
+    session, recorder, _, _ = make()
+    for sender in range(10):
+        session.received(server("message", f"n-{sender}-1", roomId="room-1", payload={"sender": "y"}), WHEN)
+    assert [row["peer"] for row in recorder.of(Kind.DELIVERY)] == list(range(10))
+    assert len(session._context.senders._known) == 3
+
+
+def test_keepalive_pings_are_rows_with_and_without_a_pong():
+    session, rows, _, _ = make()
+    session.ponged(Pong(Outcome.OK, 0, 3, 4), WHEN)
+    session.ponged(Pong(Outcome.EXPIRED, 0, 5, 6), None)
+    first, second = rows.of(Kind.KEEPALIVE)
+    assert (first["outcome"], first["due"], first["sent"], first["arrived"]) == (Outcome.OK, 3, 4, WHEN.arrived)
+    assert (second["outcome"], second["due"], second["sent"], second["arrived"]) == (Outcome.EXPIRED, 5, 6, 0)
+
+
+def test_a_ping_is_a_row_with_its_due_time_and_its_pong(told):
+    session, rows, pipe, clock = make(
+        SOLO | {"ping": {"t": "hey", "n": "{id}"}, "pong": {"match": {"t": "ho"}, "id": "n"}}
+    )
+    session.ping(teller(told), due=7)
+    session.ping()
+    assert [frame["t"] for frame in pipe.frames] == ["hey", "hey"]
+    session.received(json.dumps({"t": "ho", "n": pipe.frames[0]["n"]}).encode(), WHEN)
+    (row,) = rows.of(Kind.PING)
+    assert (row["outcome"], row["due"], row["sent"], row["arrived"]) == (Outcome.OK, 7, SECOND, WHEN.arrived)
+    assert told == [(Outcome.OK, 0)]
+    clock.advance(60 * SECOND)
+    session.expire(clock.now())
+    assert [row["outcome"] for row in rows.of(Kind.PING)] == [Outcome.OK, Outcome.EXPIRED]
+
+
+def test_a_ping_that_the_protocol_does_not_have_is_told_in_one_line():
+    session, rows, pipe, _ = make(SOLO)
+    with pytest.raises(UsageError, match=r"\[endpoint\.json\] ping and pong"):
+        session.ping()
+    assert pipe.frames == rows.of(Kind.PING) == []

@@ -1,0 +1,192 @@
+import errno
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.engine.self_metrics import Looked, Vitals, Warnings, descriptors
+from harness.plan import Fitness
+from harness.record.row import Gauge
+from harness.record.spread import Measured, Spread
+from tests.exhausted import no_descriptors
+
+MS = 1_000_000
+SECOND = 1_000_000_000
+CALM = Looked(open=10, held=0, unsent_bytes=0, reads=100, unstamped=0, late_answers=0, step_ns=0)
+
+
+class Unlisted:
+    """The directory of our descriptors on an old kernel, with none left to list it."""
+
+    def stat(self):
+        return os.stat_result([0] * 10)
+
+    def iterdir(self):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+
+@pytest.fixture
+def vitals(monkeypatch):
+    """A process that is well, whatever the machine of the test does: its CPU and descriptors are told."""
+    own = {"cpu": 0, "descriptors": 50}
+    monkeypatch.setattr("harness.engine.self_metrics.time.process_time_ns", lambda: own["cpu"])
+    monkeypatch.setattr("harness.engine.self_metrics.descriptors", lambda _: own["descriptors"])
+    made = Vitals(Fitness(), 0, stamped=True)
+    made.own = own
+    yield made
+    made.close()
+
+
+def look(vitals, second=1, cpu=0.1, **seen):
+    vitals.own["cpu"] += round(cpu * SECOND)
+    return vitals.look(second * SECOND, CALM._replace(**seen))
+
+
+# -- what is measured ---------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 10**10), min_size=1, max_size=300))
+def test_few_values_are_ranked_exactly(values):
+    spread = Spread()
+    for value in values:
+        spread.add(value)
+    ordered = sorted(values)
+    exact = [ordered[-(-share * len(values) // 100) - 1] for share in (50, 99)]
+    assert spread.take() == Measured(*exact, ordered[-1])
+    assert spread.take() is None
+
+
+def test_many_values_are_sampled_evenly_and_the_worst_is_kept():
+    spread = Spread()
+    for value in range(100_000):
+        spread.add(value)
+    spread.add(10**9)
+    spread.add(3)
+    found = spread.take()
+    assert found.p50 == pytest.approx(50_000, rel=0.01)
+    assert found.p99 == pytest.approx(99_000, rel=0.01)
+    assert found.most == 10**9
+
+
+def test_a_look_gives_a_value_for_each_gauge_and_none_for_what_did_not_happen(vitals):
+    for lag in (1, 2, 300):
+        vitals.lags.add(lag)
+    vitals.ticked(7)
+    vitals.ticked(5)
+    values = look(vitals, cpu=0.25, unsent_bytes=4)
+    lags = [values[gauge] for gauge in (Gauge.LAG_P50_NS, Gauge.LAG_P99_NS, Gauge.LAG_MAX_NS)]
+    assert lags == [2, 300, 300]
+    assert Gauge.READ_LAG_P99_NS not in values
+    assert (values[Gauge.CPU_PERMILLE], values[Gauge.LOOP_LAG_NS], values[Gauge.DESCRIPTORS]) == (250, 7, 50)
+    assert values[Gauge.UNSENT_BYTES] == 4
+    assert values[Gauge.RESIDENT_BYTES] > 1 << 20
+    again = look(vitals, 2)
+    assert Gauge.LAG_P50_NS not in again
+    assert again[Gauge.LOOP_LAG_NS] == 0
+
+
+def test_descriptors_are_counted(tmp_path):
+    before = descriptors(0)
+    with (tmp_path / "a").open("w"), (tmp_path / "b").open("w"):
+        assert descriptors(0) == before + 2
+
+
+def test_a_process_without_a_descriptor_left_still_looks_at_itself():
+    vitals = Vitals(Fitness(), 0, stamped=True)
+    with no_descriptors():
+        values = vitals.look(10 * SECOND, CALM)
+    vitals.close()
+    assert values[Gauge.RESIDENT_BYTES] > 1 << 20
+
+
+def test_descriptors_that_cannot_be_listed_are_not_counted(monkeypatch):
+    monkeypatch.setattr("harness.engine.self_metrics.OWN_DESCRIPTORS", Unlisted())
+    assert descriptors(0) is None
+
+
+# -- what is wrong ------------------------------------------------------------------------------------------------
+
+
+def test_a_process_that_is_well_says_nothing(vitals):
+    for second in range(1, 20):
+        for _ in range(100):
+            vitals.lags.add(2 * MS)
+            vitals.read_lags.add(MS)
+        vitals.ticked(40 * MS)
+        look(vitals, second, cpu=0.8, reads=100 * second, unstamped=second)
+        assert vitals.sick == ()
+
+
+def late(vitals):
+    for _ in range(100):
+        vitals.lags.add(80 * MS)
+    return {}
+
+
+def slow_to_look(vitals):
+    for _ in range(100):
+        vitals.read_lags.add(90 * MS)
+    return {}
+
+
+def leaking(vitals):
+    look(vitals)
+    vitals.own["descriptors"] += 100
+    return {"second": 2}
+
+
+SICK = {
+    "we send late: lag p99 80 ms (at most 50 is fit)": late,
+    "we look late: read lag p99 90 ms (at most 50 is fit)": slow_to_look,
+    "our CPU is at 97% of a core (at most 85% is fit)": lambda _: {"cpu": 0.97},
+    "the wall clock has stepped by -3.0 ms: arrivals cannot be trusted": lambda _: {"step_ns": -3 * MS},
+    "5 of 100 reads bore no kernel stamp": lambda _: {"unstamped": 5},
+    "nothing was sent, and 7 clients have messages due: the scenario stands still": lambda _: {"overdue": 7},
+    "100 descriptors more are open than when there were as many sessions": leaking,
+}
+
+
+@pytest.mark.parametrize("said", SICK)
+def test_each_sickness_is_told_in_its_own_words_and_no_other(vitals, said):
+    look(vitals, **SICK[said](vitals))
+    assert vitals.sick == (said,)
+
+
+def test_one_late_message_of_a_thousand_is_no_sickness(vitals):
+    for _ in range(999):
+        vitals.lags.add(MS)
+    vitals.lags.add(900 * MS)
+    look(vitals)
+    assert vitals.sick == ()
+
+
+def test_where_no_stamps_were_promised_none_is_missed(vitals):
+    vitals._stamped = False
+    look(vitals, unstamped=100)
+    assert vitals.sick == ()
+
+
+def test_descriptors_that_come_and_go_with_sessions_are_explained(vitals):
+    course = [(0, 20), (100, 120), (1000, 1020), (1000, 1025), (600, 630), (1000, 1030), (1000, 1060)]
+    for second, (sessions, count) in enumerate(course, 1):
+        vitals.own["descriptors"] = count
+        look(vitals, second, open=sessions)
+        assert vitals.sick == (), (sessions, count)
+    vitals.own["descriptors"] = 1400
+    look(vitals, 9, open=700, held=300)
+    assert "380 descriptors more" in vitals.sick[0]
+
+
+def test_limits_are_the_plans(vitals):
+    vitals._limits = Fitness(lag_p99_ms=100, cpu_share=0.99)
+    late(vitals)
+    look(vitals, cpu=0.97)
+    assert vitals.sick == ()
+
+
+def test_a_warning_is_told_when_it_begins_and_now_and_then_while_it_lasts():
+    warnings = Warnings(3)
+    told = [warnings.fresh([f"late: {n} ms"] if n else []) for n in (0, 5, 6, 7, 8, 9)]
+    assert told == [[], ["late: 5 ms"], [], [], ["late: 8 ms"], []]
+    assert warnings.fresh(["late: 1 ms", "our CPU is at 97%"]) == ["our CPU is at 97%"]

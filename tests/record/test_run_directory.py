@@ -1,0 +1,152 @@
+import errno
+import os
+
+import numpy as np
+import pytest
+
+from harness.errors import RunDirectoryError, RunFailed
+from harness.record import run_directory as rundir
+from harness.record.recorder import BUFFERED_ROWS, Recorder
+from harness.record.row import DTYPE, ROW_BYTES, Kind, Outcome
+from tests.exhausted import no_descriptors
+
+
+@pytest.fixture
+def path(tmp_path):
+    return rundir.create(tmp_path, "test", {"nonce": "abc123"})
+
+
+def rows_of(path):
+    return np.fromfile(path, dtype=np.dtype(DTYPE), offset=ROW_BYTES)
+
+
+def record(path, count=3):
+    with Recorder(path) as recorder:
+        for n in range(count):
+            recorder.row(Kind.PUBLISH, Outcome.OK, seq=n, due=n + 1, sent=n + 2, arrived=n + 3, read=n + 4)
+    return recorder.rows_path
+
+
+def test_rows_come_back_as_they_were_written(path):
+    shard = record(path, BUFFERED_ROWS + 5)
+    rows = rows_of(shard)
+    assert len(rows) == BUFFERED_ROWS + 5
+    assert list(rows["seq"][:3]) == [0, 1, 2]
+    assert set(rows["kind"]) == {Kind.PUBLISH}
+    assert rows["read"][-1] == BUFFERED_ROWS + 4 + 4
+
+
+def test_a_sealed_run_opens_without_a_warning(path):
+    record(path)
+    rundir.seal(path, "complete", 99)
+    run = rundir.open_run(path)
+    assert (run.status, run.ended_ns, run.warnings) == ("complete", 99, ())
+    assert [shard.rows for shard in run.shards] == [3]
+
+
+def test_an_unsealed_run_opens_and_says_so(path):
+    record(path)
+    run = rundir.open_run(path)
+    assert run.status == "unsealed"
+    assert "killed before it was sealed" in run.warnings[0]
+
+
+def test_a_torn_row_is_counted_and_the_whole_ones_are_kept(path):
+    shard = record(path)
+    os.truncate(shard, ROW_BYTES * 3 + 17)
+    run = rundir.open_run(path)
+    assert [(found.rows, found.torn_bytes) for found in run.shards] == [(2, 17)]
+    assert any("torn row: 17 bytes" in warning for warning in run.warnings)
+
+
+def test_rows_missing_against_the_seal_are_told(path):
+    shard = record(path)
+    rundir.seal(path, "complete", 1)
+    os.truncate(shard, ROW_BYTES * 2)
+    assert any("3 were sealed" in warning for warning in rundir.open_run(path).incomplete)
+    shard.unlink()
+    assert any("is missing" in warning for warning in rundir.open_run(path).incomplete)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "is not a run directory"),
+        (b"{}", "no format number"),
+        (b"[", "cannot be read"),
+        (b'{"format": 99}', "has format 99"),
+    ],
+)
+def test_what_is_not_a_run_directory_of_ours_is_refused_in_one_line(tmp_path, content, said):
+    if content is not None:
+        (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(RunDirectoryError, match=said) as caught:
+        rundir.open_run(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_path_that_is_no_directory_is_refused(tmp_path):
+    with pytest.raises(RunDirectoryError, match="is not a directory"):
+        rundir.open_run(tmp_path / "nothing")
+
+
+def test_a_foreign_file_in_place_of_a_shard_is_refused(path):
+    (path / "shard-0-1.rows").write_bytes(b"x" * 200)
+    with pytest.raises(RunDirectoryError, match="not a shard"):
+        rundir.open_run(path)
+
+
+def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFailed, match="choose another with --out"):
+        rundir.create(tmp_path / "file", "x", {})
+
+
+def test_a_full_disk_fails_the_flush_and_keeps_what_was_whole(path, monkeypatch):
+    recorder = Recorder(path)
+    recorder.row(Kind.PING)
+    recorder.flush()
+    real = os.write
+    calls = []
+
+    def write(descriptor, data):
+        if calls:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        calls.append(1)
+        return real(descriptor, bytes(data)[:100])  # a short write, then nothing
+
+    monkeypatch.setattr(os, "write", write)
+    recorder.row(Kind.PING)
+    recorder.row(Kind.PING)
+    with pytest.raises(RunFailed, match="No space left"):
+        recorder.flush()
+    monkeypatch.undo()
+    recorder.close()
+    assert len(rows_of(recorder.rows_path)) == 2
+    assert rundir.open_run(path).shards[0].torn_bytes == 0
+
+
+def test_a_process_without_a_descriptor_left_still_records(path):
+    recorder = Recorder(path)
+    with no_descriptors():
+        recorder.row(Kind.OPEN, Outcome.CLOSED, code=errno.EMFILE)
+        recorder.evidence(1, "refused", errno.EMFILE, "Too many open files")
+        recorder.flush()
+    recorder.close()
+    assert len(rows_of(recorder.rows_path)) == 1
+    assert [line["code"] for line in rundir.open_run(path).evidence()] == [errno.EMFILE]
+
+
+def test_evidence_is_bounded_and_said_once(path):
+    with Recorder(path) as recorder:
+        for n in range(500):
+            recorder.evidence(n, "refused", 401, "nope")
+            recorder.evidence(n, "note", n, "x" * 5000)
+    found = rundir.open_run(path).evidence()
+    assert sum(line["text"] == "nope" for line in found) == 1
+    assert len(found) == 200
+    assert max(len(line["text"]) for line in found) == 2000
+
+
+def test_a_nonce_is_fit_for_ids_and_urls():
+    assert all(rundir.new_nonce().isalnum() for _ in range(50))

@@ -119,7 +119,7 @@ def test_sessions_that_come_and_go_lose_nothing_and_are_no_finding(squall):
 
 BREAKS = """
 from locust import task
-from harness.users import RealtimeUser
+from squall import RealtimeUser
 
 class Breaks(RealtimeUser):
     def on_connect(self):
@@ -156,7 +156,7 @@ def test_a_hook_that_raises_or_waits_ends_the_run_in_one_line(squall, what, said
 
 PINGS = """
 from locust import task
-from harness.users import RealtimeUser
+from squall import RealtimeUser
 
 class Pings(RealtimeUser):
     pattern = "{pattern}"
@@ -194,7 +194,7 @@ def test_a_scenario_pings_in_place_of_every_second_message(squall, pattern, shap
 
 TASKS = """
 from locust import TaskSet, task
-from harness.users import RealtimeUser
+from squall import RealtimeUser
 
 class Tasks(RealtimeUser):
     @task(3)

@@ -79,7 +79,7 @@ STUCK = """
 import time
 import gevent
 from locust import task
-from harness.users import RealtimeUser
+from squall import RealtimeUser
 
 
 class StuckUser(RealtimeUser):

@@ -193,7 +193,7 @@ def test_a_run_on_the_embedded_endpoint_leaves_nothing_either(squall, tmp_path, 
 PREPARES = """
 import sys
 from pathlib import Path
-from harness import running
+from harness.engine import preparation as running
 from harness.plan import build_plan
 
 class Embedded:

@@ -193,6 +193,7 @@ def test_a_run_on_the_embedded_endpoint_leaves_nothing_either(squall, tmp_path, 
 PREPARES = """
 import sys
 from pathlib import Path
+import locust  # first: it patches ssl
 from harness.engine import preparation as running
 from harness.plan import build_plan
 

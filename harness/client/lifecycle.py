@@ -286,6 +286,7 @@ class Client:
         if waiting is not None:
             _tell(waiting, Outcome.ABANDONED, 0)
         self.session.leave(room, done or _nobody, due)
+        self._ready_if_joined()  # that join may have been the last one that it waited for
 
     def _ask(self, room: int, waiting: Joining, *, remembered: bool = False) -> None:
         if self._joining is None:

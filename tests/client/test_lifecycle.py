@@ -443,6 +443,55 @@ def test_leaving_a_room_that_is_being_joined_forgets_the_join():
     assert session.asked == []
 
 
+def test_leaving_the_last_room_whose_join_is_unanswered_makes_the_client_ready():
+    client, session, course, host = make(host=Host((4,)))
+    session.up()
+    assert not client.is_ready
+    client.leave(4)
+    assert client.is_ready
+    assert (session.left, host.told) == ([4], [(Outcome.ABANDONED, 0)])
+
+
+def test_leaving_one_of_two_rooms_whose_joins_are_unanswered_waits_for_the_other():
+    client, session, course, host = make(host=Host((4, 5)))
+    session.up()
+    client.leave(4)
+    assert not client.is_ready
+    session.ack()  # of room 4, which is not wanted any more
+    assert not client.is_ready
+    session.ack()
+    assert client.is_ready
+    assert host.log == ["connected", "joined 5"]
+
+
+def test_leaving_the_only_room_that_was_refused_for_good_makes_the_client_ready():
+    client, session, course, host = make(host=Host((4,)), terminal_codes=[403])
+    session.up()
+    session.ack(Outcome.REJECTED, 403)
+    assert not client.is_ready
+    client.leave(4)
+    assert client.is_ready
+
+
+def test_leaving_a_room_that_was_never_asked_for_waits_for_the_joins_all_the_same():
+    client, session, course, host = make(host=Host((4,)))
+    session.up()
+    client.leave(9)
+    assert not client.is_ready
+    session.ack()
+    assert client.is_ready
+    client.leave(9)
+    assert client.is_ready
+
+
+def test_leaving_a_room_when_the_connection_is_gone_makes_nobody_ready():
+    client, session, course, host = make()
+    session.up()
+    lose(session, course)
+    client.leave(7)
+    assert not client.is_ready
+
+
 def test_a_later_join_does_not_make_a_ready_client_unready():
     client, session, course, host = make()
     session.up(), session.ack()

@@ -102,10 +102,11 @@ class Recorder:
         used, self._used = self._used, 0
         try:
             if used:
-                _write(self._file, memoryview(self._buffer)[:used])
+                _append(self._file, memoryview(self._buffer)[:used], ROW_BYTES)
             if self._unwritten_evidence:
                 lines, self._unwritten_evidence = self._unwritten_evidence, []
-                _write(self._evidence, memoryview(b"".join(msgspec.json.encode(line) + b"\n" for line in lines)))
+                text = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+                _append(self._evidence, memoryview(text), len(text))
         except OSError as error:
             raise RunFailed(
                 f"cannot record into {self.rows_path}: {error.strerror}; what was recorded until then is kept"
@@ -122,9 +123,6 @@ class Recorder:
         try:
             self.flush()
         finally:
-            size = os.fstat(self._file).st_size
-            if size % ROW_BYTES:
-                os.ftruncate(self._file, size - size % ROW_BYTES)
             os.close(self._file)
             os.close(self._evidence)
             self._file = -1
@@ -136,6 +134,19 @@ class Recorder:
         self.close()
 
 
-def _write(file: int, view: memoryview) -> None:
-    while view:
-        view = view[os.write(file, view) :]
+def _append(file: int, view: memoryview, unit_bytes: int) -> None:
+    """Append `view`, which is whole units; where that fails in the middle of one, what was written of it is taken back.
+
+    Otherwise whatever is appended later, once there is room again, would be shifted against what readers expect.
+
+    Raises:
+        OSError: as `write(2)`.
+    """
+    written = 0
+    try:
+        while written < len(view):
+            written += os.write(file, view[written:])
+    except OSError:
+        if torn := written % unit_bytes:
+            os.ftruncate(file, os.fstat(file).st_size - torn)
+        raise

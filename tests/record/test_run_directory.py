@@ -126,6 +126,42 @@ def test_a_full_disk_fails_the_flush_and_keeps_what_was_whole(path, monkeypatch)
     assert rundir.open_run(path).shards[0].torn_bytes == 0
 
 
+def test_rows_and_evidence_after_a_write_that_failed_in_the_middle_are_read_as_they_were_written(path, monkeypatch):
+    recorder = Recorder(path)
+    recorder.row(Kind.PING, session=1)
+    recorder.evidence(1, "note", 1, "before")
+    recorder.flush()
+    real = os.write
+    room_bytes = 100
+
+    def write(descriptor, data):
+        nonlocal room_bytes
+        count = min(len(data), room_bytes)
+        room_bytes -= count
+        if not count:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, bytes(data)[:count])
+
+    monkeypatch.setattr(os, "write", write)
+    recorder.row(Kind.PUBLISH, session=2)
+    recorder.row(Kind.PUBLISH, session=3)  # of which 36 bytes can be written
+    with pytest.raises(RunFailed):
+        recorder.flush()
+    room_bytes = 10
+    recorder.evidence(2, "note", 2, "torn")
+    with pytest.raises(RunFailed):
+        recorder.flush()
+    monkeypatch.undo()
+    recorder.row(Kind.JOIN, session=4)
+    recorder.evidence(3, "note", 3, "after")
+    recorder.close()
+    rows = rows_of(recorder.rows_path)
+    assert list(zip(rows["kind"], rows["session"], strict=True)) == [
+        (Kind.PING, 1), (Kind.PUBLISH, 2), (Kind.JOIN, 4)
+    ]  # fmt: skip
+    assert [line["text"] for line in rundir.open_run(path).evidence()] == ["before", "after"]
+
+
 def test_a_process_without_a_descriptor_left_still_records(path):
     recorder = Recorder(path)
     with no_descriptors():

@@ -55,11 +55,12 @@ def measure(way: str, sessions: int) -> tuple[float, float, float]:
     from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
     from websockets.uri import parse_uri
 
-    from harness.transport.clock import SECOND, Clock
+    from harness.transport.clock import Clock
     from harness.transport.options import Options, Route
     from harness.transport.sockets import Sockets
     from harness.transport.trust import make_context
     from harness.transport.websocket import WebSocket
+    from harness.units import SECOND
     from tests.transport.authority import Authority
 
     directory = tempfile.TemporaryDirectory()

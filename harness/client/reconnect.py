@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 
 from ..plan import Reconnect
 from ..record.row import Closer, Outcome
+from ..units import SECOND
 
-SECOND = 1_000_000_000
 LEAST_CLOSE_CODE = 1_000
 """RFC 6455 7.4.2: codes below are not used in close frames."""
 MOST_DOUBLINGS = 1_000

@@ -15,6 +15,7 @@ from ..errors import UsageError
 from ..plan import mask_header
 from ..record.row import NO_PEER, NO_ROOM, Closer, Damage, Flag, Kind, Outcome, SignalKind
 from ..transport.events import Arrival, Ending, Pong, Refusal
+from ..units import SECOND
 from ..wire import Message
 from ..wire.ids import read_number
 from ..wire.signal import Signal
@@ -22,7 +23,7 @@ from .context import Context
 from .patterns.conversation import Conversation, Pattern
 from .receipts import Done, Receipt, Receipts
 
-UNCERTAIN_NS = 1_000_000_000
+UNCERTAIN_NS = SECOND
 """What was sent so shortly before a connection broke may never have reached the endpoint."""
 
 NOTHING_CAME = Arrival(0, 0, 0)

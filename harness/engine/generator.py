@@ -35,10 +35,11 @@ from ..schedule.mix import Mix
 from ..schedule.pacing import Pace, Pacer
 from ..schedule.replay import replayed
 from ..schedule.rooms import Rooms
-from ..transport.clock import MILLISECOND, SECOND, Clock
+from ..transport.clock import Clock
 from ..transport.connection_options import find_addresses, make_options
 from ..transport.options import Address
 from ..transport.sockets import Sockets, allow_descriptors
+from ..units import MILLISECOND, SECOND
 from ..wire import make_dialect
 from .self_metrics import Looked, Vitals
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..client.tally import Snapshot
-from ..transport.clock import SECOND
+from ..units import SECOND
 from .generator import Generator
 from .self_metrics import Warnings
 

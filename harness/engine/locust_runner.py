@@ -24,8 +24,9 @@ from ..plan.chaos import Fault
 from ..plan.shipped import find
 from ..record.row import Outcome
 from ..record.run_directory import Status
-from ..transport.clock import SECOND, Clock
+from ..transport.clock import Clock
 from ..transport.options import Address
+from ..units import SECOND
 from . import preparation as running
 from .embedded import make_secret
 from .generator import Generator

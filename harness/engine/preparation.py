@@ -30,9 +30,10 @@ from ..record import run_directory as rundir
 from ..record.row import Damage
 from ..schedule.mix import Mix
 from ..schedule.replay import keep, read_times
-from ..transport.clock import SECOND, Clock
+from ..transport.clock import Clock
 from ..transport.options import Address
 from ..transport.sockets import kernel_stamps
+from ..units import SECOND
 from .embedded import Embedded, complete
 from .preflight import preflight
 from .scenario_loading import Cast, cast

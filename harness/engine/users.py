@@ -33,7 +33,8 @@ from ..client.session import Session
 from ..errors import RunFailed, SquallError
 from ..record.row import Outcome
 from ..schedule.pacing import NOT_YET, Pace, Thinking
-from ..transport.clock import SECOND, Timer
+from ..transport.clock import Timer
+from ..units import SECOND
 from .generator import Generator
 
 AWAY_NS = 250_000_000

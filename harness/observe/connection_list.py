@@ -19,7 +19,8 @@ from ..errors import RunFailed
 from ..plan import Endpoint, Observe
 from ..record.recorder import Recorder
 from ..record.row import Kind, Outcome
-from ..transport.clock import SECOND, Clock
+from ..transport.clock import Clock
+from ..units import SECOND
 from .http_session import session_for
 
 TIMEOUT_S = 5.0

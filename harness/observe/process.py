@@ -15,7 +15,8 @@ from ..errors import RunFailed
 from ..plan import Endpoint, Observe
 from ..record.recorder import Recorder
 from ..record.row import Gauge, Kind
-from ..transport.clock import SECOND, Clock
+from ..transport.clock import Clock
+from ..units import SECOND
 from .connection_list import list_url
 from .http_session import session_for
 

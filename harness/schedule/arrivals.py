@@ -9,7 +9,8 @@ each session can work out its own without knowing the others'.
 import math
 
 from ..plan import Load
-from .pacing import GOLDEN, SECOND, exponential, mixed, session_key
+from ..units import SECOND
+from .pacing import GOLDEN, exponential, mixed, session_key
 
 COMING, STAYING = 0x0A1, 0x0A2
 """Laid over the seed, so that when people come, how long they stay and when they speak are independent."""

@@ -18,9 +18,9 @@ from ..errors import UsageError
 from ..plan.load import Load
 from ..plan.shape import Constant as ConstantShape
 from ..plan.shape import Poisson, Replay, Think
+from ..units import SECOND
 from .rate_curve import Curve, curve
 
-SECOND = 1_000_000_000
 NOT_YET = 1 << 62
 """Due, but nobody can say when: after the answer to the message before."""
 

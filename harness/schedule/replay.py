@@ -15,8 +15,8 @@ from typing import TextIO
 
 from ..errors import RunFailed, UsageError
 from ..plan.shape import Replay
+from ..units import SECOND
 
-SECOND = 1_000_000_000
 KEPT = "replay.csv"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -16,8 +16,7 @@ from typing import Any
 import gevent
 from gevent.hub import Waiter
 
-SECOND = 1_000_000_000
-MILLISECOND = 1_000_000
+from ..units import MILLISECOND, SECOND
 
 BATCH = 256
 """Due callbacks run in one go at most, so that due work never starves the sockets."""

@@ -17,7 +17,7 @@ from ..auth.redaction import Hiding
 from ..auth.templates import environment
 from ..errors import UsageError
 from ..plan import Deflate, Endpoint
-from .clock import SECOND
+from ..units import SECOND
 from .options import UNLIMITED, Address, Options, Route
 from .sockets import bind, explain, resolve
 from .tls import Tls

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from websockets.extensions import ClientExtensionFactory
 
-from .clock import SECOND
+from ..units import SECOND
 
 Address = tuple[int, tuple[str | int, ...]]
 """Family and address, as `resolve` found them."""

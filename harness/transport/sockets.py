@@ -21,6 +21,7 @@ import gevent
 
 from ..errors import RunFailed
 from ..record.spread import Spread
+from ..units import SECOND
 from .clock import Clock
 from .frames import Masker
 from .options import Address
@@ -35,7 +36,6 @@ STAMP = struct.Struct("@ll")
 ANCILLARY_BYTES = _socket.CMSG_SPACE(STAMP.size)
 SOL_SOCKET = int(socket.SOL_SOCKET)  # plain, as all that is compared for each read
 unpack_stamp = STAMP.unpack
-BILLION = 1_000_000_000
 
 # A port is freed at once by a reset, a minute later by an orderly close; and nobody wants Nagle in a latency test.
 Socket = Any  # _socket.socket: the C class, without the 200 bytes and the methods of its Python wrapper
@@ -103,7 +103,7 @@ class Sockets:
         for level, kind, payload in ancillary:
             if kind == SCM_TIMESTAMPNS and level == SOL_SOCKET:
                 seconds, nanos = unpack_stamp(payload)
-                arrived = clock.monotonic(seconds * BILLION + nanos, read)
+                arrived = clock.monotonic(seconds * SECOND + nanos, read)
                 self.read_lags.add(read - arrived)
                 return count, arrived, read
         self.unstamped += count > 0  # the end of a stream bears none

@@ -17,7 +17,8 @@ from websockets.protocol import State
 from websockets.uri import WebSocketURI
 
 from ..record.row import Closer, Outcome
-from .clock import SECOND, Timer
+from ..units import SECOND
+from .clock import Timer
 from .events import Arrival, Ending, Listener, Pong, Refusal, Stampable, arrival, bounded_by
 from .frames import FIN_TEXT, is_between, whole_texts
 from .keepalive import Keepalive

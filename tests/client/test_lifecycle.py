@@ -11,8 +11,9 @@ from harness.client.run_context import State
 from harness.plan import Reconnect
 from harness.record.row import Closer, Kind, Outcome
 from harness.schedule.pacing import Constant
-from harness.transport.clock import SECOND, FakeClock
+from harness.transport.clock import FakeClock
 from harness.transport.websocket import Arrival, Ending, Refusal
+from harness.units import SECOND
 
 END = 100 * SECOND
 

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.client.reconnect import SECOND, is_terminal_close, is_terminal_refusal, pause_ns, retry_after_ns
+from harness.client.reconnect import is_terminal_close, is_terminal_refusal, pause_ns, retry_after_ns
 from harness.errors import PlanError
 from harness.plan import Reconnect, build_plan
 from harness.record.row import Closer, Outcome
+from harness.units import SECOND
 
 NOW = 1_800_000_000.0
 

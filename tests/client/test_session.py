@@ -12,8 +12,9 @@ from harness.client.tally import Tally
 from harness.errors import UsageError
 from harness.plan import build_plan
 from harness.record.row import NO_ROOM, Closer, Damage, Flag, Kind, Outcome
-from harness.transport.clock import SECOND, FakeClock
+from harness.transport.clock import FakeClock
 from harness.transport.websocket import Arrival, Ending, Pong
+from harness.units import SECOND
 from harness.wire import make_dialect
 
 WHEN = Arrival(5 * SECOND, 5 * SECOND + 10, Flag.EXACT)

@@ -6,7 +6,8 @@ import pytest
 from harness.engine.generator import Generator
 from harness.plan import build_plan
 from harness.record.row import DTYPE, ROW_BYTES, Kind, Outcome
-from harness.transport.clock import SECOND, Clock
+from harness.transport.clock import Clock
+from harness.units import SECOND
 
 
 @pytest.fixture

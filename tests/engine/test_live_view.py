@@ -10,7 +10,8 @@ from harness.client.tally import Acted, Snapshot
 from harness.engine.live_view import View
 from harness.plan import build_plan
 from harness.record.spread import Measured
-from harness.transport.clock import SECOND, FakeClock
+from harness.transport.clock import FakeClock
+from harness.units import SECOND
 
 LATE = "we send late: lag p99 80 ms (at most 50 is fit)"
 

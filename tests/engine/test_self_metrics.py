@@ -9,10 +9,10 @@ from harness.engine.self_metrics import Looked, Vitals, Warnings, descriptors
 from harness.plan import Fitness
 from harness.record.row import Gauge
 from harness.record.spread import Measured, Spread
+from harness.units import SECOND
 from tests.exhausted import no_descriptors
 
 MS = 1_000_000
-SECOND = 1_000_000_000
 CALM = Looked(open=10, held=0, unsent_bytes=0, reads=100, unstamped=0, late_answers=0, step_ns=0)
 
 

@@ -7,8 +7,8 @@ from harness.plan import build_plan
 from harness.record.row import DTYPE, ROW_BYTES, Kind, Outcome
 from harness.record.run_directory import open_run
 from harness.schedule.rooms import Rooms
+from harness.units import SECOND
 
-SECOND = 1_000_000_000
 SMALL = ("--sessions", 6, "--rooms", 2, "--duration", 3, "--set", "load.ramp_s=0.2", "--set", "load.settle_s=1")
 
 

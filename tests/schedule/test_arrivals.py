@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from harness.errors import PlanError
 from harness.plan import Load, build_plan
-from harness.schedule.arrivals import SECOND, open_due_ns, stay_ns
+from harness.schedule.arrivals import open_due_ns, stay_ns
+from harness.units import SECOND
 
 SHAPES = [{"shape": "constant"}, {"shape": "linear"}, {"shape": "steps", "steps": 5}, {"shape": "poisson"}]
 START = 7 * SECOND

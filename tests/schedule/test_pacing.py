@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from harness.errors import UsageError
 from harness.plan import build_plan
 from harness.plan.shape import Ramp, Sine, Spike, Steps
-from harness.schedule.pacing import NOT_YET, SECOND, Every, Pacer, Random, Thinking, planned, seldom, spread
+from harness.schedule.pacing import NOT_YET, Every, Pacer, Random, Thinking, planned, seldom, spread
 from harness.schedule.rate_curve import curve
+from harness.units import SECOND
 
 START = 5 * SECOND
 rates = st.floats(0.1, 20)

@@ -5,8 +5,7 @@ import pytest
 from harness.errors import UsageError
 from harness.plan.shape import Replay
 from harness.schedule.replay import read_times
-
-SECOND = 1_000_000_000
+from harness.units import SECOND
 
 
 def read(tmp_path, text, **shape):

@@ -10,11 +10,12 @@ import gevent
 import pytest
 from websockets.uri import parse_uri
 
-from harness.transport.clock import SECOND, Clock
+from harness.transport.clock import Clock
 from harness.transport.options import Options, Route
 from harness.transport.sockets import Sockets
 from harness.transport.trust import make_context
 from harness.transport.websocket import Arrival, Ending, Pong, Refusal, WebSocket
+from harness.units import SECOND
 from tests.transport.authority import Authority, Pair
 
 PATIENCE_S = 40

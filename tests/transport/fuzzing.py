@@ -29,10 +29,10 @@ from harness.client.session import Session
 from harness.client.tally import Tally
 from harness.plan import build_plan
 from harness.record.row import Kind, Outcome
-from harness.transport.clock import SECOND
 from harness.transport.options import Options, Route
 from harness.transport.stream import Stage
 from harness.transport.trust import make_context
+from harness.units import SECOND
 from harness.wire import make_dialect
 from tests.transport.authority import Authority
 from tests.transport.pairs import NOWHERE, PairBench, Wire

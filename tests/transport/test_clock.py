@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.transport.clock import SECOND, Clock, FakeClock
+from harness.transport.clock import Clock, FakeClock
+from harness.units import SECOND
 
 
 @pytest.fixture

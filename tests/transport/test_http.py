@@ -11,10 +11,11 @@ import gevent
 import pytest
 
 from harness.record.row import Flag, Outcome
-from harness.transport.clock import SECOND, Clock
+from harness.transport.clock import Clock
 from harness.transport.http import HttpConnection
 from harness.transport.options import Route
 from harness.transport.sockets import Sockets
+from harness.units import SECOND
 from harness.wire.exchange import Answer, Failure, Request
 
 PATIENCE_S = 10

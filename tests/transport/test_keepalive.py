@@ -4,10 +4,11 @@ import gevent
 import pytest
 
 from harness.record.row import Closer, Flag, Outcome
-from harness.transport.clock import SECOND, FakeClock
+from harness.transport.clock import FakeClock
 from harness.transport.events import Arrival
 from harness.transport.keepalive import Keepalive
 from harness.transport.options import Options, Route
+from harness.units import SECOND
 from tests.transport.pairs import Line, PairBench
 from tests.transport.serving import accept, close_frame, read_to_end
 

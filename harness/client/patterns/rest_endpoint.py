@@ -13,11 +13,11 @@ from websockets.headers import build_host
 
 from ...auth import Access, Denied, expand
 from ...plan import Endpoint, Tls
-from ...transport.clock import SECOND
 from ...transport.connection_options import find_addresses, make_options
 from ...transport.http import HttpConnection
 from ...transport.options import Options, Route
 from ...transport.sockets import Sockets
+from ...units import SECOND
 from ...wire import Dialect
 from ...wire.exchange import Request
 from ...wire.rest import Rest

@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 from ...plan import Rest
 from ...record.row import Closer, Kind, Outcome, SignalKind
-from ...transport.clock import SECOND, Timer
+from ...transport.clock import Timer
 from ...transport.events import Arrival
+from ...units import SECOND
 from ...wire.exchange import Answer, Failure, Request
 from ...wire.rest import BEGINNING, Page
 from ..receipts import Receipt

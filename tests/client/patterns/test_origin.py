@@ -8,8 +8,9 @@ from harness.auth import Access, Denied
 from harness.client.patterns.rest_endpoint import Credentials, make_origin
 from harness.plan import build_plan
 from harness.record.row import Outcome
-from harness.transport.clock import SECOND, FakeClock
+from harness.transport.clock import FakeClock
 from harness.transport.connection_options import find_addresses, make_options
+from harness.units import SECOND
 from harness.wire import make_dialect
 from harness.wire.exchange import Request
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.client.patterns.room_poller import pause_ns
 from harness.record.row import Closer, Flag, Kind, Outcome, SignalKind
-from harness.transport.clock import SECOND
+from harness.units import SECOND
 from tests.client.patterns.serving import rooms_server
 
 LONG = {"mode": "long", "wait_s": 1.0, "every_s": 0.2}

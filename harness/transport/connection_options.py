@@ -20,7 +20,7 @@ from ..plan import Deflate, Endpoint
 from ..units import SECOND
 from .options import UNLIMITED, Address, Options, Route
 from .sockets import bind, explain, resolve
-from .tls import Tls
+from .tls import TlsRecords
 from .trust import make_context
 
 MEMORY_LEVEL = 5
@@ -80,7 +80,7 @@ def _route(endpoint: Endpoint, port: int, addresses: tuple[Address, ...], hiding
                 key_password=environment(tls.key_password_env, "endpoint.tls", hiding) if tls.key_password_env else "",
             )  # fmt: skip
         try:
-            Tls(context, server_name)
+            TlsRecords(context, server_name)
         except ValueError as error:
             raise UsageError(f'endpoint.tls.server_name: "{server_name}": {error}') from None
     proxy = proxy_of(endpoint, hiding)

@@ -51,7 +51,7 @@ class Sockets:
         self.buffer = bytearray(READ_BYTES)
         self.view = memoryview(self.buffer)
         self._buffers = (self.buffer,)
-        self._opened: memoryview | None = None
+        self._plain: memoryview | None = None
         self.stamped = kernel_stamps()
         self.masker = Masker()
         self.upgrades = Upgrades()
@@ -63,11 +63,11 @@ class Sockets:
         """Reads, and those of them to which the kernel gave no stamp."""
 
     @property
-    def opened(self) -> memoryview:
+    def plain(self) -> memoryview:
         """The buffer that decrypted bytes go to; made when it is first needed."""
-        if self._opened is None:
-            self._opened = memoryview(bytearray(PLAIN_BYTES))
-        return self._opened
+        if self._plain is None:
+            self._plain = memoryview(bytearray(PLAIN_BYTES))
+        return self._plain
 
     def make(self, family: int, source: str = "") -> Socket:
         """A new non-blocking TCP socket that stamps arrivals, bound to an address of ours if `source` names one.

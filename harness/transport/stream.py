@@ -20,7 +20,7 @@ from ..record.row import Outcome
 from .events import Refusal, Stampable
 from .options import Route
 from .sockets import READ_BYTES, Socket, Sockets
-from .tls import Tls, refusal
+from .tls import TlsRecords, refusal
 from .tunnel import Tunnel
 
 READ, WRITE = 1, 2
@@ -89,7 +89,7 @@ class Stream:
         self._writer: Any = None
         self._queue: deque[tuple[memoryview, Stampable | None]] | None = None
         self._tunnel: Tunnel | None = None
-        self._tls: Tls | None = None
+        self._tls: TlsRecords | None = None
         self.socket: Socket = None
         self.stage = Stage.TCP
 
@@ -133,7 +133,7 @@ class Stream:
             self._up(self._on_readable)
             return
         self.stage = Stage.TLS
-        self._tls = Tls(self._route.tls, self._route.server_name)
+        self._tls = TlsRecords(self._route.tls, self._route.server_name)
         self._reader.stop()
         self._reader.start(self._on_shaking)
         self._tls.shake()
@@ -182,8 +182,8 @@ class Stream:
                 return
             self._hand_over(tls.outgoing(), None)
             if done and self.stage is Stage.TLS:
-                self._up(self._on_sealed)
-                self._unseal(tls, arrived, read)
+                self._up(self._on_encrypted)
+                self._decrypt(tls, arrived, read)
         except BaseException as error:  # noqa: BLE001
             self._sockets.failure(error)
 
@@ -216,7 +216,7 @@ class Stream:
         except BaseException as error:  # noqa: BLE001
             sockets.failure(error)
 
-    def _on_sealed(self) -> None:
+    def _on_encrypted(self) -> None:
         try:
             count, arrived, read = self._receive()
             tls = self._tls
@@ -226,16 +226,16 @@ class Stream:
                 tls.feed(self._sockets.view[:count])
             else:
                 tls.feed_eof()
-            self._unseal(tls, arrived, read, whole=count < READ_BYTES)
+            self._decrypt(tls, arrived, read, whole=count < READ_BYTES)
         except BaseException as error:  # noqa: BLE001
             self._sockets.failure(error)
 
-    def _unseal(self, tls: Tls, arrived: int, read: int, whole: bool = True) -> None:
-        """Tell the owner what was in the sealed bytes of one read."""
-        buffer = self._sockets.opened
+    def _decrypt(self, tls: TlsRecords, arrived: int, read: int, whole: bool = True) -> None:
+        """Tell the owner what was in the encrypted bytes of one read."""
+        buffer = self._sockets.plain
         while self.stage is Stage.UP:
             try:
-                count, at_end = tls.open(buffer)
+                count, at_end = tls.decrypt(buffer)
             except ssl.SSLError as error:
                 self._say(tls.outgoing())
                 self._owner.broken(refusal(error, tls.first))
@@ -254,7 +254,7 @@ class Stream:
         """Send; `message.sent` is stamped when the kernel takes the last byte, now or later."""
         if self._tls is not None:
             try:
-                data = self._tls.seal(data)
+                data = self._tls.encrypt(data)
             except ssl.SSLError as error:
                 self._owner.broken(refusal(error, self._tls.first))
                 return

@@ -19,7 +19,7 @@ PLAIN_BYTES = (1 << 16) + (1 << 15)
 """What one read of 64 KiB can open to at most, with a record begun by an earlier one."""
 
 
-class Records:
+class RecordLengths:
     """Follows the lengths of TLS records (RFC 8446 5.1): is the stream between two of them?"""
 
     __slots__ = ("_head", "_left")
@@ -48,7 +48,7 @@ class Records:
         return not self._left and not self._head
 
 
-class Tls:
+class TlsRecords:
     """One client's TLS conversation.
 
     Raises (from every method): ssl.SSLError: it has failed; `refusal` puts that into words.
@@ -59,7 +59,7 @@ class Tls:
     def __init__(self, context: ssl.SSLContext, server_name: str) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._object: Any = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
-        self._records = Records()
+        self._records = RecordLengths()
         self._wrong: ssl.SSLError | None = None
         self.first = -1
         """The first byte that came; -1 before it."""
@@ -83,7 +83,7 @@ class Tls:
             return False
         return True
 
-    def open(self, buffer: memoryview) -> tuple[int, bool]:
+    def decrypt(self, buffer: memoryview) -> tuple[int, bool]:
         """Decrypt what was fed into `buffer`: (bytes, whether the peer has ended the stream).
 
         Call it until it gives none: what came before a failure is given first.
@@ -115,7 +115,7 @@ class Tls:
         """Whether all that was fed has been decrypted, and nothing of a further record has come."""
         return self._records.between and not self._incoming.pending and not self._object.pending()
 
-    def seal(self, data: bytes) -> bytes:
+    def encrypt(self, data: bytes) -> bytes:
         """Encrypt for the network."""
         view, at = memoryview(data), 0
         while at < len(data):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness.errors import UsageError
 from harness.record.row import Closer, Flag, Outcome
 from harness.transport.options import Route
-from harness.transport.tls import Records
+from harness.transport.tls import RecordLengths
 from harness.transport.trust import make_context
 from tests.transport.authority import Authority
 from tests.transport.conftest import Bench, Trust, serve_with
@@ -219,7 +219,7 @@ def test_records_are_followed_however_they_are_cut(sizes, cuts):
     for size in sizes:
         stream += b"\x17\x03\x03" + size.to_bytes(2, "big") + bytes(size)
         ends.add(len(stream))
-    records, at, turn = Records(), 0, 0
+    records, at, turn = RecordLengths(), 0, 0
     while at < len(stream):
         step = cuts[turn % len(cuts)]
         records.feed(memoryview(stream[at : at + step]))

@@ -26,7 +26,7 @@ from .patterns.rest_endpoint import Origin, make_origin
 from .tally import Tally
 
 
-class Courtesy(Interface):
+class StatsMirror(Interface):
     """A copy of what was measured, for somebody else's statistics (Locust's web UI)."""
 
     def __call__(self, name: str, response_ns: int, outcome: Outcome, code: int) -> None:
@@ -46,7 +46,7 @@ class Context:
     access: Access
     options: Options
     tally: Tally
-    courtesy: Courtesy | None = None
+    mirror: StatsMirror | None = None
 
     def __post_init__(self) -> None:
         load = self.plan.load

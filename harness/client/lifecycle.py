@@ -1,7 +1,7 @@
 """One client's life: it opens when due, joins, is dropped, comes back, and departs; without a greenlet of its own.
 
-It must not know Locust, sockets or what a scenario does: it tells its host (the user) that a connection is there, and
-the host asks for rooms. The subtle things: everything here happens in hub callbacks and returns at once, waiting is a
+It must not know Locust, sockets or what a scenario does: it tells its owner (the user) that a connection is there, and
+the owner asks for rooms. The subtle things: everything here happens in hub callbacks and returns at once, waiting is a
 timer on the agenda; and what was asked for on one connection may end on another, so each callback that comes later
 checks that its connection is still the one.
 """
@@ -15,7 +15,7 @@ from ..transport.clock import Timer
 from ..transport.websocket import Arrival, Ending, Refusal
 from . import reconnect
 from .receipts import Done
-from .run_context import Course, Host, State
+from .run_context import ClientOwner, RunContext, State
 from .session import Session
 
 JUST_DUE_NS = 50_000_000
@@ -42,13 +42,13 @@ class Client:
     """
 
     __slots__ = (
-        "_attempt", "_course", "_had_another", "_host", "_is_owed", "_joining", "_life", "_lost", "_seat_timer",
+        "_attempt", "_had_another", "_is_owed", "_joining", "_life", "_lost", "_owner", "_run", "_seat_timer",
         "_timer", "_wanted", "due", "n", "pace", "rooms", "scratch", "session", "speaks_from", "state",
     )  # fmt: skip
 
-    def __init__(self, session: Session, rooms: tuple[int, ...], course: Course, host: Host) -> None:
+    def __init__(self, session: Session, rooms: tuple[int, ...], run: RunContext, owner: ClientOwner) -> None:
         self.session = session
-        session.keeper = self
+        session.listener = self
         self.rooms = rooms
         self.scratch: Any = None
         self.state = State.WAITING
@@ -57,8 +57,8 @@ class Client:
         self.speaks_from = 0
         self.due = 0
         """When the present connection was due to open."""
-        self._course = course
-        self._host = host
+        self._run = run
+        self._owner = owner
         self._life = 0
         self._had_another = False
         """Whether the last opening was refused for its token, so that this one bears another."""
@@ -82,22 +82,22 @@ class Client:
         return self.state is State.READY
 
     def missed(self, until_ns: int) -> int:
-        """How many messages fell due before `until_ns` that nobody has taken; none where the host never paces."""
-        if self.pace is None or not self._host.has_paced:
+        """How many messages fell due before `until_ns` that nobody has taken; none where the owner never paces."""
+        if self.pace is None or not self._owner.has_paced:
             return 0
         return planned(self.pace, until_ns, self.n, self.speaks_from)
 
     def is_overdue(self, before_ns: int) -> bool:
         """Whether a message has been due since before `before_ns` and nobody has taken it."""
-        if self.pace is None or not self._host.has_paced:
+        if self.pace is None or not self._owner.has_paced:
             return False
         due = self.pace.due_ns(self.n)
         return due is not None and max(due, self.speaks_from) < before_ns
 
     def begin(self) -> None:
         """Wait for the first opening to fall due."""
-        self.due, _, self.speaks_from = self._course.seat_ns(self.session.number, self._life)
-        self._timer = self._course.clock.at(self.due, self._take_seat)
+        self.due, _, self.speaks_from = self._run.seat_ns(self.session.number, self._life)
+        self._timer = self._run.clock.at(self.due, self._take_seat)
 
     # -- coming and going ---------------------------------------------------------------------------------------
 
@@ -105,36 +105,36 @@ class Client:
         """A session is due on this seat: the first, or a fresh one, which remembers nothing."""
         self._timer = None
         self._is_owed = not self.session.is_free
-        if self._is_owed or not self._course.is_loading:
+        if self._is_owed or not self._run.is_loading:
             return
-        self.due, departs, self.speaks_from = self._course.seat_ns(self.session.number, self._life)
+        self.due, departs, self.speaks_from = self._run.seat_ns(self.session.number, self._life)
         self._attempt, self._lost, self._wanted, self._joining, self.scratch = 0, None, (), None, None
         self._had_another = False
         self.session.forget()
         if departs is not None:
-            self._seat_timer = self._course.clock.at(departs, self._departs)
+            self._seat_timer = self._run.clock.at(departs, self._departs)
         self._open()
 
     def _departs(self) -> None:
         """The stay is over: leave and close in good order, and let the seat be taken again if the plan says so."""
         self._seat_timer = None
-        if not self._course.is_loading:
+        if not self._run.is_loading:
             return
         self._cancel()
         self._life += 1
-        due, _, self.speaks_from = self._course.seat_ns(self.session.number, self._life)
+        due, _, self.speaks_from = self._run.seat_ns(self.session.number, self._life)
         if due >= 0:
-            self._timer = self._course.clock.at(due, self._take_seat)
-        self._part()
+            self._timer = self._run.clock.at(due, self._take_seat)
+        self._depart()
 
     def retire(self) -> None:
         """Go for good, in good order, with nothing more planned; harmless when it has gone."""
         self._cancel()
         self._is_owed = False
         self.pace = None
-        self._part()
+        self._depart()
 
-    def _part(self) -> None:
+    def _depart(self) -> None:
         self._recovered(Outcome.ABANDONED)
         self.state = State.GONE if self.session.is_free else State.LEAVING
         if self.session.is_open:
@@ -145,7 +145,7 @@ class Client:
     def load_over(self) -> None:
         """The load is over: nobody comes back any more, and who is still away is counted so."""
         self._cancel()
-        if self.state is State.WAITING and self.due <= self._course.clock.now() - JUST_DUE_NS:
+        if self.state is State.WAITING and self.due <= self._run.clock.now() - JUST_DUE_NS:
             self.session.skip(self.due)
         if self.state in (State.WAITING, State.AWAY):
             self._recovered(Outcome.ABANDONED)
@@ -161,7 +161,7 @@ class Client:
 
     def _open(self) -> None:
         self._timer = None
-        if not self._course.is_loading:
+        if not self._run.is_loading:
             self.load_over()
             return
         self.state = State.OPENING
@@ -170,20 +170,20 @@ class Client:
     def opened(self) -> None:
         """A connection is there."""
         self._had_another = False
-        if not self._course.is_loading:
+        if not self._run.is_loading:
             self.state = State.OPEN
             self._recovered(Outcome.ABANDONED)
-            if self._course.has_parted:  # it missed the word to leave, and nobody will say it again
+            if self._run.is_departing:  # it missed the word to leave, and nobody will say it again
                 self.state = State.LEAVING
                 self.session.depart()
             return
         self._joining = None
-        remembered = not self._course.policy.resubscribe
+        remembered = not self._run.policy.resubscribe
         for room in self._wanted:
             if self.session.is_open:
                 self._ask(room, Joining(0), remembered=remembered)
         if self.session.is_open:
-            self._host.connected(self)
+            self._owner.connected(self)
         if self.state is State.OPENING:  # nothing that was sent has ended it
             self.state = State.OPEN
             self._ready_if_joined()
@@ -194,12 +194,12 @@ class Client:
         """
         if self._gone_after():
             return
-        course = self._course
+        run = self._run
         again, self._had_another = again and not self._had_another, again
-        if not again and reconnect.is_terminal_refusal(course.policy, why.outcome, why.code):
+        if not again and reconnect.is_terminal_refusal(run.policy, why.outcome, why.code):
             self._give_up(Outcome.REJECTED, why.code)
         else:
-            asked_ns = reconnect.retry_after_ns(course.policy, why.headers, time.time()) if why.headers else 0
+            asked_ns = reconnect.retry_after_ns(run.policy, why.headers, time.time()) if why.headers else 0
             self._try_later(asked_ns, why.code)
 
     def closed(self, end: Ending, when: Arrival) -> None:
@@ -212,8 +212,8 @@ class Client:
         if self._lost is None:
             self._lost = (end.began or when.arrived, end.closer)
         self.state = State.AWAY
-        self._host.disconnected(self)
-        if reconnect.is_terminal_close(self._course.policy, end.closer, end.code):
+        self._owner.disconnected(self)
+        if reconnect.is_terminal_close(self._run.policy, end.closer, end.code):
             self._give_up(Outcome.REJECTED, end.code)
         else:
             self._try_later(0, end.code)
@@ -225,7 +225,7 @@ class Client:
             if self._is_owed:
                 self._take_seat()
             return True
-        if not self._course.is_loading:
+        if not self._run.is_loading:
             self._recovered(Outcome.ABANDONED)
             self.state = State.GONE
             return True
@@ -234,13 +234,13 @@ class Client:
     # -- trying again -------------------------------------------------------------------------------------------
 
     def _try_later(self, asked_ns: int, code: int) -> None:
-        policy, clock = self._course.policy, self._course.clock
+        policy, clock = self._run.policy, self._run.clock
         attempt, self._attempt = self._attempt, self._attempt + 1
         if policy.max_attempts is not None and attempt >= policy.max_attempts:
             self._give_up(Outcome.EXPIRED, code)
             return
         self.state = State.AWAY
-        self.due = clock.now() + max(asked_ns, reconnect.pause_ns(policy, attempt, self._course.chance.random()))
+        self.due = clock.now() + max(asked_ns, reconnect.pause_ns(policy, attempt, self._run.chance.random()))
         self._timer = clock.at(self.due, self._open)
 
     def _give_up(self, outcome: Outcome, code: int) -> None:
@@ -252,9 +252,9 @@ class Client:
         if self._lost is None:
             return
         (at, closer), self._lost = self._lost, None
-        now = self._course.clock.now()
+        now = self._run.clock.now()
         back = now if outcome is Outcome.OK else 0
-        self._course.recorder.row(
+        self._run.recorder.row(
             Kind.RECOVERY, outcome, 0, code, self.session.number, self.session.conn, peer=closer, seq=self._attempt,
             sent=at, arrived=back, read=now,
         )  # fmt: skip
@@ -304,28 +304,28 @@ class Client:
         if outcome is Outcome.OK:
             del self._joining[room]
             self._joining = self._joining or None
-            self._host.joined(self, room)
+            self._owner.joined(self, room)
             _tell(waiting, outcome, code)
             self._ready_if_joined()
-        elif not self.session.is_open or not self._course.is_loading:
+        elif not self.session.is_open or not self._run.is_loading:
             return  # `closed` tells, or the run is over
-        elif reconnect.is_terminal_refusal(self._course.policy, outcome, code):
+        elif reconnect.is_terminal_refusal(self._run.policy, outcome, code):
             waiting.refused = True
             _tell(waiting, outcome, code)
             if self.state is State.OPEN:
                 self._recovered(Outcome.REJECTED, code)
         else:
-            pause = reconnect.pause_ns(self._course.policy, waiting.attempt, self._course.chance.random())
+            pause = reconnect.pause_ns(self._run.policy, waiting.attempt, self._run.chance.random())
             waiting.attempt += 1
             waiting.due = 0
-            self._course.clock.after(pause, lambda: self._ask_again(room, waiting))
+            self._run.clock.after(pause, lambda: self._ask_again(room, waiting))
 
     def _ask_again(self, room: int, waiting: Joining) -> None:
-        if self._joining is not None and self._joining.get(room) is waiting and self._course.is_loading:
+        if self._joining is not None and self._joining.get(room) is waiting and self._run.is_loading:
             self._ask(room, waiting)
 
     def _ready_if_joined(self) -> None:
-        if self.state is State.OPEN and not self._joining and self._course.is_loading:
+        if self.state is State.OPEN and not self._joining and self._run.is_loading:
             self.state = State.READY
             self._recovered(Outcome.OK)
             self._attempt = 0

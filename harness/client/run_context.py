@@ -1,6 +1,7 @@
-"""What a client stands between: the course of the run, which all clients of a process share, and its host.
+"""What a client needs to know: the context of the run, which all clients of a process share, and its owner.
 
-Interfaces and the states of a client's life; nothing here does anything. The generator is the course, a user the host.
+Interfaces and the states of a client's life; nothing here does anything. The generator is the run
+context, a user the owner.
 """
 
 import random
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from .lifecycle import Client
 
 
-class Course(Protocol):
+class RunContext(Protocol):
     """What all clients of one process share: the clock, the policy, and when sessions come and go.
 
-    `has_parted`: everybody has been told to leave.
+    `is_departing`: all sessions have been asked to leave.
     """
 
-    has_parted: bool
+    is_departing: bool
 
     @property
     def clock(self) -> Agenda:
@@ -49,7 +50,7 @@ class Course(Protocol):
         """
 
 
-class Host(Protocol):
+class ClientOwner(Protocol):
     """Who owns the client and knows what it is to do; `has_paced`: it hands out messages when they are due."""
 
     has_paced: bool
@@ -70,7 +71,7 @@ class State(IntEnum):
     WAITING = 0
     """Not yet due to open."""
     OPENING = 1
-    """On its way to being open, until the host has been asked what it wants."""
+    """On its way to being open, until the owner has been asked what it wants."""
     OPEN = 2
     """Open, and not yet a member of all that it asked for."""
     READY = 3

@@ -39,7 +39,7 @@ EXAMPLES, EXAMPLE_BYTES = 3, 300
 """How much is kept of the frames that nothing could be made of."""
 
 
-class Keeper(Interface):
+class SessionListener(Interface):
     """Who keeps a session up: hears, in the hub, what became of its connection, after it was recorded."""
 
     def opened(self) -> None:
@@ -57,7 +57,7 @@ class Session:
 
     __slots__ = (
         "_context", "_due", "_given_up", "_name", "_opening", "_pattern", "_prefix", "_probe", "_rooms", "_seq",
-        "_socket", "conn", "dialect", "is_open", "keeper", "number", "receipts",
+        "_socket", "conn", "dialect", "is_open", "listener", "number", "receipts",
     )  # fmt: skip
 
     def __init__(self, context: Context, number: int, pattern: Pattern | None = None) -> None:
@@ -78,7 +78,7 @@ class Session:
         self.is_open = False
         self.dialect = pattern.dialect if pattern is not None else context.dialect
         self.receipts = Receipts()
-        self.keeper: Keeper | None = None
+        self.listener: SessionListener | None = None
         """Who hears that a connection opened, was refused, or ended."""
 
     @property
@@ -109,7 +109,7 @@ class Session:
             self._pattern.forget()
 
     def open(self, due: int) -> None:
-        """Connect and upgrade, after a login if there must be one; the keeper hears the outcome in bounded time."""
+        """Connect and upgrade, after a login if there must be one; the listener hears the outcome in bounded time."""
         self.conn += 1
         self._due = due
         self._opening = True
@@ -254,11 +254,11 @@ class Session:
         """The upgrade was accepted, or whatever else opens a conversation; IMPLICIT in `flags`: nothing was asked."""
         self.is_open = True
         self._opening = False
-        self._context.tally.open += 1
+        self._context.tally.open_sessions += 1
         self._row(Kind.OPEN, OK, when.flags | flags, NO_ROOM, sent, when, due=self._due)
         self._copy("open", when.read - sent, OK, 0)
-        if self.keeper is not None:
-            self.keeper.opened()
+        if self.listener is not None:
+            self.listener.opened()
 
     def refused(self, why: Refusal, sent: int, when: Arrival) -> None:
         """The connection did not open."""
@@ -273,14 +273,14 @@ class Session:
             )
             again = self._context.access.refused(self.number, self.conn, why.status)
         self._copy("open", when.read - sent if sent else 0, why.outcome, why.code)
-        if self.keeper is not None:
-            self.keeper.refused(why, again)
+        if self.listener is not None:
+            self.listener.refused(why, again)
 
     def closed(self, end: Ending, when: Arrival) -> None:
         """The connection was open and is no more."""
         self.is_open = False
         self._socket = None
-        self._context.tally.open -= 1
+        self._context.tally.open_sessions -= 1
         self._row(Kind.CLOSE, end.outcome, when.flags, NO_ROOM, end.began, when, code=end.code, peer=end.closer)
         if end.reason and end.closer not in (Closer.US, Closer.RESET):
             self._context.recorder.evidence(when.read, "closed", end.code, end.reason, closer=end.closer.name.lower())
@@ -294,8 +294,8 @@ class Session:
             answered = when if receipt.kind is PROBE and by_endpoint else None
             done = self._is_done_unanswered(receipt, carried_until)
             self._finish(receipt, OK if done else Outcome.CLOSED, 0 if done else end.code, answered)
-        if self.keeper is not None:
-            self.keeper.closed(end, when)
+        if self.listener is not None:
+            self.listener.closed(end, when)
 
     def ponged(self, pong: Pong, when: Arrival | None) -> None:
         """A keepalive ping has ended."""
@@ -460,8 +460,8 @@ class Session:
             self._enter(receipt.room)
         elif kind is Kind.LEAVE:
             self._exit(receipt.room)
-        if context.courtesy is not None and arrived:
-            context.courtesy(kind.name.lower(), arrived - (receipt.due or receipt.sent), outcome, code)
+        if context.mirror is not None and arrived:
+            context.mirror(kind.name.lower(), arrived - (receipt.due or receipt.sent), outcome, code)
         if receipt.done is not None:
             receipt.done(outcome, code)
 
@@ -516,5 +516,5 @@ class Session:
         )
 
     def _copy(self, name: str, took_ns: int, outcome: Outcome, code: int) -> None:
-        if self._context.courtesy is not None:
-            self._context.courtesy(name, took_ns, outcome, code)
+        if self._context.mirror is not None:
+            self._context.mirror(name, took_ns, outcome, code)

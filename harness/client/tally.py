@@ -24,7 +24,7 @@ class Acted(NamedTuple):
 class Snapshot(NamedTuple):
     """What happened since the last one; response percentiles in ns, None when nothing was measured."""
 
-    open: int
+    open_sessions: int
     sent: int
     answered: int
     rejected: int
@@ -42,7 +42,7 @@ class Tally:
         self, rooms: int, delivers_to_sender: bool, lags: Spread | None = None, slowest_poll_ns: int = 0
     ) -> None:  # fmt: skip
         self._settle_ns = SETTLE_NS + slowest_poll_ns
-        self.open = 0
+        self.open_sessions = 0
         self.sent = 0
         self.answered = 0
         self.rejected = 0
@@ -118,4 +118,4 @@ class Tally:
         self._last = counts
         responses = self._responses.take()
         p50, p99 = (responses.p50, responses.p99) if responses is not None else (None, None)
-        return Snapshot(self.open, sent, answered, rejected, deliveries, p50, p99, self.lost, abandoned)
+        return Snapshot(self.open_sessions, sent, answered, rejected, deliveries, p50, p99, self.lost, abandoned)

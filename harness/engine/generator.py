@@ -1,7 +1,7 @@
 """The generator: one process's share of a run, from the first opening to the last row.
 
 It must not know Locust, the command line or how a run is sealed. It owns the time line: open (over the ramp), load,
-settle (listen), part (leave and close), over. The subtle thing: whatever goes wrong in a hub callback arrives in
+settle (listen), depart (leave and close), over. The subtle thing: whatever goes wrong in a hub callback arrives in
 `fail`, which ends the run loudly, since the hub would print and swallow it; what was recorded is kept.
 """
 
@@ -17,9 +17,9 @@ import gevent
 from gevent.event import Event
 
 from ..auth import Access, Fields
-from ..client.context import Context, Courtesy
+from ..client.context import Context, StatsMirror
 from ..client.lifecycle import Client
-from ..client.run_context import Host
+from ..client.run_context import ClientOwner
 from ..client.session import Session
 from ..client.tally import Snapshot, Tally
 from ..errors import RunFailed, SquallError
@@ -41,16 +41,16 @@ from ..transport.options import Address
 from ..transport.sockets import Sockets, allow_descriptors
 from ..units import MILLISECOND, SECOND
 from ..wire import make_dialect
-from .self_metrics import Looked, Vitals
+from .self_metrics import Looked, SelfMetrics
 
 TICK_NS = 100 * MILLISECOND
 TICKS_A_SAMPLE = 10
 CALM_BEFORE_NS = 400 * MILLISECOND
 GRACE_NS = round(JOIN_GRACE_S * SECOND)
-PART_OVER_NS = SECOND
-PARTS_AT_ONCE = 32
+DEPART_OVER_NS = SECOND
+DEPART_AT_ONCE = 32
 NEVER = 1 << 62
-PART_AT_MOST_NS = 8 * SECOND
+DEPART_AT_MOST_NS = 8 * SECOND
 SPARE_DESCRIPTORS = 256
 COLLECTED = (5_000, 500, 1_000)
 """How often the collector looks at which generation: at the youngest for half a millisecond each time."""
@@ -71,7 +71,7 @@ class Generator:
     def __init__(
         self, plan: Plan, path: Path, nonce: str, start_ns: int, *, rank: int = 0, processes: int = 1,
         schemas: Schemas | None = None, skipped: frozenset[Fault] = frozenset(),
-        courtesy: Courtesy | None = None, addresses: tuple[Address, ...] = (),
+        mirror: StatsMirror | None = None, addresses: tuple[Address, ...] = (),
         patterns: Sequence[str] = ("websocket",),
     ) -> None:  # fmt: skip
         self._strokes = strokes(plan.chaos, plan.load.sessions, plan.seed, start_ns, plan.load_end_s)
@@ -114,14 +114,14 @@ class Generator:
         self.failure: SquallError | None = None
         self.interrupted = False
         sockets = Sockets(self.clock, self.fail)
-        self.vitals = Vitals(plan.fitness, self.clock.now(), stamped=sockets.stamped)
-        sockets.read_lags = self.vitals.read_lags
+        self.metrics = SelfMetrics(plan.fitness, self.clock.now(), stamped=sockets.stamped)
+        sockets.read_lags = self.metrics.read_lags
         tally = Tally(
-            plan.load.room_count, plan.contract.delivers_to_sender, self.vitals.lags, _slowest_poll_ns(plan, patterns)
+            plan.load.room_count, plan.contract.delivers_to_sender, self.metrics.lags, _slowest_poll_ns(plan, patterns)
         )
         self.context = Context(
             plan, nonce, self.clock, sockets, self.recorder, make_dialect(plan.endpoint),
-            access, options, tally, courtesy,
+            access, options, tally, mirror,
         )  # fmt: skip
         self._conductor = Conductor(self.context, self.sessions, self.text, schemas or {}, skipped)
         self._observer = observer
@@ -131,24 +131,24 @@ class Generator:
         self._watches: list[Any] = []
         self._ticks = 0
         self._tick_due = 0
-        self._parting = False
-        self.has_parted = False
+        self._load_over = False
+        self.is_departing = False
         """Whether it is too late to send what was due: sessions have begun to leave, or the run is broken off."""
 
     # -- for users ----------------------------------------------------------------------------------------------
 
-    def recruit(self, host: Host) -> list[Client]:
+    def recruit(self, owner: ClientOwner) -> list[Client]:
         """The next clients of this process, for one user; fewer than the plan gives it, or none, at the end."""
         crowd = []
         for number in self._crowds.popleft() if self._crowds else ():
             pattern = self.context.pattern(self._patterns[self._mix.of(number)])
             session = self.sessions[number] = Session(self.context, number, pattern)
-            crowd.append(Client(session, self.rooms(session), self, host))
+            crowd.append(Client(session, self.rooms(session), self, owner))
         self._clients += crowd
         return crowd
 
     @property
-    def next_part(self) -> int:
+    def next_scenario(self) -> int:
         """Which scenario the next clients play, by its number in the plan's mix."""
         return self._mix.of(self._crowds[0][0]) if self._crowds else 0
 
@@ -187,7 +187,7 @@ class Generator:
     @property
     def is_loading(self) -> bool:
         """Whether sessions should still be kept up and messages sent."""
-        return not self._parting and self.clock.now() < self.load_end_ns
+        return not self._load_over and self.clock.now() < self.load_end_ns
 
     # -- the time line ------------------------------------------------------------------------------------------
 
@@ -205,7 +205,7 @@ class Generator:
         self.clock.at(self._tick_due, self._tick)
 
     def interrupt(self) -> None:
-        """End the load now, in good order: settle, part, over."""
+        """End the load now, in good order: settle, depart, over."""
         if not self.interrupted and not self.over.is_set():
             self.interrupted = True
             self.load_end_ns = min(self.load_end_ns, self.clock.now())
@@ -213,12 +213,12 @@ class Generator:
             self._load_ended()
 
     def _load_ended(self) -> None:
-        if not self._parting:
-            self._parting = True
+        if not self._load_over:
+            self._load_over = True
             for client in self._clients:
                 client.load_over()
             self._count_absent()
-            self.clock.after(round(self.plan.load.settle_s * SECOND), self._part)
+            self.clock.after(round(self.plan.load.settle_s * SECOND), self._depart)
 
     def _count_absent(self) -> None:
         """Record the openings that were due of sessions that no user has come for."""
@@ -227,40 +227,40 @@ class Generator:
             if (due := self.seat_ns(number, 0)[0]) <= now:
                 Session(self.context, number).skip(due)
 
-    def _part(self) -> None:
+    def _depart(self) -> None:
         """Everybody leaves, spread a little so that the endpoint is not struck by all at once."""
         self._conductor.lift_all()
         self._count_missed()
-        self.has_parted = True
+        self.is_departing = True
         alive = [session for session in self.sessions.values() if session.is_open]
         now = self.clock.now()
-        self._part_some(alive, PART_OVER_NS * PARTS_AT_ONCE // max(1, len(alive)), now)
-        self._await_parted(now + PART_AT_MOST_NS)
+        self._depart_some(alive, DEPART_OVER_NS * DEPART_AT_ONCE // max(1, len(alive)), now)
+        self._await_departed(now + DEPART_AT_MOST_NS)
 
     def _count_missed(self) -> None:
         """Record how many messages were due and never handed out: nobody else will ever know of them."""
         missed = sum(client.missed(self.load_end_ns) for client in self._clients)
         self.recorder.row(Kind.SAMPLE, code=Gauge.MISSED, session=self.rank, seq=missed, arrived=self.load_end_ns)
 
-    def _part_some(self, alive: list[Session], every_ns: int, due: int) -> None:
-        for session in alive[-PARTS_AT_ONCE:]:
+    def _depart_some(self, alive: list[Session], every_ns: int, due: int) -> None:
+        for session in alive[-DEPART_AT_ONCE:]:
             session.depart()
-        del alive[-PARTS_AT_ONCE:]
+        del alive[-DEPART_AT_ONCE:]
         if alive:
-            self.clock.at(due + every_ns, lambda: self._part_some(alive, every_ns, due + every_ns))
+            self.clock.at(due + every_ns, lambda: self._depart_some(alive, every_ns, due + every_ns))
 
-    def _await_parted(self, until_ns: int) -> None:
+    def _await_departed(self, until_ns: int) -> None:
         if self.clock.now() >= until_ns or not any(session.is_open for session in self.sessions.values()):
             self.over.set()
         else:
-            self.clock.after(TICK_NS, lambda: self._await_parted(until_ns))
+            self.clock.after(TICK_NS, lambda: self._await_departed(until_ns))
 
     def fail(self, error: BaseException) -> None:
         """Something of ours went wrong: remember the first, and end the run at once."""
         if self.failure is None:
             text = f"the generator broke: {type(error).__name__}: {error}{_where(error)}"
             self.failure = error if isinstance(error, SquallError) else RunFailed(text)
-        self._parting = self.has_parted = True
+        self._load_over = self.is_departing = True
         self.over.set()
 
     def close(self) -> None:
@@ -269,7 +269,7 @@ class Generator:
         Raises:
             RunFailed: the last rows could not be written.
         """
-        self._parting = self.has_parted = True
+        self._load_over = self.is_departing = True
         try:
             for watch in self._watches:
                 watch.kill()
@@ -282,7 +282,7 @@ class Generator:
             self.failure = self.failure or error
         finally:
             self.clock.close()
-            self.vitals.close()
+            self.metrics.close()
             self.recorder.close()
 
     def _logged_in(self, whose: Fields, outcome: Outcome, code: int, due: int, began: int, ended: int) -> None:
@@ -296,7 +296,7 @@ class Generator:
     def _tick(self) -> None:
         """A tenth of the sessions is looked through each time, so that no look takes long."""
         now = self.clock.now()
-        self.vitals.ticked(now - self._tick_due)
+        self.metrics.ticked(now - self._tick_due)
         self._ticks += 1
         for number in self.seats[self._ticks % TICKS_A_SAMPLE :: TICKS_A_SAMPLE]:
             session = self.sessions.get(number)
@@ -315,13 +315,13 @@ class Generator:
         """Once a second: gauges, a look at the wall clock, and everything to disk."""
         self.clock.look_at_wall(now)
         context = self.context
-        values = self.vitals.look(
+        values = self.metrics.look(
             now,
             Looked(
-                context.tally.open, self._conductor.held, context.sockets.unsent_bytes, context.sockets.reads,
+                context.tally.open_sessions, self._conductor.held, context.sockets.unsent_bytes, context.sockets.reads,
                 context.sockets.unstamped, context.tally.late_answers, self.clock.step_ns,
                 context.tally.unmatched,
-                self._overdue(now - SECOND) if self.vitals.lags.is_empty and not self._parting else 0,
+                self._overdue(now - SECOND) if self.metrics.lags.is_empty and not self._load_over else 0,
             ),
         )  # fmt: skip
         for gauge, value in values.items():

@@ -47,7 +47,7 @@ class View:
         if self._live is not None:
             self._live.update(self._table(latest), refresh=True)
             return
-        for text in self._warnings.fresh(self._generator.vitals.sick):
+        for text in self._warnings.fresh(self._generator.metrics.warnings):
             self._console.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
         if self._seconds % LINE_EVERY == 0 and latest is not None:
             self.say(self._line(latest))
@@ -62,7 +62,7 @@ class View:
         self._told = max([self._told, *(act.at_ns for act in new)])
         last = f"  chaos: {', '.join(act.text for act in new)}" if new else ""
         return (
-            f"{self._elapsed_s():4.0f}s {self._phase():<6} open {latest.open}/{self._planned()}"
+            f"{self._elapsed_s():4.0f}s {self._phase():<6} open {latest.open_sessions}/{self._planned()}"
             f"  sent {latest.sent}/s  delivered {latest.deliveries}/s"
             f"  response p50 {_ms(latest.response_p50)} p99 {_ms(latest.response_p99)}"
             f"  lag p99 {self._lag()}  lost so far {latest.lost}  left {self._left_s():.0f}s{last}"
@@ -78,13 +78,13 @@ class View:
         if latest is None:
             table.add_row("sessions", f"opening {self._planned()}")
             return table
-        table.add_row("sessions", f"{latest.open} open of {self._planned()}")
+        table.add_row("sessions", f"{latest.open_sessions} open of {self._planned()}")
         table.add_row("a second", f"{latest.sent} messages sent, {latest.deliveries} deliveries, {_rest(latest)}")
         table.add_row("response", f"p50 {_ms(latest.response_p50)}, p99 {_ms(latest.response_p99)}")
-        vitals = self._generator.vitals
-        read = _ms(vitals.read_lag.p99) if vitals.read_lag is not None else "-"
-        table.add_row("ourselves", f"lag p99 {self._lag()}, read lag p99 {read}, CPU {vitals.cpu_share:.0%} of a core")
-        for text in vitals.sick:
+        metrics = self._generator.metrics
+        read = _ms(metrics.read_lag.p99) if metrics.read_lag is not None else "-"
+        table.add_row("ourselves", f"lag p99 {self._lag()}, read lag p99 {read}, CPU {metrics.cpu_share:.0%} of a core")
+        for text in metrics.warnings:
             table.add_row("", Text(text, style="bold yellow"))
         lost = Text(f"{latest.lost} deliveries so far", style="bold red" if latest.lost else "")
         table.add_row("lost", lost)
@@ -93,7 +93,7 @@ class View:
         return table
 
     def _lag(self) -> str:
-        lag = self._generator.vitals.lag
+        lag = self._generator.metrics.lag
         return _ms(lag.p99) if lag is not None else "-"
 
     def _planned(self) -> int:

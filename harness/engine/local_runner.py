@@ -40,9 +40,9 @@ def run(plan: Plan, out: Path, beside: Path | None, console: Console) -> Path:
         generator = Generator(
             prepared.plan, prepared.path, prepared.nonce, prepared.start_ns,
             schemas=prepared.schemas, skipped=prepared.skipped, addresses=prepared.addresses,
-            patterns=prepared.played.patterns,
+            patterns=prepared.scenarios.patterns,
         )  # fmt: skip
-        _carry_out(generator, prepared.played.user, console)
+        _carry_out(generator, prepared.scenarios.user, console)
         generator.close()
     except BaseException as error:
         if generator is not None and not isinstance(error, RunFailed):

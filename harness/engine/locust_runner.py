@@ -27,10 +27,10 @@ from ..record.run_directory import Status
 from ..transport.clock import Clock
 from ..transport.options import Address
 from ..units import SECOND
-from . import preparation as running
 from .embedded import make_secret
 from .generator import Generator
-from .scenario_loading import cast
+from .preparation import Prepared, prepare
+from .scenario_loading import load_scenarios
 from .self_metrics import Warnings
 from .users import RealtimeUser, attach, attached, detach, scenario_broke
 
@@ -43,7 +43,7 @@ logger = logging.getLogger("squall")
 
 
 class _Refused(Exception):
-    """What the courtesy copy calls an operation that did not end well."""
+    """What the stats mirror calls an operation that did not end well."""
 
 
 def plan_from_environment() -> tuple[Plan, Path | None]:
@@ -66,7 +66,7 @@ def run_under_locust() -> type[RealtimeUser]:
 
     try:
         plan, path = plan_from_environment()
-        scenario = cast(plan.load, path.parent if path is not None else None).user
+        scenario = load_scenarios(plan.load, path.parent if path is not None else None).user
     except SquallError as error:
         print(f"squall: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -78,12 +78,12 @@ def install(events: Any, plan: Plan, beside: Path | None = None) -> None:
     """Hook a plan into Locust's events; to be called once, by a locustfile."""
     if plan.endpoint.is_embedded:
         make_secret()  # before Locust forks, so that the workers have it too
-    swarm = _Swarm(plan, beside, Path(os.environ.get("SQUALL_OUT", "runs")))
+    ours = _LocustRunner(plan, beside, Path(os.environ.get("SQUALL_OUT", "runs")))
     events.init_command_line_parser.add_listener(_stay_at_home)
-    events.init.add_listener(swarm.init)
-    events.test_start.add_listener(swarm.test_start)
-    events.test_stopping.add_listener(swarm.test_stopping)
-    events.user_error.add_listener(swarm.user_error)
+    events.init.add_listener(ours.init)
+    events.test_start.add_listener(ours.test_start)
+    events.test_stopping.add_listener(ours.test_stopping)
+    events.user_error.add_listener(ours.user_error)
 
 
 def _stay_at_home(parser: Any, **_: Any) -> None:
@@ -106,7 +106,7 @@ def _forks(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
     return forks and "--worker" not in names and "LOCUST_MODE_WORKER" not in environment
 
 
-class _Swarm:
+class _LocustRunner:
     """One process under Locust: alone, master or worker."""
 
     def __init__(self, plan: Plan, beside: Path | None, out: Path) -> None:
@@ -115,7 +115,7 @@ class _Swarm:
         self._out = out
         self._runner: Any = None
         self._environment: Any = None
-        self._prepared: running.Prepared | None = None
+        self._prepared: Prepared | None = None
         self._waiting: set[str] = set()
         self._failures: list[str] = []
         self._interrupted = False
@@ -145,7 +145,7 @@ class _Swarm:
         clients = sorted(runner.clients.keys()) if isinstance(runner, MasterRunner) else ["local"]
         try:
             plan = self._as_locust_wants(environment, runner)
-            self._prepared = prepared = running.prepare(plan, self._out, self._beside, len(clients))
+            self._prepared = prepared = prepare(plan, self._out, self._beside, len(clients))
         except SquallError as error:
             self._give_up(error)
             return
@@ -163,7 +163,7 @@ class _Swarm:
             "schemas": msgspec.json.encode(prepared.schemas).decode(),
             "skipped": [int(fault) for fault in prepared.skipped],
             "addresses": msgspec.json.encode(prepared.addresses).decode(),
-            "patterns": list(prepared.played.patterns),
+            "patterns": list(prepared.scenarios.patterns),
             "boot": _boot_id(),
         }
         if isinstance(runner, LocalRunner):
@@ -293,7 +293,7 @@ class _Swarm:
                 build_plan(msgspec.json.decode(orders["plan"])), Path(orders["path"]), orders["nonce"],
                 orders["start_ns"], rank=orders["rank"], processes=orders["processes"],
                 schemas=msgspec.json.decode(orders["schemas"]),
-                skipped=frozenset(Fault(number) for number in orders["skipped"]), courtesy=self._copy,
+                skipped=frozenset(Fault(number) for number in orders["skipped"]), mirror=self._copy,
                 addresses=msgspec.json.decode(orders["addresses"], type=tuple[Address, ...]),
                 patterns=orders["patterns"],
             )  # fmt: skip
@@ -307,7 +307,7 @@ class _Swarm:
     def _watch(self, generator: Generator, told: Callable[[str], None]) -> None:
         warnings = Warnings(WARN_EVERY)
         while not generator.over.wait(1.0):
-            for text in warnings.fresh(generator.vitals.sick):
+            for text in warnings.fresh(generator.metrics.warnings):
                 logger.warning("process %s: %s", generator.rank, text)
         failure = ""
         try:

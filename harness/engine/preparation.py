@@ -26,7 +26,7 @@ from ..plan import Plan, is_loopback, mask_argument, mask_serve
 from ..plan.chaos import Fault
 from ..plan.shape import Replay
 from ..plan.shipped import find_shipped
-from ..record import run_directory as rundir
+from ..record import run_directory
 from ..record.row import Damage
 from ..schedule.mix import Mix
 from ..schedule.replay import keep, read_times
@@ -36,7 +36,7 @@ from ..transport.sockets import kernel_stamps
 from ..units import SECOND
 from .embedded import Embedded, complete
 from .preflight import preflight
-from .scenario_loading import Cast, cast
+from .scenario_loading import Scenarios, load_scenarios
 
 SPAWN_NS = 150_000
 """What starting one Locust user takes, generously: the run begins when all are there."""
@@ -58,11 +58,11 @@ class Prepared:
     skipped: frozenset[Fault]
     embedded: Embedded | None
     processes: int
-    played: Cast
+    scenarios: Scenarios
     addresses: tuple[Address, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
-    def finish(self, status: rundir.Status, reason: str = "") -> None:
+    def finish(self, status: run_directory.Status, reason: str = "") -> None:
         """Seal the directory and end the embedded endpoint.
 
         Raises:
@@ -75,7 +75,7 @@ class Prepared:
         except OSError:
             pass  # the log is a courtesy; a full disk is told by the seal
         finally:
-            rundir.seal(self.path, status, Clock.now(), reason)
+            run_directory.seal(self.path, status, Clock.now(), reason)
 
 
 def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 1) -> Prepared:
@@ -85,7 +85,7 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
         RunFailed: the endpoint or its connection list cannot be used, or the directory cannot be made.
         UsageError: an environment variable, a schema or a replay that the plan names is missing or wrong.
     """
-    played = cast(plan.load, beside.parent if beside is not None else None)
+    scenarios = load_scenarios(plan.load, beside.parent if beside is not None else None)
     schemas = _schemas(plan, beside)
     times = read_times(plan.load.shape, beside) if isinstance(plan.load.shape, Replay) else None
     embedded = Embedded(plan.endpoint.serve) if plan.endpoint.is_embedded else None
@@ -94,15 +94,15 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
         if embedded is not None:
             plan = complete(plan, embedded.start())
             schemas = schemas or _schemas(plan, beside)
-        nonce = rundir.new_nonce()
+        nonce = run_directory.new_nonce()
         located = plan.located(beside.parent if beside is not None else None)
-        addresses, warnings = preflight(located, nonce, played.patterns)
+        addresses, warnings = preflight(located, nonce, scenarios.patterns)
         reasons = {fault: reason for act in plan.chaos if (reason := why_not(fault := act.code))}
         start_ns = (
             Clock.now() + HEADWAY_NS + (SPAWN_NS * plan.load.users + RECRUIT_NS * plan.load.sessions) // processes
         )
-        manifest = _manifest(plan, nonce, start_ns, processes, embedded is not None, reasons, served, played)
-        path = rundir.create(out, _safe(plan.name), manifest)
+        manifest = _manifest(plan, nonce, start_ns, processes, embedded is not None, reasons, served, scenarios)
+        path = run_directory.create(out, _safe(plan.name), manifest)
         if times is not None:
             keep(times, path)
     except BaseException:
@@ -111,7 +111,7 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
         raise
     warnings += [f"skipped {fault.label}: {reason}" for fault, reason in reasons.items()]
     return Prepared(
-        located, path, nonce, start_ns, schemas, frozenset(reasons), embedded, processes, played, addresses, warnings
+        located, path, nonce, start_ns, schemas, frozenset(reasons), embedded, processes, scenarios, addresses, warnings
     )
 
 
@@ -134,7 +134,7 @@ def _schemas(plan: Plan, beside: Path | None) -> Schemas:
 
 def _manifest(
     plan: Plan, nonce: str, start_ns: int, processes: int, embedded: bool, reasons: dict[Fault, str],
-    served: dict[str, Any], played: Cast,
+    served: dict[str, Any], scenarios: Scenarios,
 ) -> dict[str, Any]:  # fmt: skip
     host = plan.endpoint.host
     where = "embedded" if embedded else "loopback" if is_loopback(host) else "remote"
@@ -154,8 +154,8 @@ def _manifest(
         },
         "versions": {name: importlib.metadata.version(name) for name in VERSIONS},
         "scenarios": {
-            "names": played.names,
-            "patterns": played.patterns,
+            "names": scenarios.names,
+            "patterns": scenarios.patterns,
             "parts": Mix(plan.load, plan.seed).table(plan.load.sessions),
         },
         "stamps": "kernel" if kernel_stamps() else "read",

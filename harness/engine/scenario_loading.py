@@ -1,4 +1,4 @@
-"""Casting: from the names of a plan's scenarios to the one Locust user class of a run.
+"""Scenario loading: from the names of a plan's scenarios to the one Locust user class of a run.
 
 It must not know sessions. The subtle thing: Locust decides how many users there are of each class it is given, by its
 own rules; who plays what is the plan's (`mix`). So with several scenarios Locust gets one class, whose instances turn
@@ -23,16 +23,16 @@ SHIPPED = "squall_scenarios"
 """The import name of the shipped scenarios."""
 
 
-class Cast(NamedTuple):
-    """Who plays: the class for Locust; by part, the scenarios' names and how their clients talk."""
+class Scenarios(NamedTuple):
+    """What the sessions of a run do: the class for Locust; by scenario index, the names and the patterns of talking."""
 
     user: type[RealtimeUser]
     names: tuple[str, ...]
     patterns: tuple[str, ...]
 
 
-def cast(load: Load, beside: Path | None = None) -> Cast:
-    """The cast of a run; a scenario's file is looked for in the folder `beside` first.
+def load_scenarios(load: Load, beside: Path | None = None) -> Scenarios:
+    """The scenarios of a run; a scenario's file is looked for in the folder `beside` first.
 
     Raises:
         PlanError: a scenario cannot be loaded, or wants rooms where there are none.
@@ -49,7 +49,7 @@ def cast(load: Load, beside: Path | None = None) -> Cast:
                 "(a server that sends everything to everybody has one room)"
             )
     user = users[0] if len(users) == 1 else _mixed(users)
-    return Cast(user, load.scenarios, tuple(each.pattern for each in users))
+    return Scenarios(user, load.scenarios, tuple(each.pattern for each in users))
 
 
 def _mixed(users: list[type[RealtimeUser]]) -> type[RealtimeUser]:
@@ -60,7 +60,7 @@ def _mixed(users: list[type[RealtimeUser]]) -> type[RealtimeUser]:
 
     def next_one(kind: type[RealtimeUser], environment: Any) -> RealtimeUser:
         generator = attached(environment)
-        chosen = variants[generator.next_part] if generator is not None else variants[0]
+        chosen = variants[generator.next_scenario] if generator is not None else variants[0]
         made: RealtimeUser = object.__new__(chosen)
         return made
 

@@ -27,7 +27,7 @@ COUNTED_EVERY = 10
 class Looked(NamedTuple):
     """What the process cannot know by itself: open sessions, silent connections held, and counts since the start."""
 
-    open: int
+    open_sessions: int
     held: int
     unsent_bytes: int
     reads: int
@@ -39,7 +39,7 @@ class Looked(NamedTuple):
     """Clients whose next message has been due for over a second; looked for only when nothing was sent."""
 
 
-class Vitals:
+class SelfMetrics:
     """The state of one process; `lags` and `read_lags` are added to by whoever sends and reads."""
 
     def __init__(self, limits: Fitness, now_ns: int, *, stamped: bool) -> None:
@@ -50,7 +50,7 @@ class Vitals:
         self.lag: Measured | None = None
         self.read_lag: Measured | None = None
         self.cpu_share = 0.0
-        self.sick: tuple[str, ...] = ()
+        self.warnings: tuple[str, ...] = ()
         """What was wrong in the last second, in words."""
         self._statm = os.open(
             "/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC
@@ -78,7 +78,7 @@ class Vitals:
         values = {
             Gauge.CPU_PERMILLE: permille,
             Gauge.RESIDENT_BYTES: resident_bytes(self._statm),
-            Gauge.OPEN_SESSIONS: seen.open,
+            Gauge.OPEN_SESSIONS: seen.open_sessions,
             Gauge.UNSENT_BYTES: seen.unsent_bytes,
             Gauge.LOOP_LAG_NS: self._worst_tick,
             Gauge.CLOCK_STEP_NS: seen.step_ns,
@@ -92,7 +92,7 @@ class Vitals:
         self._descriptors = descriptors(self._looks)
         if self._descriptors is not None:
             values[Gauge.DESCRIPTORS] = self._descriptors
-        self.sick = tuple(self._wrong(seen))
+        self.warnings = tuple(self._wrong(seen))
         self._looks += 1
         self._worst_tick = 0
         self._before = seen
@@ -120,7 +120,7 @@ class Vitals:
         reads, unstamped = seen.reads - self._before.reads, seen.unstamped - self._before.unstamped
         if self._stamped and unstamped > limits.unstamped_share * reads:
             yield f"{unstamped} of {reads} reads bore no kernel stamp"
-        if self._descriptors is not None and (grown := self._grown(self._descriptors, seen.open + seen.held)):
+        if self._descriptors is not None and (grown := self._grown(self._descriptors, seen.open_sessions + seen.held)):
             yield f"{grown} descriptors more are open than when there were as many sessions"
 
     def _grown(self, now: int, sessions: int) -> int:
@@ -146,11 +146,11 @@ class Warnings:
         self._told: dict[str, int] = {}
         self._second = 0
 
-    def fresh(self, sick: Iterable[str]) -> list[str]:
+    def fresh(self, warnings: Iterable[str]) -> list[str]:
         """Those to tell now; to be asked once a second."""
         self._second += 1
         found = []
-        for text in sick:
+        for text in warnings:
             kind = "".join(sign for sign in text.partition(":")[0] if not sign.isdecimal())
             if self._second - self._told.get(kind, -self._every) >= self._every:
                 self._told[kind] = self._second

@@ -176,7 +176,7 @@ class RealtimeUser(User):
                     self._put_off(client, client.pace)
                     continue
                 self._next(client)
-                if is_ready and earliest >= client.speaks_from and not generator.has_parted:
+                if is_ready and earliest >= client.speaks_from and not generator.is_departing:
                     self.client = client
                     self._paced = True
                     return earliest

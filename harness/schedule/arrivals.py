@@ -20,15 +20,15 @@ def open_due_ns(load: Load, seed: int, start_ns: int, number: int) -> int:
     """When session `number` is first due to open."""
     over_s, shape = load.open_over_s, load.arrivals.shape
     if shape == "poisson":
-        part = _uniform(seed ^ COMING, number, 0)
+        share = _uniform(seed ^ COMING, number, 0)
     elif shape == "linear":
-        part = math.sqrt(number / load.sessions)
+        share = math.sqrt(number / load.sessions)
     elif shape == "steps":
         steps = load.arrivals.steps or 1
-        part = (number * steps // load.sessions) / steps
+        share = (number * steps // load.sessions) / steps
     else:
-        part = number / load.sessions
-    return start_ns + round(over_s * SECOND * part)
+        share = number / load.sessions
+    return start_ns + round(over_s * SECOND * share)
 
 
 def stay_ns(load: Load, seed: int, number: int, life: int) -> int | None:

@@ -13,27 +13,27 @@ from ..plan.load import Load
 
 
 class Mix:
-    """The parts of a run; `names` are its scenarios, in the order of the plan."""
+    """The scenarios of a run and which session plays which; `names` are in the order of the plan."""
 
-    __slots__ = ("_parts", "names")
+    __slots__ = ("_scenario_indices", "names")
 
     def __init__(self, load: Load, seed: int) -> None:
         self.names = load.scenarios
         unit = gcd(*load.mix.values()) if load.mix else 1
-        deck = [part for part, name in enumerate(self.names) for _ in range(load.mix.get(name, unit) // unit)]
-        self._parts = bytearray()
+        deck = [index for index, name in enumerate(self.names) for _ in range(load.mix.get(name, unit) // unit)]
+        self._scenario_indices = bytearray()
         if len(self.names) > 1:
             chance = random.Random(f"{seed}-mix")
-            while len(self._parts) < load.sessions:
+            while len(self._scenario_indices) < load.sessions:
                 chance.shuffle(deck)
-                self._parts += bytes(deck)
+                self._scenario_indices += bytes(deck)
 
     def of(self, number: int) -> int:
-        """The part of session `number`: an index into `names`."""
-        return self._parts[number % len(self._parts)] if self._parts else 0
+        """The scenario index of session `number`: where its scenario stands in `names`."""
+        return self._scenario_indices[number % len(self._scenario_indices)] if self._scenario_indices else 0
 
     def crowds(self, load: Load, rank: int, processes: int) -> Iterator[list[int]]:
-        """The session numbers of one process, user by user: `load.sessions_per_user` at most, all of one part.
+        """The session numbers of one process, user by user: `load.sessions_per_user` at most, all of one scenario.
 
         Users are dealt to processes like cards, as Locust does it, and sessions to users: a process that has a user
         more than another has that user's sessions more.
@@ -41,13 +41,13 @@ class Mix:
         waiting: list[list[int]] = [[] for _ in self.names]
         users = load.users
         for number in (each for each in range(load.sessions) if each % users % processes == rank):
-            part = self.of(number)
-            waiting[part].append(number)
-            if len(waiting[part]) == load.sessions_per_user:
-                yield waiting[part]
-                waiting[part] = []
+            index = self.of(number)
+            waiting[index].append(number)
+            if len(waiting[index]) == load.sessions_per_user:
+                yield waiting[index]
+                waiting[index] = []
         yield from filter(None, waiting)
 
     def table(self, sessions: int) -> list[int]:
-        """The parts of all sessions; empty when there is but one part."""
-        return list(self._parts[:sessions])
+        """The scenario indices of all sessions; empty when there is only one scenario."""
+        return list(self._scenario_indices[:sessions])

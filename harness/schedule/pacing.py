@@ -16,8 +16,7 @@ from typing import Protocol
 
 from ..errors import UsageError
 from ..plan.load import Load
-from ..plan.shape import Constant as ConstantShape
-from ..plan.shape import Poisson, Replay, Think
+from ..plan.shape import Constant, Poisson, Replay, Think
 from ..units import SECOND
 from .rate_curve import Curve, curve
 
@@ -37,7 +36,7 @@ class Pace(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Constant:
+class ConstantPace:
     """One message every `interval_ns`, from `first_ns` on, before `end_ns`; an interval of 0 means none at all."""
 
     first_ns: int
@@ -50,7 +49,7 @@ class Constant:
         return due if self.interval_ns and due < self.end_ns else None
 
 
-NEVER = Constant(0, 0, 0)
+NEVER = ConstantPace(0, 0, 0)
 """The pace of a session that says nothing."""
 
 
@@ -205,7 +204,7 @@ class Pacer:
         """The pace of session `number`."""
         load, start_ns, end_ns = self._load, self._start_ns, self._end_ns
         shape = load.shape
-        if isinstance(shape, ConstantShape):
+        if isinstance(shape, Constant):
             return spread(load.rate_per_s, start_ns, end_ns, number, load.sessions)
         if isinstance(shape, Replay):
             return Replayed(self._replayed_ns, number, load.sessions, start_ns, end_ns)
@@ -218,12 +217,12 @@ class Pacer:
         return Even(self._curve, number / load.sessions, start_ns, end_ns)
 
 
-def spread(rate_per_s: float, start_ns: int, end_ns: int, number: int, sessions: int) -> Constant:
+def spread(rate_per_s: float, start_ns: int, end_ns: int, number: int, sessions: int) -> ConstantPace:
     """The constant pace of session `number`: each starts at its own phase, so that they do not all speak at once."""
     if rate_per_s <= 0:
-        return Constant(start_ns, 0, end_ns)
+        return ConstantPace(start_ns, 0, end_ns)
     interval = round(SECOND / rate_per_s)
-    return Constant(start_ns + interval * number // sessions, interval, end_ns)
+    return ConstantPace(start_ns + interval * number // sessions, interval, end_ns)
 
 
 def planned(pace: Pace, until_ns: int, n: int = 0, from_ns: int = 0) -> int:

@@ -83,8 +83,8 @@ def curve(load: Load) -> Curve:
         )
     if isinstance(shape, Sine):
         swing = [rate + shape.amplitude_per_s * math.sin(2 * math.pi * n / CHORDS) for n in range(CHORDS + 1)]
-        part = shape.period_s / CHORDS
-        return Curve([Piece(part, max(0.0, swing[n]), max(0.0, swing[n + 1])) for n in range(CHORDS)], repeats=True)
+        chord_s = shape.period_s / CHORDS
+        return Curve([Piece(chord_s, max(0.0, swing[n]), max(0.0, swing[n + 1])) for n in range(CHORDS)], repeats=True)
     return Curve([_flat(length, rate)])
 
 

@@ -208,7 +208,7 @@ def test_what_is_due_without_a_connection_is_abandoned_and_never_sent():
 def test_a_session_given_up_before_its_login_was_over_took_no_time_and_sent_nothing():
     session, rows, _, _ = make()
     context, copies = session._context, []
-    context.courtesy = lambda name, took_ns, outcome, code: copies.append((name, took_ns, outcome))
+    context.mirror = lambda name, took_ns, outcome, code: copies.append((name, took_ns, outcome))
     waiting = Session(context, 4)
     waiting._opening = True  # the login has not answered
     waiting.abort()
@@ -220,7 +220,7 @@ def test_a_session_given_up_before_its_login_was_over_took_no_time_and_sent_noth
 def test_how_long_a_login_wants_to_be_left_alone_reaches_whoever_tries_again():
     session, rows, clock, _ = make()
     heard = []
-    session.keeper = SimpleNamespace(refused=lambda why, again: heard.append((why.code, dict(why.headers), again)))
+    session.listener = SimpleNamespace(refused=lambda why, again: heard.append((why.code, dict(why.headers), again)))
     session._opening = True
     session._admitted(Denied(Outcome.REJECTED, 429, "login: HTTP 429", retry_after="7"), session.conn)
     assert heard == [(429, {"Retry-After": "7"}, False)]

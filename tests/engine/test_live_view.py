@@ -23,17 +23,19 @@ def generator():
         plan=plan, clock=FakeClock(10 * SECOND), start_ns=5 * SECOND, load_start_ns=7 * SECOND,
         load_end_ns=30 * SECOND, is_loading=True, rank=0, processes=1, seats=range(4),
         latest=Snapshot(4, 8, 8, 1, 16, 2_000_000, 3_000_000, 0, 0),
-        vitals=SimpleNamespace(sick=(), lag=Measured(1, 400_000, 9), read_lag=Measured(1, 60_000, 9), cpu_share=0.25),
+        metrics=SimpleNamespace(
+            warnings=(), lag=Measured(1, 400_000, 9), read_lag=Measured(1, 60_000, 9), cpu_share=0.25,
+        ),
         context=SimpleNamespace(tally=SimpleNamespace(acts=[Acted(SECOND, "drop reset x 2")])),
     )  # fmt: skip
 
 
-def shown(generator, seconds, *, terminal=False, sick=lambda second: ()):
+def shown(generator, seconds, *, terminal=False, warnings=lambda second: ()):
     stream = io.StringIO()
     console = Console(file=stream, width=200, force_terminal=terminal, color_system=None)
     with View(generator, console) as view:
         for second in range(1, seconds + 1):
-            generator.vitals.sick = tuple(sick(second))
+            generator.metrics.warnings = tuple(warnings(second))
             view.refresh()
     return stream.getvalue()
 
@@ -46,13 +48,13 @@ def test_plain_lines_come_every_five_seconds_with_our_own_lag(generator):
 
 
 def test_plain_lines_warn_at_once_and_not_every_second(generator):
-    lines = shown(generator, 9, sick=lambda second: [LATE] if second >= 2 else []).splitlines()
+    lines = shown(generator, 9, warnings=lambda second: [LATE] if second >= 2 else []).splitlines()
     assert [line.startswith("warning: ") for line in lines] == [True, False, True]
     assert lines[0] == f"warning: {LATE}"
 
 
 def test_the_live_table_shows_ourselves_and_every_sickness(generator):
-    seen = shown(generator, 1, terminal=True, sick=lambda _: [LATE, "our CPU is at 97% of a core"])
+    seen = shown(generator, 1, terminal=True, warnings=lambda _: [LATE, "our CPU is at 97% of a core"])
     for part in ("lag p99 0.40 ms, read lag p99 0.06 ms, CPU 25% of a core", LATE, "our CPU is at 97% of a core"):
         assert part in seen
 
@@ -63,5 +65,5 @@ def test_a_process_that_is_well_is_not_warned_of(generator):
 
 
 def test_what_has_not_been_measured_is_a_dash(generator):
-    generator.vitals.lag = generator.vitals.read_lag = None
+    generator.metrics.lag = generator.metrics.read_lag = None
     assert "lag p99 -, read lag p99 -" in shown(generator, 1, terminal=True)

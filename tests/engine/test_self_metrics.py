@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.engine.self_metrics import Looked, Vitals, Warnings, descriptors
+from harness.engine.self_metrics import Looked, SelfMetrics, Warnings, descriptors
 from harness.plan import Fitness
 from harness.record.row import Gauge
 from harness.record.spread import Measured, Spread
@@ -13,7 +13,7 @@ from harness.units import SECOND
 from tests.exhausted import no_descriptors
 
 MS = 1_000_000
-CALM = Looked(open=10, held=0, unsent_bytes=0, reads=100, unstamped=0, late_answers=0, step_ns=0)
+CALM = Looked(open_sessions=10, held=0, unsent_bytes=0, reads=100, unstamped=0, late_answers=0, step_ns=0)
 
 
 class Unlisted:
@@ -27,20 +27,20 @@ class Unlisted:
 
 
 @pytest.fixture
-def vitals(monkeypatch):
+def metrics(monkeypatch):
     """A process that is well, whatever the machine of the test does: its CPU and descriptors are told."""
     own = {"cpu": 0, "descriptors": 50}
     monkeypatch.setattr("harness.engine.self_metrics.time.process_time_ns", lambda: own["cpu"])
     monkeypatch.setattr("harness.engine.self_metrics.descriptors", lambda _: own["descriptors"])
-    made = Vitals(Fitness(), 0, stamped=True)
+    made = SelfMetrics(Fitness(), 0, stamped=True)
     made.own = own
     yield made
     made.close()
 
 
-def look(vitals, second=1, cpu=0.1, **seen):
-    vitals.own["cpu"] += round(cpu * SECOND)
-    return vitals.look(second * SECOND, CALM._replace(**seen))
+def look(metrics, second=1, cpu=0.1, **seen):
+    metrics.own["cpu"] += round(cpu * SECOND)
+    return metrics.look(second * SECOND, CALM._replace(**seen))
 
 
 # -- what is measured ---------------------------------------------------------------------------------------------
@@ -69,19 +69,19 @@ def test_many_values_are_sampled_evenly_and_the_worst_is_kept():
     assert found.most == 10**9
 
 
-def test_a_look_gives_a_value_for_each_gauge_and_none_for_what_did_not_happen(vitals):
+def test_a_look_gives_a_value_for_each_gauge_and_none_for_what_did_not_happen(metrics):
     for lag in (1, 2, 300):
-        vitals.lags.add(lag)
-    vitals.ticked(7)
-    vitals.ticked(5)
-    values = look(vitals, cpu=0.25, unsent_bytes=4)
+        metrics.lags.add(lag)
+    metrics.ticked(7)
+    metrics.ticked(5)
+    values = look(metrics, cpu=0.25, unsent_bytes=4)
     lags = [values[gauge] for gauge in (Gauge.LAG_P50_NS, Gauge.LAG_P99_NS, Gauge.LAG_MAX_NS)]
     assert lags == [2, 300, 300]
     assert Gauge.READ_LAG_P99_NS not in values
     assert (values[Gauge.CPU_PERMILLE], values[Gauge.LOOP_LAG_NS], values[Gauge.DESCRIPTORS]) == (250, 7, 50)
     assert values[Gauge.UNSENT_BYTES] == 4
     assert values[Gauge.RESIDENT_BYTES] > 1 << 20
-    again = look(vitals, 2)
+    again = look(metrics, 2)
     assert Gauge.LAG_P50_NS not in again
     assert again[Gauge.LOOP_LAG_NS] == 0
 
@@ -93,10 +93,10 @@ def test_descriptors_are_counted(tmp_path):
 
 
 def test_a_process_without_a_descriptor_left_still_looks_at_itself():
-    vitals = Vitals(Fitness(), 0, stamped=True)
+    metrics = SelfMetrics(Fitness(), 0, stamped=True)
     with no_descriptors():
-        values = vitals.look(10 * SECOND, CALM)
-    vitals.close()
+        values = metrics.look(10 * SECOND, CALM)
+    metrics.close()
     assert values[Gauge.RESIDENT_BYTES] > 1 << 20
 
 
@@ -108,31 +108,31 @@ def test_descriptors_that_cannot_be_listed_are_not_counted(monkeypatch):
 # -- what is wrong ------------------------------------------------------------------------------------------------
 
 
-def test_a_process_that_is_well_says_nothing(vitals):
+def test_a_process_that_is_well_says_nothing(metrics):
     for second in range(1, 20):
         for _ in range(100):
-            vitals.lags.add(2 * MS)
-            vitals.read_lags.add(MS)
-        vitals.ticked(40 * MS)
-        look(vitals, second, cpu=0.8, reads=100 * second, unstamped=second)
-        assert vitals.sick == ()
+            metrics.lags.add(2 * MS)
+            metrics.read_lags.add(MS)
+        metrics.ticked(40 * MS)
+        look(metrics, second, cpu=0.8, reads=100 * second, unstamped=second)
+        assert metrics.warnings == ()
 
 
-def late(vitals):
+def late(metrics):
     for _ in range(100):
-        vitals.lags.add(80 * MS)
+        metrics.lags.add(80 * MS)
     return {}
 
 
-def slow_to_look(vitals):
+def slow_to_look(metrics):
     for _ in range(100):
-        vitals.read_lags.add(90 * MS)
+        metrics.read_lags.add(90 * MS)
     return {}
 
 
-def leaking(vitals):
-    look(vitals)
-    vitals.own["descriptors"] += 100
+def leaking(metrics):
+    look(metrics)
+    metrics.own["descriptors"] += 100
     return {"second": 2}
 
 
@@ -148,41 +148,41 @@ SICK = {
 
 
 @pytest.mark.parametrize("said", SICK)
-def test_each_sickness_is_told_in_its_own_words_and_no_other(vitals, said):
-    look(vitals, **SICK[said](vitals))
-    assert vitals.sick == (said,)
+def test_each_sickness_is_told_in_its_own_words_and_no_other(metrics, said):
+    look(metrics, **SICK[said](metrics))
+    assert metrics.warnings == (said,)
 
 
-def test_one_late_message_of_a_thousand_is_no_sickness(vitals):
+def test_one_late_message_of_a_thousand_is_no_sickness(metrics):
     for _ in range(999):
-        vitals.lags.add(MS)
-    vitals.lags.add(900 * MS)
-    look(vitals)
-    assert vitals.sick == ()
+        metrics.lags.add(MS)
+    metrics.lags.add(900 * MS)
+    look(metrics)
+    assert metrics.warnings == ()
 
 
-def test_where_no_stamps_were_promised_none_is_missed(vitals):
-    vitals._stamped = False
-    look(vitals, unstamped=100)
-    assert vitals.sick == ()
+def test_where_no_stamps_were_promised_none_is_missed(metrics):
+    metrics._stamped = False
+    look(metrics, unstamped=100)
+    assert metrics.warnings == ()
 
 
-def test_descriptors_that_come_and_go_with_sessions_are_explained(vitals):
-    course = [(0, 20), (100, 120), (1000, 1020), (1000, 1025), (600, 630), (1000, 1030), (1000, 1060)]
-    for second, (sessions, count) in enumerate(course, 1):
-        vitals.own["descriptors"] = count
-        look(vitals, second, open=sessions)
-        assert vitals.sick == (), (sessions, count)
-    vitals.own["descriptors"] = 1400
-    look(vitals, 9, open=700, held=300)
-    assert "380 descriptors more" in vitals.sick[0]
+def test_descriptors_that_come_and_go_with_sessions_are_explained(metrics):
+    run = [(0, 20), (100, 120), (1000, 1020), (1000, 1025), (600, 630), (1000, 1030), (1000, 1060)]
+    for second, (sessions, count) in enumerate(run, 1):
+        metrics.own["descriptors"] = count
+        look(metrics, second, open_sessions=sessions)
+        assert metrics.warnings == (), (sessions, count)
+    metrics.own["descriptors"] = 1400
+    look(metrics, 9, open_sessions=700, held=300)
+    assert "380 descriptors more" in metrics.warnings[0]
 
 
-def test_limits_are_the_plans(vitals):
-    vitals._limits = Fitness(lag_p99_ms=100, cpu_share=0.99)
-    late(vitals)
-    look(vitals, cpu=0.97)
-    assert vitals.sick == ()
+def test_limits_are_the_plans(metrics):
+    metrics._limits = Fitness(lag_p99_ms=100, cpu_share=0.99)
+    late(metrics)
+    look(metrics, cpu=0.97)
+    assert metrics.warnings == ()
 
 
 def test_a_warning_is_told_when_it_begins_and_now_and_then_while_it_lasts():

@@ -63,8 +63,8 @@ def test_one_sick_worker_of_two_is_found(squall, two_processes):
         "-f", LOCUSTFILE, "--headless", "-u", 20, "-r", 20, "-t", "9s", *two_processes, module="locust", env=out
     )
     path = until_rows(squall, shards=2)
-    sick = next(shard for shard in open_run(path).shards if shard.rank == 1)
-    hold(int(sick.path.stem.split("-")[2]))
+    warnings = next(shard for shard in open_run(path).shards if shard.rank == 1)
+    hold(int(warnings.path.stem.split("-")[2]))
     done = squall.wait(process)
     assert "process 1: we send late" in done.err + done.out
     squall("report", path)

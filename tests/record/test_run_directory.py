@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from harness.errors import RunDirectoryError, RunFailed
-from harness.record import run_directory as rundir
+from harness.record import run_directory
 from harness.record.recorder import BUFFERED_ROWS, Recorder
 from harness.record.row import DTYPE, ROW_BYTES, Kind, Outcome
 from tests.exhausted import no_descriptors
@@ -13,7 +13,7 @@ from tests.exhausted import no_descriptors
 
 @pytest.fixture
 def path(tmp_path):
-    return rundir.create(tmp_path, "test", {"nonce": "abc123"})
+    return run_directory.create(tmp_path, "test", {"nonce": "abc123"})
 
 
 def rows_of(path):
@@ -38,15 +38,15 @@ def test_rows_come_back_as_they_were_written(path):
 
 def test_a_sealed_run_opens_without_a_warning(path):
     record(path)
-    rundir.seal(path, "complete", 99)
-    run = rundir.open_run(path)
+    run_directory.seal(path, "complete", 99)
+    run = run_directory.open_run(path)
     assert (run.status, run.ended_ns, run.warnings) == ("complete", 99, ())
     assert [shard.rows for shard in run.shards] == [3]
 
 
 def test_an_unsealed_run_opens_and_says_so(path):
     record(path)
-    run = rundir.open_run(path)
+    run = run_directory.open_run(path)
     assert run.status == "unsealed"
     assert "killed before it was sealed" in run.warnings[0]
 
@@ -54,18 +54,18 @@ def test_an_unsealed_run_opens_and_says_so(path):
 def test_a_torn_row_is_counted_and_the_whole_ones_are_kept(path):
     shard = record(path)
     os.truncate(shard, ROW_BYTES * 3 + 17)
-    run = rundir.open_run(path)
+    run = run_directory.open_run(path)
     assert [(found.rows, found.torn_bytes) for found in run.shards] == [(2, 17)]
     assert any("torn row: 17 bytes" in warning for warning in run.warnings)
 
 
 def test_rows_missing_against_the_seal_are_told(path):
     shard = record(path)
-    rundir.seal(path, "complete", 1)
+    run_directory.seal(path, "complete", 1)
     os.truncate(shard, ROW_BYTES * 2)
-    assert any("3 were sealed" in warning for warning in rundir.open_run(path).incomplete)
+    assert any("3 were sealed" in warning for warning in run_directory.open_run(path).incomplete)
     shard.unlink()
-    assert any("is missing" in warning for warning in rundir.open_run(path).incomplete)
+    assert any("is missing" in warning for warning in run_directory.open_run(path).incomplete)
 
 
 @pytest.mark.parametrize(
@@ -81,25 +81,25 @@ def test_what_is_not_a_run_directory_of_ours_is_refused_in_one_line(tmp_path, co
     if content is not None:
         (tmp_path / "run.json").write_bytes(content)
     with pytest.raises(RunDirectoryError, match=said) as caught:
-        rundir.open_run(tmp_path)
+        run_directory.open_run(tmp_path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_path_that_is_no_directory_is_refused(tmp_path):
     with pytest.raises(RunDirectoryError, match="is not a directory"):
-        rundir.open_run(tmp_path / "nothing")
+        run_directory.open_run(tmp_path / "nothing")
 
 
 def test_a_foreign_file_in_place_of_a_shard_is_refused(path):
     (path / "shard-0-1.rows").write_bytes(b"x" * 200)
     with pytest.raises(RunDirectoryError, match="not a shard"):
-        rundir.open_run(path)
+        run_directory.open_run(path)
 
 
 def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFailed, match="choose another with --out"):
-        rundir.create(tmp_path / "file", "x", {})
+        run_directory.create(tmp_path / "file", "x", {})
 
 
 def test_a_full_disk_fails_the_flush_and_keeps_what_was_whole(path, monkeypatch):
@@ -123,7 +123,7 @@ def test_a_full_disk_fails_the_flush_and_keeps_what_was_whole(path, monkeypatch)
     monkeypatch.undo()
     recorder.close()
     assert len(rows_of(recorder.rows_path)) == 2
-    assert rundir.open_run(path).shards[0].torn_bytes == 0
+    assert run_directory.open_run(path).shards[0].torn_bytes == 0
 
 
 def test_rows_and_evidence_after_a_write_that_failed_in_the_middle_are_read_as_they_were_written(path, monkeypatch):
@@ -159,7 +159,7 @@ def test_rows_and_evidence_after_a_write_that_failed_in_the_middle_are_read_as_t
     assert list(zip(rows["kind"], rows["session"], strict=True)) == [
         (Kind.PING, 1), (Kind.PUBLISH, 2), (Kind.JOIN, 4)
     ]  # fmt: skip
-    assert [line["text"] for line in rundir.open_run(path).evidence()] == ["before", "after"]
+    assert [line["text"] for line in run_directory.open_run(path).evidence()] == ["before", "after"]
 
 
 def test_a_process_without_a_descriptor_left_still_records(path):
@@ -170,7 +170,7 @@ def test_a_process_without_a_descriptor_left_still_records(path):
         recorder.flush()
     recorder.close()
     assert len(rows_of(recorder.rows_path)) == 1
-    assert [line["code"] for line in rundir.open_run(path).evidence()] == [errno.EMFILE]
+    assert [line["code"] for line in run_directory.open_run(path).evidence()] == [errno.EMFILE]
 
 
 def test_evidence_is_bounded_and_said_once(path):
@@ -178,11 +178,11 @@ def test_evidence_is_bounded_and_said_once(path):
         for n in range(500):
             recorder.evidence(n, "refused", 401, "nope")
             recorder.evidence(n, "note", n, "x" * 5000)
-    found = rundir.open_run(path).evidence()
+    found = run_directory.open_run(path).evidence()
     assert sum(line["text"] == "nope" for line in found) == 1
     assert len(found) == 200
     assert max(len(line["text"]) for line in found) == 2000
 
 
 def test_a_nonce_is_fit_for_ids_and_urls():
-    assert all(rundir.new_nonce().isalnum() for _ in range(50))
+    assert all(run_directory.new_nonce().isalnum() for _ in range(50))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness.plan import build_plan
-from harness.record import run_directory as rundir
+from harness.record import run_directory
 from harness.record.recorder import Recorder
 from harness.record.row import Closer, Flag, Gauge, Kind, Outcome
 from reports.build import build_report
@@ -32,7 +32,7 @@ class Made:
         }  # fmt: skip
         if scenarios:
             manifest["scenarios"] = scenarios
-        self.path = rundir.create(base, "made", json.loads(json.dumps(manifest)))
+        self.path = run_directory.create(base, "made", json.loads(json.dumps(manifest)))
         self.recorder = Recorder(self.path)
         self.ended = 30_000
 
@@ -123,7 +123,7 @@ class Made:
         self.sample(Gauge.CPU_PERMILLE, 100, self.ended)
         self.recorder.close()
         if status:
-            rundir.seal(self.path, status, START + self.ended * MS)
+            run_directory.seal(self.path, status, START + self.ended * MS)
         return build_report(self.path)
 
 

@@ -1,41 +1,38 @@
 """What all sessions of one process share: the plan, the clock, where to record, how to connect, who sent what.
 
-It must not know any one session. The subtle thing: what sessions would each hold a copy of is here once (room names,
-the way in), since ten thousand copies are megabytes.
+What sessions would each hold a copy of is here once (room names, connection options), since ten thousand copies are
+megabytes.
 """
 
-from dataclasses import dataclass
-from typing import Protocol as Interface
+from dataclasses import dataclass, field
 
 from ..auth import Access, Entry
 from ..plan import Plan
 from ..record.recorder import Recorder
-from ..record.row import Outcome
 from ..transport.clock import Clock
 from ..transport.events import Listener
 from ..transport.options import Options
 from ..transport.sockets import Sockets
 from ..transport.websocket import WebSocket
+from ..units import SECOND
 from ..wire import Dialect
 from ..wire.ids import Senders
-from ..wire.signal import Signal
+from .frame_cache import FrameCache
 from .patterns.conversation import Pattern
 from .patterns.hybrid import Hybrid
 from .patterns.polling import Polling
 from .patterns.rest_endpoint import Origin, make_origin
+from .session_log import SessionLog, StatsMirror
 from .tally import Tally
-
-
-class StatsMirror(Interface):
-    """A copy of what was measured, for somebody else's statistics (Locust's web UI)."""
-
-    def __call__(self, name: str, response_ns: int, outcome: Outcome, code: int) -> None:
-        """One operation has ended."""
 
 
 @dataclass(slots=True)
 class Context:
-    """What all sessions of one process share."""
+    """What all sessions of one process share.
+
+    Args:
+        mirror: None: nobody wants a copy of what is measured.
+    """
 
     plan: Plan
     nonce: str
@@ -47,13 +44,23 @@ class Context:
     options: Options
     tally: Tally
     mirror: StatsMirror | None = None
+    room_names: list[str] = field(init=False)
+    """By the number of the room; empty where the plan has no rooms."""
+    log: SessionLog = field(init=False)
+    frames: FrameCache = field(init=False)
+    """Shared by all patterns, which all read frames by one dialect."""
+    senders: Senders = field(init=False)
+    answer_timeout_ns: int = field(init=False)
+    _origin: Origin | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         load = self.plan.load
         self.room_names = [load.room_name.replace("{room}", str(room)) for room in range(load.room_count)]
-        self.room_numbers = {name: number for number, name in enumerate(self.room_names)}
+        room_numbers: dict[str | None, int] = {name: number for number, name in enumerate(self.room_names)}
+        self.log = SessionLog(self.recorder, self.tally, room_numbers, self.mirror)
+        self.frames = FrameCache(self.dialect)
         self.senders = Senders(self.nonce)
-        self.answer_timeout_ns = round(self.plan.endpoint.answer_timeout_s * 1e9)
+        self.answer_timeout_ns = round(self.plan.endpoint.answer_timeout_s * SECOND)
 
     def connect(self, listener: Listener, number: int, entry: Entry) -> WebSocket:
         """Begin a WebSocket of session `number`."""
@@ -70,18 +77,8 @@ class Context:
         if name == "websocket":
             return None
         endpoint = self.plan.endpoint
-        if self.origin is None:
-            self.origin = make_origin(endpoint, self.dialect, self.sockets, self.access, self.options, self.room_names)
+        if self._origin is None:
+            self._origin = make_origin(endpoint, self.dialect, self.sockets, self.access, self.options, self.room_names)
         if name == "hybrid":
-            return Hybrid(self.origin, self.dialect, self.nonce, self.connect)
-        return Polling(self.origin, endpoint.rest, self.dialect, self.nonce)
-
-    origin: Origin | None = None
-    last_frame: bytes | None = None
-    last_signals: tuple[Signal, ...] = ()
-    """What was heard last, whoever heard it, and what it says: the members of a room hear the same, most often one
-    after the other, and all patterns hear by one dialect."""
-    senders: Senders = None  # type: ignore[assignment]
-    room_names: list[str] = None  # type: ignore[assignment]
-    room_numbers: dict[str, int] = None  # type: ignore[assignment]
-    answer_timeout_ns: int = 0
+            return Hybrid(self._origin, self.dialect, self.nonce, self.connect)
+        return Polling(self._origin, endpoint.rest, self.dialect, self.nonce)

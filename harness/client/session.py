@@ -1,9 +1,11 @@
-"""One client: open, join, publish, probe, leave, close; what comes back is matched by id and recorded.
+"""One client: open, join, publish, probe, leave, close; what comes back is matched by id (`matching`) and recorded
+(`session_log`).
 
-It must not know Locust, pacing or chaos: it carries out one intent at a time, without ever blocking, and tells
-`done` how it ended. The subtle thing: everything may happen again from within a callback (a send that fails ends the
-connection, which ends every receipt), so a receipt is registered before its message is sent, and state is changed
-before anyone is told.
+It carries out one intent at a time, without ever blocking, and tells `done` how it ended. The subtle thing: everything
+may happen again from within a callback (a send that fails ends the connection, which ends every receipt), so a receipt
+is registered before its message is sent, and state is changed before anyone is told.
+
+Longer than other modules, because intents and what the transport tells act on the same few fields.
 """
 
 import time
@@ -12,31 +14,24 @@ from typing import Protocol as Interface
 
 from ..auth import Denied, Entry
 from ..errors import UsageError
-from ..plan import mask_header
 from ..record.row import NO_PEER, NO_ROOM, Closer, Damage, Flag, Kind, Outcome, SignalKind
 from ..transport.events import Arrival, Ending, Pong, Refusal
 from ..units import SECOND
 from ..wire import Message
-from ..wire.ids import read_number
 from ..wire.signal import Signal
 from .context import Context
+from .matching import Matching
 from .patterns.conversation import Conversation, Pattern
-from .receipts import Done, Receipt, Receipts
+from .receipts import Done, Receipt
+from .session_log import NOTHING_CAME
 
 UNCERTAIN_NS = SECOND
 """What was sent so shortly before a connection broke may never have reached the endpoint."""
 
-NOTHING_CAME = Arrival(0, 0, 0)
-
-# Looking an enum's member up takes 70 ns in Python 3.11, a global 2: what each message needs is looked up once. Rows of
-# plain numbers are packed in two thirds of the time.
+# Looking an enum's member up takes 70 ns in Python 3.11, a global 2: what each message needs is looked up once.
 PUBLISH, PROBE = Kind.PUBLISH, Kind.PROBE
 OK, REJECTED = Outcome.OK, Outcome.REJECTED
-PUBLISHED, DELIVERED, WELL = int(Kind.PUBLISH), int(Kind.DELIVERY), int(Outcome.OK)
 IS_DELIVERY, IS_ACK, IS_PONG, IS_ERROR = SignalKind.DELIVERY, SignalKind.ACK, SignalKind.PONG, SignalKind.ERROR
-
-EXAMPLES, EXAMPLE_BYTES = 3, 300
-"""How much is kept of the frames that nothing could be made of."""
 
 
 class SessionListener(Interface):
@@ -56,30 +51,32 @@ class Session:
     """One client of the run, over as many connections as it takes; `number` is unique over all processes."""
 
     __slots__ = (
-        "_context", "_due", "_given_up", "_name", "_opening", "_pattern", "_prefix", "_probe", "_rooms", "_seq",
-        "_socket", "conn", "dialect", "is_open", "listener", "number", "receipts",
+        "_context", "_due", "_log", "_matching", "_name", "_opening", "_pattern", "_rooms", "_socket", "conn",
+        "dialect", "is_open", "listener", "number",
     )  # fmt: skip
 
     def __init__(self, context: Context, number: int, pattern: Pattern | None = None) -> None:
         self._context = context
+        self._log = context.log
         self._pattern = pattern
         self._name = f"{context.nonce}-{number}"
-        self._prefix = f"{self._name}-"
-        self._seq = 0
+        self._matching = Matching(f"{self._name}-")
         self._socket: Conversation | None = None
         self._rooms: tuple[int, ...] = ()
-        self._probe: Receipt | None = None
-        self._given_up: set[int] | None = None
         self._due = 0
         self._opening = False
         self.number = number
         self.conn = -1
-        """Its how-manieth connection this is; -1 before the first."""
+        """The number of the present or last connection, from 0; -1 before the first."""
         self.is_open = False
         self.dialect = pattern.dialect if pattern is not None else context.dialect
-        self.receipts = Receipts()
         self.listener: SessionListener | None = None
         """Who hears that a connection opened, was refused, or ended."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether any request waits for its answer."""
+        return bool(self._matching.receipts)
 
     @property
     def rooms(self) -> frozenset[int]:
@@ -105,6 +102,7 @@ class Session:
 
     def forget(self) -> None:
         """From now on this is a fresh session, which knows nothing of what the one before heard."""
+        self._matching.forget()
         if self._pattern is not None:
             self._pattern.forget()
 
@@ -118,17 +116,7 @@ class Session:
 
     def skip(self, due: int) -> None:
         """Record an opening that was due and that we did not get to."""
-        self._context.recorder.row(
-            Kind.OPEN,
-            Outcome.ABANDONED,
-            0,
-            0,
-            self.number,
-            self.conn + 1,
-            NO_ROOM,
-            due=due,
-            read=self._context.clock.now(),
-        )
+        self._log.skipped(self, due, self._context.clock.now())
 
     def _admitted(self, entry: Entry | Denied, conn: int) -> None:
         if not self._opening or conn != self.conn:
@@ -153,7 +141,7 @@ class Session:
             self._request(Kind.JOIN, self.dialect.join, room, done, due)
             return
         if self.is_open:
-            self._row(Kind.JOIN, OK, Flag.IMPLICIT, room, self._context.clock.now())
+            self._log.implied(self, Kind.JOIN, room, self._context.clock.now())
             self._enter(room)
         done(OK if self.is_open else Outcome.CLOSED, 0)
 
@@ -162,7 +150,7 @@ class Session:
         if self.dialect.leaves or not self.is_open:
             self._request(Kind.LEAVE, self.dialect.leave, room, done, due)
             return
-        self._row(Kind.LEAVE, OK, Flag.IMPLICIT, room, self._context.clock.now())
+        self._log.implied(self, Kind.LEAVE, room, self._context.clock.now())
         self._exit(room)
         done(OK, 0)
 
@@ -179,8 +167,10 @@ class Session:
             )
         self._request(Kind.PING, self.dialect.ping, NO_ROOM, done, due)
 
-    def publish(self, room: int, text: str, due: int, *, burst: bool = False, done: Done | None = None) -> None:
-        """Send one message to a room; without an open connection it is recorded as abandoned."""
+    def publish(
+        self, room: int, text: str, due: int = 0, *, burst: bool = False, done: Done | None = None
+    ) -> None:  # fmt: skip
+        """Send one message to a room, as due at `due` (0: not planned); without an open connection it is abandoned."""
         context = self._context
         flags = Flag.BURST if burst else 0
         if not self.is_open or self._socket is None:
@@ -192,28 +182,23 @@ class Session:
         data = self.dialect.publish(self._message(receipt.seq, room, text))
         self._socket.send(data, receipt)
         if self.is_open:
-            context.tally.published(self.number, receipt.seq, room, due, receipt.sent or context.clock.now())
+            self._log.published(self.number, receipt.seq, room, due, receipt.sent or context.clock.now())
 
     def abandon(self, room: int, due: int, flags: int = 0) -> None:
         """Record a message that was due and could not be sent."""
-        self._seq += 1
-        self._context.tally.abandoned += 1
-        self._context.recorder.row(
-            PUBLISH, Outcome.ABANDONED, flags, 0, self.number, max(0, self.conn), room, seq=self._seq, due=due
-        )
+        self._log.abandoned(self, self._matching.next_seq(), room, due, flags)
 
     def probe(self, data: bytes, seq: int, damage: Damage, room: int, done: Done) -> None:
         """Send one malformed payload made from message number `seq`; one at a time, for its error may bear no id."""
         if not self.is_open or self._socket is None:
             done(Outcome.ABANDONED, 0)
             return
-        self._probe = receipt = self._receipt(PROBE, 0, room, 0, peer=damage, done=done, seq=seq)
+        self._matching.probe = receipt = self._receipt(PROBE, 0, room, 0, peer=damage, done=done, seq=seq)
         self._socket.send(data, receipt)
 
     def next_message(self, room: int, text: str) -> Message:
         """A message with a number of its own, not sent: something to damage."""
-        self._seq += 1
-        return self._message(self._seq, room, text)
+        return self._message(self._matching.next_seq(), room, text)
 
     def close(self, code: int = 1000) -> None:
         """Begin an orderly end."""
@@ -254,9 +239,7 @@ class Session:
         """The upgrade was accepted, or whatever else opens a conversation; IMPLICIT in `flags`: nothing was asked."""
         self.is_open = True
         self._opening = False
-        self._context.tally.open_sessions += 1
-        self._row(Kind.OPEN, OK, when.flags | flags, NO_ROOM, sent, when, due=self._due)
-        self._copy("open", when.read - sent, OK, 0)
+        self._log.opened(self, self._due, sent, when, flags)
         if self.listener is not None:
             self.listener.opened()
 
@@ -264,15 +247,10 @@ class Session:
         """The connection did not open."""
         self._socket = None
         self._opening = False
-        self._row(Kind.OPEN, why.outcome, when.flags, NO_ROOM, sent, when, due=self._due, code=why.code)
-        again = False
-        if why.outcome is not Outcome.ABANDONED:
-            headers = {name: mask_header(name, value) for name, value in why.headers}
-            self._context.recorder.evidence(
-                when.read, "refused", why.code, why.text, status=why.status, headers=headers, body=why.body
-            )
-            again = self._context.access.refused(self.number, self.conn, why.status)
-        self._copy("open", when.read - sent if sent else 0, why.outcome, why.code)
+        self._log.refused(self, why, self._due, sent, when)
+        again = why.outcome is not Outcome.ABANDONED and self._context.access.refused(
+            self.number, self.conn, why.status
+        )
         if self.listener is not None:
             self.listener.refused(why, again)
 
@@ -280,16 +258,13 @@ class Session:
         """The connection was open and is no more."""
         self.is_open = False
         self._socket = None
-        self._context.tally.open_sessions -= 1
-        self._row(Kind.CLOSE, end.outcome, when.flags, NO_ROOM, end.began, when, code=end.code, peer=end.closer)
-        if end.reason and end.closer not in (Closer.US, Closer.RESET):
-            self._context.recorder.evidence(when.read, "closed", end.code, end.reason, closer=end.closer.name.lower())
+        self._log.closed(self, end, when)
         for room in self._rooms:
             self._exit(room)
         # A closing handshake of ours comes after all that we sent; any other end may have swallowed the last of it.
         orderly = end.closer is Closer.US and end.outcome is OK
         carried_until = when.read - (0 if orderly else UNCERTAIN_NS)
-        for receipt in self.receipts.take_all():
+        for receipt in self._matching.receipts.take_all():
             by_endpoint = end.closer in (Closer.ENDPOINT, Closer.FIN, Closer.RESET, Closer.SILENT)
             answered = when if receipt.kind is PROBE and by_endpoint else None
             done = self._is_done_unanswered(receipt, carried_until)
@@ -299,23 +274,17 @@ class Session:
 
     def ponged(self, pong: Pong, when: Arrival | None) -> None:
         """A keepalive ping has ended."""
-        when = when or NOTHING_CAME
-        self._context.recorder.row(
-            Kind.KEEPALIVE, pong.outcome, when.flags, pong.code, self.number, self.conn, due=pong.due, sent=pong.sent,
-            arrived=when.arrived, read=when.read,
-        )  # fmt: skip
+        self._log.ponged(self, pong, when)
 
     def received(self, data: bytes, when: Arrival) -> None:
         """A whole message came."""
-        context = self._context
-        if data == context.last_frame:
-            signals = context.last_signals
-        else:
-            signals = self.dialect.decode(data)
-            context.last_frame, context.last_signals = data, signals
-        for signal in signals:
-            if signal.kind is IS_DELIVERY:
-                self._delivered(signal, when, data)  # as heard() would, a call less on the hot path
+        frames = self._context.frames
+        for signal in frames.signals if data == frames.data else frames.read(data):
+            kind = signal.kind
+            if kind is IS_DELIVERY:  # this and the next as heard() would, a call less on the hot path
+                self._delivered(signal, when, data)
+            elif kind is IS_ACK:
+                self._answered(signal, OK, when)
             else:
                 self.heard(signal, when, data)
 
@@ -329,108 +298,64 @@ class Session:
         elif kind is IS_ERROR:
             self._answered(signal, REJECTED, when)
         elif kind is SignalKind.GARBLED:
-            self._stray(signal, Outcome.GARBLED, when)
+            self._log.stray(self, signal, Outcome.GARBLED, when)
         else:
-            self._unmatched("none of ack, error, pong, delivery", data, when)
-
-    def _unmatched(self, what: str, data: bytes, when: Arrival) -> None:
-        """What arrived is of no use to us: count it, and keep the first few, for whoever described the protocol."""
-        tally = self._context.tally
-        tally.unmatched += 1
-        if tally.unmatched <= EXAMPLES:
-            shown = data[:EXAMPLE_BYTES].decode("utf-8", "replace")
-            self._context.recorder.evidence(when.read, "unmatched", 0, f"{what}: {shown}")
-
-    def _elsewhere(self, named: str, when: Arrival) -> int:
-        """A delivery names a room that the plan has not: keep the first few names, for whoever has to find out why."""
-        tally = self._context.tally
-        tally.elsewhere += 1
-        if tally.elsewhere <= EXAMPLES:
-            self._context.recorder.evidence(when.read, "elsewhere", 0, named[:EXAMPLE_BYTES])
-        return Flag.ELSEWHERE
+            self._log.unmatched("none of ack, error, pong, delivery", data, when)
 
     def awaits(self, receipt: Receipt) -> bool:
         """Whether the answer to this request is still waited for."""
-        return self.receipts.get(receipt.seq) is receipt
+        return self._matching.awaits(receipt)
 
     def answered(self, receipt: Receipt, outcome: Outcome, code: int, reason: str, when: Arrival | None) -> None:
         """A request was answered by an HTTP answer of its own, or got none."""
-        if not self.awaits(receipt):
-            self._context.tally.late_answers += when is not None
+        if not self._matching.awaits(receipt):
+            if when is not None:
+                self._log.came_late()
             return
-        self.receipts.pop(receipt.seq, None)
-        if outcome in (REJECTED, Outcome.GARBLED) and reason and when is not None:
-            self._context.recorder.evidence(when.read, "error", code, reason)
+        del self._matching.receipts[receipt.seq]
+        if outcome in (REJECTED, Outcome.GARBLED) and when is not None:
+            self._log.error(code, reason, when)
         self._finish(receipt, outcome, code, when)
 
     def fetched(
         self, room: int, outcome: Outcome, code: int, messages: int, due: int, sent: int, when: Arrival
     ) -> None:  # fmt: skip
-        """One poll of a room has ended; it brought so many messages."""
-        self._context.recorder.row(
-            Kind.FETCH, outcome, when.flags, code, self.number, self.conn, room, seq=messages, due=due, sent=sent,
-            arrived=when.arrived, read=when.read,
-        )  # fmt: skip
+        """One poll of a room has ended; it brought `messages` of them."""
+        self._log.fetched(self, room, outcome, code, messages, due, sent, when)
 
     # -- answers ------------------------------------------------------------------------------------------------
 
     def _delivered(self, signal: Signal, when: Arrival, data: bytes) -> None:
         origin = self._context.senders.origin(signal)
         if origin is None:
-            self._stray(signal, Outcome.NONE, when)
-            self._unmatched(f"a delivery whose id is none of ours ({signal.id!r:.60})", data, when)
+            self._log.stray(self, signal, Outcome.NONE, when)
+            self._log.unmatched(f"a delivery whose id is none of ours ({signal.id!r:.60})", data, when)
             return
-        sender, seq = origin
-        context = self._context
-        room = context.room_numbers.get(signal.room, NO_ROOM)  # type: ignore[arg-type]  # None is no room either
-        flags = when.flags
-        if room == NO_ROOM and signal.room is not None and context.room_numbers:
-            flags |= self._elsewhere(signal.room, when)
-        context.recorder.row(
-            DELIVERED, WELL, flags, 0, self.number, self.conn, room, sender, seq, 0, 0, when.arrived, when.read
-        )  # fmt: skip
-        context.tally.delivered(origin)
-        if sender == self.number:
-            receipt = self.receipts.get(seq)
+        self._log.delivered(self, origin, signal.room, when)
+        if origin[0] == self.number:
+            receipts = self._matching.receipts
+            receipt = receipts.get(origin[1])
             if receipt is not None and (self.dialect.acks == "delivery" or receipt.kind is PROBE):
-                del self.receipts[seq]
+                del receipts[receipt.seq]
                 self._finish(receipt, OK, 0, when)
 
     def _answered(self, signal: Signal, outcome: Outcome, when: Arrival) -> None:
-        text = signal.id
-        receipt = seq = None
-        if text is not None:
-            seq = read_number(text.removeprefix(self._prefix))
-            receipt = self.receipts.pop(seq, None) if seq is not None else None
-        if receipt is None and outcome is REJECTED and self._probe is not None:
-            # The damage may have destroyed the id; only one probe is under way.
-            receipt = self.receipts.pop(self._probe.seq, None)
+        receipt = self._matching.take(signal.id, outcome is REJECTED)
         if receipt is not None:
-            if outcome is REJECTED and signal.reason:
-                self._context.recorder.evidence(when.read, "error", signal.code, signal.reason)
+            if outcome is REJECTED:
+                self._log.error(signal.code, signal.reason, when)
             self._finish(receipt, outcome, signal.code, when)
-        elif seq is not None:
-            # Given up as expired; or answered before in another way, as a probe is by its own delivery.
-            self._context.tally.late_answers += self._given_up is not None and seq in self._given_up
-        else:
-            self._stray(signal, Outcome.NONE, when)
-
-    def _stray(self, signal: Signal, outcome: Outcome, when: Arrival) -> None:
-        context = self._context
-        context.recorder.row(
-            Kind.STRAY, outcome, when.flags, signal.kind, self.number, self.conn, seq=signal.code,
-            arrived=when.arrived, read=when.read,
-        )  # fmt: skip
-        if signal.reason:
-            context.recorder.evidence(when.read, "error", signal.code, signal.reason)
+        elif (seq := self._matching.number(signal.id)) is None:
+            self._log.stray(self, signal, Outcome.NONE, when)
+        elif self._matching.is_late(seq):  # otherwise answered before in another way, as a probe by its own delivery
+            self._log.came_late()
 
     def expire(self, now_ns: int) -> None:
         """Give up what has waited longer than the plan's answer timeout."""
-        for receipt in self.receipts.expired(now_ns):
+        for receipt in self._matching.receipts.expired(now_ns):
             done = self._is_done_unanswered(receipt, now_ns)
             if not done:
-                self._given_up = self._given_up or set()
-                self._given_up.add(receipt.seq)
+                self._matching.give_up(receipt)
             self._finish(receipt, OK if done else Outcome.EXPIRED, 0, None)
 
     def _is_done_unanswered(self, receipt: Receipt, carried_until: int) -> bool:
@@ -440,28 +365,15 @@ class Session:
 
     def _finish(self, receipt: Receipt, outcome: Outcome, code: int, when: Arrival | None) -> None:
         """One operation has ended: record it, then tell who asked."""
-        context = self._context
-        when = when or NOTHING_CAME
-        arrived, kind = when.arrived, receipt.kind
-        context.recorder.row(
-            PUBLISHED if kind is PUBLISH else kind, WELL if outcome is OK else outcome, receipt.flags | when.flags,
-            code, self.number, receipt.conn, receipt.room, receipt.peer, receipt.seq, receipt.due, receipt.sent,
-            arrived, when.read,
-        )  # fmt: skip
-        if receipt is self._probe:
-            self._probe = None
-        if kind is PUBLISH:
-            if outcome is OK:
-                context.tally.accepted(self.number, receipt.seq, arrived - receipt.due if arrived else None)
-            else:
-                context.tally.refused(self.number, receipt.seq)
-                context.tally.rejected += outcome is REJECTED
-        elif kind is Kind.JOIN and outcome is OK:
-            self._enter(receipt.room)
-        elif kind is Kind.LEAVE:
-            self._exit(receipt.room)
-        if context.mirror is not None and arrived:
-            context.mirror(kind.name.lower(), arrived - (receipt.due or receipt.sent), outcome, code)
+        self._log.ended(self, receipt, outcome, code, when or NOTHING_CAME)
+        kind = receipt.kind
+        if kind is not PUBLISH:
+            if kind is Kind.JOIN and outcome is OK:
+                self._enter(receipt.room)
+            elif kind is Kind.LEAVE:
+                self._exit(receipt.room)
+            elif receipt is self._matching.probe:
+                self._matching.probe = None
         if receipt.done is not None:
             receipt.done(outcome, code)
 
@@ -470,12 +382,12 @@ class Session:
     def _enter(self, room: int) -> None:
         if room not in self._rooms:
             self._rooms = (*self._rooms, room)
-            self._context.tally.joined(room, 1)
+            self._log.tally.joined(room, 1)
 
     def _exit(self, room: int) -> None:
         if room in self._rooms:
             self._rooms = tuple(each for each in self._rooms if each != room)
-            self._context.tally.joined(room, -1)
+            self._log.tally.joined(room, -1)
 
     def _request(
         self, kind: Kind, encode: Callable[[Message], bytes], room: int, done: Done | None, due: int = 0
@@ -491,30 +403,17 @@ class Session:
         self, kind: Kind, due: int, room: int, flags: int, *, peer: int = NO_PEER, done: Done | None = None,
         seq: int | None = None,
     ) -> Receipt:  # fmt: skip
+        matching, context = self._matching, self._context
         if seq is None:
-            self._seq += 1
-            seq = self._seq
-        expires = self._context.clock.now() + self._context.answer_timeout_ns
+            matching.seq = seq = matching.seq + 1
+        expires = context.clock.now() + context.answer_timeout_ns
         receipt = Receipt(kind, seq, self.conn if self.conn > 0 else 0, due, expires, room, flags, peer, done)
-        self.receipts[seq] = receipt
+        matching.receipts[seq] = receipt
         return receipt
 
     def _message(self, seq: int, room: int, text: str) -> Message:
         context = self._context
         return Message(  # by place: names would cost half a microsecond; and large numbers take long to divide
-            f"{self._prefix}{seq}", seq, context.room_names[room] if room != NO_ROOM else "", text,
+            f"{self._matching.prefix}{seq}", seq, context.room_names[room] if room != NO_ROOM else "", text,
             self._name, self.number, self.conn, int(time.time() * 1000),
         )  # fmt: skip
-
-    def _row(
-        self, kind: Kind, outcome: Outcome, flags: int, room: int, sent: int, when: Arrival | None = None, *,
-        due: int = 0, code: int = 0, peer: int = NO_PEER,
-    ) -> None:  # fmt: skip
-        arrived, read = (when.arrived, when.read) if when else (sent, sent)
-        self._context.recorder.row(
-            kind, outcome, flags, code, self.number, self.conn, room, peer, 0, due, sent, arrived, read
-        )
-
-    def _copy(self, name: str, took_ns: int, outcome: Outcome, code: int) -> None:
-        if self._context.mirror is not None:
-            self._context.mirror(name, took_ns, outcome, code)

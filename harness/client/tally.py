@@ -67,9 +67,13 @@ class Tally:
         self._epochs[room] += 1
 
     def published(self, session: int, seq: int, room: int, due: int, sent: int) -> None:
-        """A message left for `room`, whose members should now get it (NO_ROOM: nobody is owed it)."""
+        """A message left for `room`, whose members should now get it (NO_ROOM: nobody is owed it).
+
+        `due` 0: it was not planned, so it has no send delay.
+        """
         self.sent += 1
-        self._lags.add(sent - due)
+        if due:
+            self._lags.add(sent - due)
         if room == NO_ROOM:
             return
         owed = self._members[room] - (0 if self._to_sender else 1)

@@ -17,10 +17,11 @@ import gevent
 from gevent.event import Event
 
 from ..auth import Access, Fields
-from ..client.context import Context, StatsMirror
+from ..client.context import Context
 from ..client.lifecycle import Client
 from ..client.run_context import ClientOwner
 from ..client.session import Session
+from ..client.session_log import StatsMirror
 from ..client.tally import Snapshot, Tally
 from ..errors import RunFailed, SquallError
 from ..faults.injector import Conductor, Schemas, most_held, strokes
@@ -300,7 +301,7 @@ class Generator:
         self._ticks += 1
         for number in self.seats[self._ticks % TICKS_A_SAMPLE :: TICKS_A_SAMPLE]:
             session = self.sessions.get(number)
-            if session is not None and len(session.receipts):
+            if session is not None and session.is_waiting:
                 session.expire(now)
         if self._ticks % TICKS_A_SAMPLE == 0:
             self._sample(now)

@@ -19,7 +19,18 @@ from websockets.uri import WebSocketURI
 from ..record.row import Closer, Outcome
 from ..units import SECOND
 from .clock import Timer
-from .events import Arrival, Ending, Listener, Pong, Refusal, Stampable, arrival, bounded_by
+from .events import (
+    BOUNDED,
+    EXACT,
+    Arrival,
+    Ending,
+    Listener,
+    Pong,
+    Refusal,
+    Stampable,
+    arrival,
+    bounded_by,
+)
 from .frames import FIN_TEXT, is_between, whole_texts
 from .keepalive import Keepalive
 from .options import Options
@@ -157,7 +168,10 @@ class WebSocket:
         if self._flows and self._between and self._parts is None:
             messages, begin = whole_texts(view, count, self._options.max_message_bytes)
             if messages:
-                last = arrival(arrived, read, drained and begin == count)
+                if arrived:  # as arrival() would, a call less on the hot path
+                    last = Arrival(arrived, read, EXACT if drained and begin == count else BOUNDED)
+                else:
+                    last = Arrival(read, read, 0)
                 if len(messages) == 1 and messages[0].isascii():
                     self._listener.received(messages[0], last)  # as _message would, a call less on the hot path
                 else:

@@ -12,6 +12,7 @@ from harness.client.tally import Tally
 from harness.errors import UsageError
 from harness.plan import build_plan
 from harness.record.row import NO_ROOM, Closer, Damage, Flag, Kind, Outcome
+from harness.record.spread import Spread
 from harness.transport.clock import FakeClock
 from harness.transport.websocket import Arrival, Ending, Pong
 from harness.units import SECOND
@@ -151,6 +152,32 @@ def test_an_answer_to_nothing_of_ours_is_a_stray_and_a_late_one_is_counted():
     assert session._context.tally.late_answers == 1
 
 
+def test_a_fresh_session_on_a_seat_knows_nothing_of_what_the_one_before_gave_up():
+    session, rows, _, clock = make()
+    session.publish(0, "x", due=1)
+    clock.advance(11 * SECOND)
+    session.expire(clock.now())
+    session.forget()
+    session.received(server("ack", "n-3-1"), WHEN)
+    assert session._context.tally.late_answers == 0
+    assert rows.of(Kind.STRAY) == []
+
+
+def test_a_message_that_was_not_planned_has_a_response_since_it_was_sent_and_no_send_delay():
+    session, rows, _, clock = make()
+    tally, copies, lags = session._context.tally, [], Spread()
+    session._context.log.mirror = lambda *copy: copies.append(copy)
+    tally._lags = lags
+    session.publish(0, "x")
+    session.received(server("ack", "n-3-1", roomId="room-0"), WHEN)
+    assert [(row["due"], row["sent"], row["arrived"]) for row in rows.of(Kind.PUBLISH)] == [
+        (0, SECOND, WHEN.arrived)
+    ]  # fmt: skip
+    assert lags.is_empty
+    assert copies == [("publish", WHEN.arrived - SECOND, Outcome.OK, 0)]
+    assert tally.snapshot(clock.now()).response_p50 == WHEN.arrived - SECOND
+
+
 @pytest.mark.parametrize("digits", [20, 10_000])  # beyond a column; beyond what Python reads as a number
 def test_an_answer_to_a_number_that_nobody_counts_to_is_a_stray(digits):
     session, rows, _, _ = make()
@@ -208,7 +235,7 @@ def test_what_is_due_without_a_connection_is_abandoned_and_never_sent():
 def test_a_session_given_up_before_its_login_was_over_took_no_time_and_sent_nothing():
     session, rows, _, _ = make()
     context, copies = session._context, []
-    context.mirror = lambda name, took_ns, outcome, code: copies.append((name, took_ns, outcome))
+    context.log.mirror = lambda name, took_ns, outcome, code: copies.append((name, took_ns, outcome))
     waiting = Session(context, 4)
     waiting._opening = True  # the login has not answered
     waiting.abort()

@@ -271,7 +271,7 @@ class Fuzz:
         assert len(opens) == 1, f"{len(opens)} rows of opening"
         assert len(closes) == (opens[0][0] is Outcome.OK), f"{len(closes)} rows of closing after {opens}"
         assert not session.is_open, "still open"
-        assert not len(session.receipts), "something is still in flight"
+        assert not session.is_waiting, "something is still in flight"
         assert wire.connection._stream.stage is Stage.CLOSED or wire.was_silenced, "the stream is still there"
         if wire.was_silenced:
             wire.connection.reset()

@@ -1,0 +1,194 @@
+"""What sessions record: the rows, the running counts, the stats mirror and the evidence, one method per event.
+
+One per process, shared by its sessions. Only here are rows written for sessions, so that which column means what for
+which kind of row (docs/run-directory.md) is said in one module.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol as Interface
+
+from ..plan import mask_header
+from ..record.recorder import Recorder
+from ..record.row import NO_PEER, NO_ROOM, Closer, Flag, Kind, Outcome
+from ..transport.events import Arrival, Ending, Pong, Refusal
+from ..wire.signal import Signal
+from .receipts import Receipt
+from .tally import Tally
+
+NOTHING_CAME = Arrival(0, 0, 0)
+
+# Looking an enum's member up takes 70 ns in Python 3.11, a global 2: what each message needs is looked up once. Rows of
+# plain numbers are packed in two thirds of the time.
+PUBLISH, OK, REJECTED = Kind.PUBLISH, Outcome.OK, Outcome.REJECTED
+PUBLISHED, DELIVERED, WELL = int(Kind.PUBLISH), int(Kind.DELIVERY), int(Outcome.OK)
+
+EXAMPLES, EXAMPLE_BYTES = 3, 300
+"""How many frames that match nothing are kept as evidence, and how much of each."""
+
+
+class StatsMirror(Interface):
+    """Receives a copy of what was measured, for another program's statistics (Locust's web UI)."""
+
+    def __call__(self, name: str, response_ns: int, outcome: Outcome, code: int) -> None:
+        """One operation has ended."""
+
+
+class Party(Interface):
+    """The session that a row is about."""
+
+    number: int
+    conn: int
+
+
+class SessionLog:
+    """The log of all sessions of one process.
+
+    Args:
+        room_numbers: a room's number by its name; empty where the plan has no rooms.
+        mirror: None: nobody wants a copy.
+    """
+
+    __slots__ = ("_count_delivery", "_recorder", "_room_numbers", "_row", "mirror", "published", "tally")
+
+    def __init__(
+        self, recorder: Recorder, tally: Tally, room_numbers: Mapping[str | None, int], mirror: StatsMirror | None
+    ) -> None:
+        self._recorder = recorder
+        self._row = recorder.row  # bound once, as what follows: each is called for every message
+        self._count_delivery = tally.delivered
+        self._room_numbers = room_numbers
+        self.tally = tally
+        self.mirror = mirror
+        self.published = tally.published
+        """A message has left (session, seq, room, due, sent); its row is written when it has ended."""
+
+    # -- connections --------------------------------------------------------------------------------------------
+
+    def opened(self, of: Party, due: int, sent: int, when: Arrival, flags: int) -> None:
+        """A connection is open."""
+        self.tally.open_sessions += 1
+        self._row(
+            Kind.OPEN, OK, when.flags | flags, 0, of.number, of.conn, due=due, sent=sent, arrived=when.arrived,
+            read=when.read,
+        )  # fmt: skip
+        self._copy("open", when.read - sent, OK, 0)
+
+    def refused(self, of: Party, why: Refusal, due: int, sent: int, when: Arrival) -> None:
+        """A connection did not open; `sent` 0: it did not come to that."""
+        self._row(
+            Kind.OPEN, why.outcome, when.flags, why.code, of.number, of.conn, due=due, sent=sent, arrived=when.arrived,
+            read=when.read,
+        )  # fmt: skip
+        if why.outcome is not Outcome.ABANDONED:
+            headers = {name: mask_header(name, value) for name, value in why.headers}
+            self._recorder.evidence(
+                when.read, "refused", why.code, why.text, status=why.status, headers=headers, body=why.body
+            )
+        self._copy("open", when.read - sent if sent else 0, why.outcome, why.code)
+
+    def skipped(self, of: Party, due: int, now: int) -> None:
+        """The next connection was due, and the generator did not get to it."""
+        self._row(Kind.OPEN, Outcome.ABANDONED, 0, 0, of.number, of.conn + 1, due=due, read=now)
+
+    def closed(self, of: Party, end: Ending, when: Arrival) -> None:
+        """An open connection has ended."""
+        self.tally.open_sessions -= 1
+        self._row(
+            Kind.CLOSE, end.outcome, when.flags, end.code, of.number, of.conn, peer=end.closer, sent=end.began,
+            arrived=when.arrived, read=when.read,
+        )  # fmt: skip
+        if end.reason and end.closer not in (Closer.US, Closer.RESET):
+            self._recorder.evidence(when.read, "closed", end.code, end.reason, closer=end.closer.name.lower())
+
+    def ponged(self, of: Party, pong: Pong, when: Arrival | None) -> None:
+        """A keepalive ping has ended."""
+        when = when or NOTHING_CAME
+        self._row(
+            Kind.KEEPALIVE, pong.outcome, when.flags, pong.code, of.number, of.conn, due=pong.due, sent=pong.sent,
+            arrived=when.arrived, read=when.read,
+        )  # fmt: skip
+
+    # -- requests -----------------------------------------------------------------------------------------------
+
+    def ended(self, of: Party, receipt: Receipt, outcome: Outcome, code: int, when: Arrival) -> None:
+        """A request has ended: answered, or without an answer (NOTHING_CAME)."""
+        arrived, kind = when.arrived, receipt.kind
+        self._row(
+            PUBLISHED if kind is PUBLISH else kind, WELL if outcome is OK else outcome, receipt.flags | when.flags,
+            code, of.number, receipt.conn, receipt.room, receipt.peer, receipt.seq, receipt.due, receipt.sent,
+            arrived, when.read,
+        )  # fmt: skip
+        if kind is PUBLISH:
+            if outcome is OK:
+                took_ns = arrived - (receipt.due or receipt.sent) if arrived else None
+                self.tally.accepted(of.number, receipt.seq, took_ns)
+            else:
+                self.tally.refused(of.number, receipt.seq)
+                self.tally.rejected += outcome is REJECTED
+        if self.mirror is not None and arrived:
+            self.mirror(kind.name.lower(), arrived - (receipt.due or receipt.sent), outcome, code)
+
+    def implied(self, of: Party, kind: Kind, room: int, now: int) -> None:
+        """A join or leave for which the protocol has no request."""
+        self._row(kind, OK, Flag.IMPLICIT, 0, of.number, of.conn, room, sent=now, arrived=now, read=now)
+
+    def abandoned(self, of: Party, seq: int, room: int, due: int, flags: int) -> None:
+        """A message could not be sent."""
+        self.tally.abandoned += 1
+        self._row(PUBLISH, Outcome.ABANDONED, flags, 0, of.number, max(0, of.conn), room, seq=seq, due=due)
+
+    def fetched(
+        self, of: Party, room: int, outcome: Outcome, code: int, messages: int, due: int, sent: int, when: Arrival
+    ) -> None:
+        """One poll of a room has ended; it brought `messages` of them."""
+        self._row(
+            Kind.FETCH, outcome, when.flags, code, of.number, of.conn, room, seq=messages, due=due, sent=sent,
+            arrived=when.arrived, read=when.read,
+        )  # fmt: skip
+
+    def came_late(self) -> None:
+        """An answer came after its request was given up."""
+        self.tally.late_answers += 1
+
+    # -- what arrives unasked, or is not understood -------------------------------------------------------------
+
+    def delivered(self, of: Party, origin: tuple[int, int], named: str | None, when: Arrival) -> None:
+        """A message of `origin` (session, number) has come, in the room `named` (None: the frame does not say)."""
+        room = self._room_numbers.get(named, NO_ROOM)
+        flags = when.flags
+        sender, seq = origin
+        if room == NO_ROOM and named is not None and self._room_numbers:
+            flags |= self._elsewhere(named, when)
+        self._row(DELIVERED, WELL, flags, 0, of.number, of.conn, room, sender, seq, 0, 0, when.arrived, when.read)
+        self._count_delivery(origin)
+
+    def _elsewhere(self, named: str, when: Arrival) -> int:
+        """The delivery names a room that the plan does not have: keep the first few names as evidence."""
+        self.tally.elsewhere += 1
+        if self.tally.elsewhere <= EXAMPLES:
+            self._recorder.evidence(when.read, "elsewhere", 0, named[:EXAMPLE_BYTES])
+        return Flag.ELSEWHERE
+
+    def stray(self, of: Party, signal: Signal, outcome: Outcome, when: Arrival) -> None:
+        """A frame that belongs to nothing of this session's, or is not the protocol at all (GARBLED)."""
+        self._row(
+            Kind.STRAY, outcome, when.flags, signal.kind, of.number, of.conn, NO_ROOM, NO_PEER, signal.code,
+            arrived=when.arrived, read=when.read,
+        )  # fmt: skip
+        self.error(signal.code, signal.reason, when)
+
+    def unmatched(self, what: str, data: bytes, when: Arrival) -> None:
+        """A frame was understood and is none that we know: count it, and keep the first few as evidence."""
+        self.tally.unmatched += 1
+        if self.tally.unmatched <= EXAMPLES:
+            shown = data[:EXAMPLE_BYTES].decode("utf-8", "replace")
+            self._recorder.evidence(when.read, "unmatched", 0, f"{what}: {shown}")
+
+    def error(self, code: int, reason: str, when: Arrival) -> None:
+        """Keep the endpoint's text of an error, if there is one."""
+        if reason:
+            self._recorder.evidence(when.read, "error", code, reason)
+
+    def _copy(self, name: str, took_ns: int, outcome: Outcome, code: int) -> None:
+        if self.mirror is not None:
+            self.mirror(name, took_ns, outcome, code)

@@ -32,23 +32,51 @@ class Deliveries:
     row: Array
 
 
-def ledger(rows: Rows) -> dict[str, Any]:
-    """Owed, paid, lost, duplicated, reordered, leaked and their like, by group, with examples of what was lost."""
+@dataclass(frozen=True)
+class Owed:
+    """Every delivery that was owed, and whether it was `paid`; `sent` in nanoseconds. All arrays are in step."""
+
+    receiver: Array
+    sender: Array
+    seq: Array
+    room: Array
+    sent: Array
+    paid: Array
+
+
+@dataclass(frozen=True)
+class _Books:
+    """What the ledger is computed from; `first` are the first arrivals of each delivery among those `inside`."""
+
+    members: Memberships
+    attempted: Array
+    published: Array
+    accepted: Array
+    got: Deliveries
+    first: Array
+    owed_member: Array
+    owed_message: Array
+    paid: Array
+
+
+def owed(rows: Rows) -> Owed:
+    """Every delivery that was owed, one entry each."""
+    books = _books(rows)
+    message = books.published[books.owed_message]
+    return Owed(
+        books.members.session[books.owed_member], message["session"], message["seq"], message["room"], message["sent"],
+        books.paid,
+    )  # fmt: skip
+
+
+def _books(rows: Rows) -> _Books:
     members = memberships(rows)
     attempted = rows.of(Kind.PUBLISH)
     attempted = attempted[attempted["outcome"] != Outcome.ABANDONED]
     published = attempted[attempted["sent"] > 0]
     published = published[np.argsort(message_keys(published["session"], published["seq"]))]
-    keys = message_keys(published["session"], published["seq"])
     raw = rows.of(Kind.DELIVERY)
-    raw_keys = message_keys(raw["peer"], raw["seq"])
-    at, known = find(keys, raw_keys)
-    probes = rows.of(Kind.PROBE)
-    probe_keys = np.unique(message_keys(probes["session"], probes["seq"]))
-    _, probed = find(probe_keys, raw_keys)
-    # A message that was still waiting to leave at its time-out has no `sent`, and may leave all the same.
-    _, ours = find(np.unique(message_keys(attempted["session"], attempted["seq"])), raw_keys)
-
+    at, known = find(message_keys(published["session"], published["seq"]), message_keys(raw["peer"], raw["seq"]))
     row, message = raw[known], at[known]
     got = Deliveries(membership_of(members, row, published[message]), message, row)
 
@@ -63,13 +91,30 @@ def ledger(rows: Rows) -> dict[str, Any]:
     unique, first = np.unique(pairs, return_index=True)
     to_sender = bool(rows.contract["delivers_to_sender"])
     owed_member, owed_message = _owed(members, published, accepted, got, to_sender)
-    owed = owed_member * max(1, len(published)) + owed_message
-    _, paid = find(unique, owed)
-    lost = ~paid
+    _, paid = find(unique, owed_member * max(1, len(published)) + owed_message)
+    return _Books(members, attempted, published, accepted, got, first, owed_member, owed_message, paid)
+
+
+def ledger(rows: Rows) -> dict[str, Any]:
+    """Owed, paid, lost, duplicated, reordered, leaked and their like, by group, with examples of what was lost."""
+    books = _books(rows)
+    members, published, accepted, got = books.members, books.published, books.accepted, books.got
+    owed_member, owed_message, paid, first = books.owed_member, books.owed_message, books.paid, books.first
+    row, message, attempted = got.row, got.message, books.attempted
+    lost, inside = ~paid, got.member >= 0
+
+    raw = rows.of(Kind.DELIVERY)
+    raw_keys = message_keys(raw["peer"], raw["seq"])
+    _, known = find(message_keys(published["session"], published["seq"]), raw_keys)
+    probes = rows.of(Kind.PROBE)
+    probe_keys = np.unique(message_keys(probes["session"], probes["seq"]))
+    _, probed = find(probe_keys, raw_keys)
+    # A message that was still waiting to leave at its time-out has no `sent`, and may leave all the same.
+    _, ours = find(np.unique(message_keys(attempted["session"], attempted["seq"])), raw_keys)
 
     struck = rows.faulted
     apart = struck[members.session[owed_member]] | struck[published["session"][owed_message]]
-    extra = np.ones(len(pairs), bool)
+    extra = np.ones(np.count_nonzero(inside), bool)
     extra[first] = False
     reordered = _reordered(got, inside, first, published) if rows.contract["ordered"] else None
     leaked = _leaked(rows, published, got)
@@ -83,7 +128,7 @@ def ledger(rows: Rows) -> dict[str, Any]:
     double = np.zeros(len(row), bool)
     double[np.flatnonzero(inside)[extra]] = True
     groups = {}
-    for group, chosen in (("untouched", ~apart), ("faulted", apart), ("all", np.ones(len(owed), bool))):
+    for group, chosen in (("untouched", ~apart), ("faulted", apart), ("all", np.ones(len(paid), bool))):
         groups[group] = {
             "owed": int(np.count_nonzero(chosen)),
             "paid": int(np.count_nonzero(chosen & paid)),

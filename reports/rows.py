@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from harness.errors import RunDirectoryError
 from harness.plan.chaos import Fault
 from harness.record.row import DTYPE, ROW_BYTES, Flag, Gauge, Kind, Outcome
-from harness.record.run_directory import RunDirectory
+from harness.record.run_directory import RunDirectory, Shard
 
 Array = NDArray[Any]
 
@@ -126,13 +126,18 @@ def load(run: RunDirectory) -> Rows:
             raise RunDirectoryError(f"{run.path} cannot be reported: its run.json has no {key}")
     shards = [shard for shard in run.shards if shard.rows]
     try:
-        tables = [np.fromfile(shard.path, np.dtype(DTYPE), count=shard.rows, offset=ROW_BYTES) for shard in shards]
+        tables = [_mapped(shard) for shard in shards]
     except OSError as error:
         raise RunDirectoryError(f"{run.path} cannot be read: {error.strerror}") from error
-    table = np.concatenate(tables) if tables else np.empty(0, np.dtype(DTYPE))
+    table = tables[0] if len(tables) == 1 else np.concatenate([np.empty(0, np.dtype(DTYPE)), *tables])
     ends = np.cumsum([len(each) for each in tables]).tolist()
     slices = tuple(Slice(shard.rank, end - shard.rows, end) for shard, end in zip(shards, ends, strict=True))
     return Rows(table, run.manifest, slices, run.status in ("interrupted", "unsealed"))
+
+
+def _mapped(shard: Shard) -> Array:
+    """The rows of a shard, read from the disk when they are looked at, and never written."""
+    return np.asarray(np.memmap(shard.path, np.dtype(DTYPE), "r", offset=ROW_BYTES, shape=(shard.rows,)))
 
 
 def message_keys(sessions: Array, seqs: Array) -> Array:

@@ -19,19 +19,25 @@ if TYPE_CHECKING:
     from harness.record.row import Outcome
     from harness.schedule.pacing import NEVER, Pace, seldom
 
+    from .analysis import Run, open_run
+
 _HOMES = {
     "NEVER": "harness.schedule.pacing",
     "Outcome": "harness.record.row",
     "Pace": "harness.schedule.pacing",
     "RealtimeUser": "harness.engine.users",
+    "Run": "squall.analysis",
     "SquallError": "harness.errors",
+    "open_run": "squall.analysis",
     "run_under_locust": "harness.engine.locust_runner",
     "seldom": "harness.schedule.pacing",
     "task": "harness.engine.users",
 }
 """Where each public name is defined."""
 
-__all__ = ["NEVER", "Outcome", "Pace", "RealtimeUser", "SquallError", "run_under_locust", "seldom", "task"]
+__all__ = [
+    "NEVER", "Outcome", "Pace", "RealtimeUser", "Run", "SquallError", "open_run", "run_under_locust", "seldom", "task",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

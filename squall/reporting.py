@@ -1,12 +1,18 @@
-"""The one door from the command line to `reports`, which is found by location (`squall.location`)."""
+"""The one door from the command line and `open_run` to `reports`, which is found by location (`squall.location`)."""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reports import build, gate, terminal, write
-else:
-    from .location import load
+    from reports import build, gate, ledger, rows, terminal, write
 
-    build, gate, terminal, write = (load(f"reports.{name}") for name in ("build", "gate", "terminal", "write"))
+__all__ = ["build", "gate", "ledger", "rows", "terminal", "write"]
 
-__all__ = ["build", "gate", "terminal", "write"]
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """A module of `reports`, loaded when it is first asked for."""
+        from .location import load
+
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return load(f"reports.{name}")

@@ -153,7 +153,8 @@ def faults(rows: "Rows") -> pd.DataFrame:
             "lifted_s": _since(rows, lifts["sent"]),
         }
     )
-    return frame.merge(lifted.drop_duplicates(keys, keep="last"), on=keys, how="left")
+    frame = frame.merge(lifted.drop_duplicates(keys, keep="last"), on=keys, how="left")
+    return frame[[name for name in frame if name != "done"] + ["done"]]
 
 
 def samples(rows: "Rows") -> pd.DataFrame:

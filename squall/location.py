@@ -16,9 +16,20 @@ PLACES = (HERE, HERE.parent)
 
 
 def claim(name: str) -> None:
-    """Make our package the one that `import name` gives, unless it is already."""
+    """Make our package the one that `import name` gives.
+
+    Raises:
+        ImportError: another package of that name was imported before.
+    """
     if name not in sys.modules:
         _load_package(name, name)
+        return
+    found = [Path(each).resolve() for each in getattr(sys.modules[name], "__path__", ())]
+    if not any(place / name in found for place in PLACES):
+        where = found[0] if found else getattr(sys.modules[name], "__file__", "?")
+        raise ImportError(
+            f"{where} was imported as `{name}` before squall, which has a package of that name: rename it"
+        )
 
 
 def load(module: str) -> ModuleType:
@@ -42,6 +53,10 @@ def _load_package(folder: str, name: str) -> None:
             if spec is not None and spec.loader is not None:
                 module = importlib.util.module_from_spec(spec)
                 sys.modules[name] = module
-                spec.loader.exec_module(module)
+                try:
+                    spec.loader.exec_module(module)
+                except BaseException:
+                    del sys.modules[name]
+                    raise
                 return
     raise ModuleNotFoundError(f"Squall is not installed completely: its package {folder} is missing")

@@ -16,9 +16,15 @@ def endpoint() -> None:
 endpoint.add_command(serve)
 endpoint.add_command(token)
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Run the command line; an expected failure is one line on stderr."""
     try:
         endpoint(prog_name="python -m harness.endpoint")
     except SquallError as error:
         print(f"squall: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

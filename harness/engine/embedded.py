@@ -7,7 +7,6 @@ The secret is made here, for this run only, and passed by the environment.
 import os
 import secrets
 import subprocess
-import sys
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from types import TracebackType
 import gevent
 import msgspec
 
+from ..endpoint.launch import command as endpoint_command
 from ..errors import USAGE, RunFailed, UsageError
 from ..plan import Contract, JwtAuth, NoAuth, Plan
 from ..plan.shipped import find_shipped
@@ -67,7 +67,7 @@ class Embedded:
 
     def __init__(self, options: Mapping[str, str | int | float | list[str]]) -> None:
         make_secret()
-        command = [sys.executable, "-P", "-m", "harness.endpoint", "serve", "--exit-with-parent"]
+        command = endpoint_command("serve", "--exit-with-parent")
         for name, value in options.items():
             for one in value if isinstance(value, list) else [value]:
                 command += [f"--{name.replace('_', '-')}", str(one)]

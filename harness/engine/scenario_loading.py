@@ -5,22 +5,15 @@ own rules; who plays what is the plan's (`mix`). So with several scenarios Locus
 out to be users of the scenario that is next.
 """
 
-import importlib
-import importlib.util
 import inspect
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 from ..client.patterns.conversation import PATTERNS
 from ..errors import PlanError
 from ..plan.load import Load
-from ..plan.shipped import PLACES
+from .scenario_files import import_file, import_shipped
 from .users import RealtimeUser, attached
-
-SHIPPED = "squall_scenarios"
-"""The import name of the shipped scenarios."""
 
 
 class Scenarios(NamedTuple):
@@ -73,14 +66,17 @@ def _mixed(users: list[type[RealtimeUser]]) -> type[RealtimeUser]:
 
 
 def load_scenario(name: str, beside: Path | None = None) -> type[RealtimeUser]:
-    """The user class of a scenario: one of ours by name (`reconnect-storm` is in reconnect_storm.py), or a Python file,
-    looked for in the folder `beside` first (the plan's) and then in the working directory.
+    """The user class of a scenario: a shipped one by its name, or the one in a Python file.
+
+    Args:
+        name: `chat`, or the path of a `.py` file.
+        beside: the plan's folder, in which the file is looked for before the working directory.
 
     Raises:
         PlanError: there is none, or the file does not hold exactly one RealtimeUser.
     """
     try:
-        module = _load_file(name, beside) if name.endswith(".py") else _load_shipped(name)
+        module = import_file(name, beside) if name.endswith(".py") else import_shipped(name)
     except ModuleNotFoundError as error:
         raise PlanError(f'load.scenario: "{name}" needs the module "{error.name}", which is missing') from None
     except SyntaxError as error:
@@ -92,31 +88,3 @@ def load_scenario(name: str, beside: Path | None = None) -> type[RealtimeUser]:
     if len(users) != 1:
         raise PlanError(f'load.scenario: "{name}" must hold exactly one RealtimeUser, it holds {len(users)}')
     return users[0]
-
-
-def _load_file(name: str, beside: Path | None) -> ModuleType:
-    near = beside / name if beside is not None else Path(name)
-    path = near if near.is_file() else Path(name)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise PlanError(f'load.scenario: there is no file "{name}"')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def _load_shipped(name: str) -> ModuleType:
-    """Found by our own location, and under a name that no user's folder has."""
-    here = next(place / "scenarios" for place in PLACES if (place / "scenarios" / "__init__.py").is_file())
-    if SHIPPED not in sys.modules:
-        spec = importlib.util.spec_from_file_location(
-            SHIPPED, here / "__init__.py", submodule_search_locations=[str(here)]
-        )
-        assert spec is not None and spec.loader is not None
-        sys.modules[SHIPPED] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[SHIPPED])
-    module = name.replace("-", "_")
-    if not (here / f"{module}.py").is_file():
-        known = ", ".join(sorted(file.stem.replace("_", "-") for file in here.glob("*.py") if file.stem != "__init__"))
-        raise PlanError(f'load.scenario: there is no "{name}"; there are: {known}; or give a .py file')
-    return importlib.import_module(f"{SHIPPED}.{module}")

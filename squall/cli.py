@@ -1,6 +1,6 @@
-"""The command line: `squall run | report | gate | serve | token`, one module a command under `squall.commands`.
+"""The command line: `squall run | report | gate | serve | token`, one module per command under `squall.commands`.
 
-It must import quickly: whatever is heavy, or patches sockets (Locust), is imported by the command that needs it.
+It imports quickly: what is heavy, or patches sockets (Locust), is imported by the command that needs it.
 Every failure that a user can cause is a SquallError and ends here in one line and its exit code:
 
     0  pass: the run is fit, every clause of the budget holds
@@ -31,7 +31,7 @@ for command in COMMANDS:
 def main() -> None:
     """Run the command line; every expected failure is one line on stderr."""
     try:
-        squall(standalone_mode=False)
+        squall(prog_name="squall", standalone_mode=False)
     except SquallError as error:
         click.echo(f"squall: {error}", err=True)
         sys.exit(error.exit_code)

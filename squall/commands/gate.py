@@ -6,18 +6,21 @@ from typing import Any
 
 import click
 
-from harness.plan.shipped import find
+from harness.plan.shipped import find, shipped
 
 from ..terminal import console
-from .registry import command
+from .registry import EXITS, command
 
 
-@command
+@command(epilog=f"Shipped budgets: {', '.join(shipped('budgets'))}.\n\n{EXITS}")
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--budget", default="default", show_default=True, metavar="FILE",
-              help="A TOML file, or the name of a shipped one.")  # fmt: skip
+              help="A TOML file or a shipped name.")  # fmt: skip
 def gate(directory: Path, budget: str) -> None:
-    """Judge a run DIRECTORY by a budget: every clause with limit, value and margin."""
+    """Judge a run by a budget.
+
+    Prints every clause of the budget with its limit, value and margin. DIRECTORY is the path that `squall run` printed.
+    """
     from ..reporting import build
 
     sys.exit(show_verdict(build.build_report(directory), budget, console()))

@@ -13,10 +13,13 @@ from .gate import show_verdict
 from .registry import command
 
 
-@command
+@command()
 @click.argument("directory", type=click.Path(path_type=Path))
 def report(directory: Path) -> None:
-    """Compute report.json and report.html of a run DIRECTORY, and print the summary."""
+    """Report a recorded run again.
+
+    Writes report.json and report.html into the run DIRECTORY and prints the summary.
+    """
     sys.exit(show_report(directory, console(), None))
 
 

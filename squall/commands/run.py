@@ -1,4 +1,4 @@
-"""`squall run`: carry out a plan, record it, and report it."""
+"""`squall run`: run a load test by a plan, record it, and report it."""
 
 import sys
 from collections.abc import Callable
@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from harness.errors import UsageError
 from harness.plan import load_plan, parse_override
-from harness.plan.shipped import find
+from harness.plan.shipped import find, shipped
 
 from ..terminal import console
-from .registry import command
+from .registry import EXITS, command
 from .report import show_report
 
 FLAGS = {
@@ -22,47 +23,67 @@ FLAGS = {
     "duration": "load.duration_s",
     "seed": "seed",
 }
+"""Which key of the plan each flag sets."""
+
+EXAMPLES = f"""
+\b
+Examples:
+  squall run demo
+  squall run chat.toml --sessions 500 --set load.ramp_s=10
+  squall run --url ws://127.0.0.1:8080/ws --sessions 20
+  squall run chat.toml --budget limits.toml
+
+Shipped plans: {", ".join(shipped("plans"))}.
+
+Shipped budgets: {", ".join(shipped("budgets"))}.
+
+{EXITS}
+"""
 
 
 def plan_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The flags that override a plan."""
-    for option in reversed(
-        [
-            click.option("--url", metavar="URL", help='ws://host:port/path, or "embedded".'),
-            click.option("--sessions", type=int, help="How many clients."),
-            click.option("--rooms", type=int, help="How many rooms they spread over."),
-            click.option("--rate", type=float, help="Messages a second, each session."),
-            click.option("--duration", type=float, help="Seconds of load, after the ramp."),
-            click.option("--seed", type=int, help="Seed of everything random."),
-            click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
-                         help="Any key of the plan, for example load.ramp_s=5; repeatable."),
-        ]
-    ):  # fmt: skip
+    """Add the options that override a plan."""
+    options = [
+        click.option("--url", metavar="URL", help='Endpoint to test: ws://HOST:PORT/PATH, or "embedded".'),
+        click.option("--sessions", type=int, help="Number of sessions."),
+        click.option("--rooms", type=int, help="Number of rooms that the sessions are spread over."),
+        click.option("--rate", type=float, help="Messages per second, per session."),
+        click.option("--duration", type=float, help="Seconds of load after the ramp."),
+        click.option("--seed", type=int, help="Seed for everything random."),
+        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
+                     help="Set any key of the plan, for example load.ramp_s=5; repeatable."),
+    ]  # fmt: skip
+    for option in reversed(options):
         function = option(function)
     return function
 
 
-@command
+@command(epilog=EXAMPLES)
 @click.argument("plan", required=False)
 @plan_options
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
-              help="Where run directories are made.")  # fmt: skip
-@click.option("--budget", metavar="FILE", help="Judge the report by this budget, too.")
-@click.option("--no-report", is_flag=True, help="Only record.")
+              help="Folder for run directories.")  # fmt: skip
+@click.option("--budget", metavar="FILE", help="Judge the report by this budget: a TOML file or a shipped name.")
+@click.option("--no-report", is_flag=True, help="Record only; make no report.")
 def run(plan: str | None, settings: tuple[str, ...], out: Path, budget: str | None, no_report: bool, **flags: Any
         ) -> None:  # fmt: skip
-    """Carry out PLAN (a TOML file, or the name of a shipped one; without it: all defaults) and report it.
+    """Run a load test and report it.
 
-    The run directory's path goes to stdout, everything else to stderr. The first Ctrl-C ends the run in good order
-    and still reports; the second leaves at once.
+    PLAN is a TOML file or the name of a shipped plan; options override its keys. Without PLAN, options such as --url
+    override the defaults.
+
+    The path of the run directory goes to stdout, everything else to stderr. Ctrl-C stops the run gracefully and still
+    reports; a second Ctrl-C exits immediately.
     """
-    path = find(plan, "plans") if plan else None
     overrides = [(FLAGS[name], value) for name, value in flags.items() if value is not None]
+    if plan is None and not overrides and not settings:
+        raise UsageError(f"name a plan: a TOML file, or one of: {', '.join(shipped('plans'))}")
+    path = find(plan, "plans") if plan else None
     resolved = load_plan(path, [*overrides, *map(parse_override, settings)])
     if budget is not None:
         from ..reporting import gate
 
-        gate.load_budget(find(budget, "budgets"))  # a wrong one is told before the run, not after it
+        gate.load_budget(find(budget, "budgets"))  # report a mistake in it before the run, not after
     from harness.engine import local_runner  # patches sockets
 
     directory = local_runner.run(resolved, out, path, console(stderr=True))

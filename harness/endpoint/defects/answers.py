@@ -27,7 +27,7 @@ def code_of(frame: Frame) -> int:
     return int(payload.get("code", 0)) if frame.get("action") == "error" and isinstance(payload, dict) else 0
 
 
-@defect("ack-late", "acknowledges everything so many ms late", default=500, limits=(1, 60_000))
+@defect("ack-late", "sends every acknowledgement late, by this many ms", default=500, limits=(1, 60_000))
 def ack_late(parts: Parts, delay_ms: float, _chance: Random) -> Parts:
     """Wait before each acknowledgement."""
 
@@ -40,7 +40,7 @@ def ack_late(parts: Parts, delay_ms: float, _chance: Random) -> Parts:
     return parts._replace(reply=reply)
 
 
-@defect("ack-never", "never acknowledges this share of what it does", default=0.01)
+@defect("ack-never", "never acknowledges this share of requests", default=0.01)
 def ack_never(parts: Parts, share: float, chance: Random) -> Parts:
     """Keep silent about some."""
 
@@ -51,7 +51,7 @@ def ack_never(parts: Parts, share: float, chance: Random) -> Parts:
     return parts._replace(reply=reply)
 
 
-@defect("ack-early", "acknowledges a message before it is kept, and says nothing when it then cannot be kept")
+@defect("ack-early", "acknowledges a message before storing it, and reports no error if storing fails")
 def ack_early(parts: Parts, _value: float, _chance: Random) -> Parts:
     """Acknowledge what has only been queued."""
     told: deque[str] = deque(maxlen=REMEMBERED)
@@ -68,7 +68,7 @@ def ack_early(parts: Parts, _value: float, _chance: Random) -> Parts:
     return parts._replace(queued=queued, acknowledge=lambda _job, _event: None, reply=reply)
 
 
-@defect("wrong-id", "gives this share of acknowledgements the id of the one before", default=0.01)
+@defect("wrong-id", "puts the id of the previous request into this share of acknowledgements", default=0.01)
 def wrong_id(parts: Parts, share: float, chance: Random) -> Parts:
     """Confuse who asked what, as a variable that two requests share does."""
     last = [""]
@@ -98,7 +98,7 @@ def error_without_id(parts: Parts, _value: float, _chance: Random) -> Parts:
     return parts._replace(reply=reply, throttled=throttled)
 
 
-@defect("wrong-error-code", "answers malformed payloads with 500 in place of 400")
+@defect("wrong-error-code", "answers malformed payloads with 500 instead of 400")
 def wrong_error_code(parts: Parts, _value: float, _chance: Random) -> Parts:
     """Take the client's fault for its own."""
 
@@ -110,7 +110,7 @@ def wrong_error_code(parts: Parts, _value: float, _chance: Random) -> Parts:
     return parts._replace(reply=reply)
 
 
-@defect("refuse-delivered", "refuses this share of messages with 503 and delivers them all the same", default=0.01)
+@defect("refuse-delivered", "refuses this share of messages with 503 but delivers them", default=0.01)
 def refuse_delivered(parts: Parts, share: float, chance: Random) -> Parts:
     """Say no after it was done."""
 
@@ -123,7 +123,7 @@ def refuse_delivered(parts: Parts, share: float, chance: Random) -> Parts:
     return parts._replace(acknowledge=acknowledge)
 
 
-@defect("version-missing", "leaves the version out of what it sends")
+@defect("version-missing", "leaves the version out of the frames that it sends")
 def version_missing(parts: Parts, _value: float, _chance: Random) -> Parts:
     """An envelope without its version."""
 
@@ -136,7 +136,7 @@ def version_missing(parts: Parts, _value: float, _chance: Random) -> Parts:
     )
 
 
-@defect("dead-letters-dropped", "keeps no dead letters: what could not be kept is gone")
+@defect("dead-letters-dropped", "keeps no dead letters: messages that could not be stored are gone")
 def dead_letters_dropped(parts: Parts, _value: float, _chance: Random) -> Parts:
     """Bury nobody."""
 

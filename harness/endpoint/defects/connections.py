@@ -24,7 +24,7 @@ def is_upgrade(handshake: Handshake) -> bool:
     return handshake.headers.get("upgrade", "").lower() == "websocket"
 
 
-@defect("stale-never", "never notices a client that vanished without a close frame: it stays listed for ever")
+@defect("stale-never", "never notices a client that vanished without a close frame; it stays listed forever")
 def stale_never(parts: Parts, _value: float, _chance: Random) -> Parts:
     """No ping time-out, no time to live, and an end without a handshake goes unnoticed."""
     return parts._replace(
@@ -35,7 +35,7 @@ def stale_never(parts: Parts, _value: float, _chance: Random) -> Parts:
 
 
 @defect(
-    "half-open-late", "notices a silent client so many seconds later than it should", default=15, limits=(0.1, 3600)
+    "half-open-late", "detects a silent client this many seconds later than it should", default=15, limits=(0.1, 3600)
 )
 def half_open_late(parts: Parts, late_s: float, _chance: Random) -> Parts:
     """Take one's time."""
@@ -50,7 +50,7 @@ def half_open_late(parts: Parts, late_s: float, _chance: Random) -> Parts:
     return parts._replace(silent=silent)
 
 
-@defect("stale-pushed", "takes a dead connection off its list but goes on sending to it")
+@defect("stale-pushed", "removes a dead connection from its list but keeps sending to it")
 def stale_pushed(parts: Parts, _value: float, _chance: Random) -> Parts:
     """Forget the row, keep the memberships."""
 
@@ -76,7 +76,7 @@ def reconnect_drops(parts: Parts, _value: float, _chance: Random) -> Parts:
     return parts._replace(ended=ended)
 
 
-@defect("forgets", "takes the sender of this share of messages off its list while it is alive", default=0.01)
+@defect("forgets", "removes the sender of this share of messages from its list although it is alive", default=0.01)
 def forgets(parts: Parts, share: float, chance: Random) -> Parts:
     """Lose the row, not the connection."""
 
@@ -119,7 +119,7 @@ def pings_ignored(parts: Parts, _value: float, _chance: Random) -> Parts:
     return parts._replace(answer_ping=lambda _connection, _frame: None, reply=reply)
 
 
-@defect("connect-heavy", "blocks for so many ms at each connect, so that it is slow when many come at once", default=20,
+@defect("connect-heavy", "blocks for this many ms at each connect, so it is slow when many connect at once", default=20,
         limits=(0.1, 10_000))  # fmt: skip
 def connect_heavy(parts: Parts, busy_ms: float, _chance: Random) -> Parts:
     """Do everything before the upgrade, in the event loop."""
@@ -144,7 +144,7 @@ def connect_fails(parts: Parts, share: float, chance: Random) -> Parts:
     return parts._replace(authorize=authorize)
 
 
-@defect("memory-growth", "keeps so many KiB for each message, for ever", default=16, limits=(0.1, 1024))
+@defect("memory-growth", "keeps this many KiB for each message forever", default=16, limits=(0.1, 1024))
 def memory_growth(parts: Parts, kept_kib: float, _chance: Random) -> Parts:
     """Leak."""
     kept: list[bytearray] = []

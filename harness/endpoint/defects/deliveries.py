@@ -32,7 +32,7 @@ def lose(parts: Parts, share: float, chance: Random) -> Parts:
     return parts._replace(deliver=deliver)
 
 
-@defect("duplicate", "delivers this share of deliveries twice", default=0.01)
+@defect("duplicate", "makes this share of deliveries twice", default=0.01)
 def duplicate(parts: Parts, share: float, chance: Random) -> Parts:
     """Repeat some deliveries."""
 
@@ -68,7 +68,7 @@ def reorder(parts: Parts, share: float, chance: Random) -> Parts:
     return parts._replace(hand_on=hand_on)
 
 
-@defect("delay", "delivers everything so many ms late", default=200, limits=(1, 60_000))
+@defect("delay", "makes every delivery late, by this many ms", default=200, limits=(1, 60_000))
 def delay(parts: Parts, delay_ms: float, _chance: Random) -> Parts:
     """Wait before each delivery."""
 
@@ -78,13 +78,13 @@ def delay(parts: Parts, delay_ms: float, _chance: Random) -> Parts:
     return parts._replace(deliver=deliver)
 
 
-@defect("leak-room", "delivers this share of messages also to somebody who is not in the room", default=0.01)
+@defect("leak-room", "delivers this share of messages to somebody outside the room as well", default=0.01)
 def leak_room(parts: Parts, share: float, chance: Random) -> Parts:
     """One more recipient: a stranger of the same tenant."""
     return _leaking(parts, share, chance, lambda event, who: who.identity.tenant == event.tenant)
 
 
-@defect("leak-tenant", "delivers this share of messages also to somebody of another tenant", default=0.01)
+@defect("leak-tenant", "delivers this share of messages to somebody of another tenant as well", default=0.01)
 def leak_tenant(parts: Parts, share: float, chance: Random) -> Parts:
     """One more recipient: a stranger of another tenant."""
     return _leaking(parts, share, chance, lambda event, who: who.identity.tenant != event.tenant)
@@ -117,7 +117,7 @@ def ghost(parts: Parts, share: float, chance: Random) -> Parts:
     return parts._replace(hand_on=hand_on)
 
 
-@defect("poisoned-room", "delivers nothing more to a room that a malformed message was meant for")
+@defect("poisoned-room", "stops delivering to a room after a malformed message was sent to it")
 def poisoned_room(parts: Parts, _value: float, _chance: Random) -> Parts:
     """A worker that stumbled over rubbish never gets up again."""
     poisoned: set[str] = set()
@@ -136,7 +136,7 @@ def poisoned_room(parts: Parts, _value: float, _chance: Random) -> Parts:
     return parts._replace(read=read, recipients=recipients)
 
 
-@defect("slow-consumer-blocks", "makes a room wait, up to so many seconds, for a member that reads slowly", default=10,
+@defect("slow-consumer-blocks", "makes a room wait, at most this many seconds, for a member that reads slowly", default=10,
         limits=(0.1, 600))  # fmt: skip
 def slow_consumer_blocks(parts: Parts, most_s: float, _chance: Random) -> Parts:
     """Await everybody's empty buffer before the room's next message."""
@@ -151,7 +151,7 @@ def slow_consumer_blocks(parts: Parts, most_s: float, _chance: Random) -> Parts:
     return parts._replace(hand_on=hand_on)
 
 
-@defect("giant-room-starves", "keeps every other room waiting while a giant room is written to")
+@defect("giant-room-starves", "makes every other room wait while it writes to a giant room")
 def giant_room_starves(parts: Parts, _value: float, _chance: Random) -> Parts:
     """One queue for all, and no slice is ever too large."""
     return parts._replace(shard=lambda _event, _shards: 0, slice=1 << 30)

@@ -28,7 +28,7 @@ def throttle_off(parts: Parts, _value: float, _chance: Random) -> Parts:
     return parts._replace(bucket=lambda now_s: Bottomless(1.0, 1, now_s))
 
 
-@defect("throttle-low", "throttles at this share of the promised rate and size", default=0.2, limits=(0.01, 0.99))
+@defect("throttle-low", "throttles at this share of the promised rate and burst size", default=0.2, limits=(0.01, 0.99))
 def throttle_low(parts: Parts, share: float, _chance: Random) -> Parts:
     """A smaller bucket than promised."""
 
@@ -39,7 +39,7 @@ def throttle_low(parts: Parts, share: float, _chance: Random) -> Parts:
     return parts._replace(bucket=bucket)
 
 
-@defect("throttle-per-process", "gives each process of several the whole of a tenant's limit")
+@defect("throttle-per-process", "gives each of several processes the whole limit of a tenant")
 def throttle_per_process(parts: Parts, _value: float, _chance: Random) -> Parts:
     """Count alone what should be counted together."""
 

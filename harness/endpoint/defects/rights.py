@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..hub import Hub
 
 
-@defect("expired-accepted", "lets a token in that has expired")
+@defect("expired-accepted", "accepts an expired token")
 def expired_accepted(parts: Parts, _value: float, _chance: Random) -> Parts:
     """Check the signature, not the time."""
 
@@ -53,7 +53,7 @@ def tenant_once(parts: Parts, _value: float, _chance: Random) -> Parts:
     return parts._replace(room_of=room_of, recipients=recipients)
 
 
-@defect("join-open", "lets anybody join any room of the tenant, admins' and private ones too")
+@defect("join-open", "lets everybody join every room of the tenant, including admin and private rooms")
 def join_open(parts: Parts, _value: float, _chance: Random) -> Parts:
     """Do not ask."""
     return parts._replace(may_join=lambda _identity, _room: True)

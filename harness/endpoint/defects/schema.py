@@ -34,7 +34,7 @@ def forgiving(parts: Parts, forgive: Forgive) -> Parts:
     return parts._replace(read=read)
 
 
-@defect("schema-off", "accepts and acknowledges malformed payloads, even such as are not JSON")
+@defect("schema-off", "accepts and acknowledges malformed payloads, even those that are not JSON")
 def schema_off(parts: Parts, _value: float, _chance: Random) -> Parts:
     """Make of a refused frame whatever request can be made of it."""
 

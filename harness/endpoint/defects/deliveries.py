@@ -136,7 +136,7 @@ def poisoned_room(parts: Parts, _value: float, _chance: Random) -> Parts:
     return parts._replace(read=read, recipients=recipients)
 
 
-@defect("slow-consumer-blocks", "makes a room wait, at most this many seconds, for a member that reads slowly", default=10,
+@defect("slow-consumer-blocks", "makes a room wait, at most this many seconds, for a slow reader", default=10,
         limits=(0.1, 600))  # fmt: skip
 def slow_consumer_blocks(parts: Parts, most_s: float, _chance: Random) -> Parts:
     """Await everybody's empty buffer before the room's next message."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from math import gcd
 
 from ..plan.load import Load
+from .ownership import owned
 
 
 class Mix:
@@ -39,8 +40,7 @@ class Mix:
         more than another has that user's sessions more.
         """
         waiting: list[list[int]] = [[] for _ in self.names]
-        users = load.users
-        for number in (each for each in range(load.sessions) if each % users % processes == rank):
+        for number in owned(load, rank, processes):
             index = self.of(number)
             waiting[index].append(number)
             if len(waiting[index]) == load.sessions_per_user:

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.plan.chaos import Fault
 from harness.record.row import Closer, Kind, Outcome
 
-from .rows import DROPS, Array, Rows
+from .rows import Array, Rows
 
 SAYS = (Kind.JOIN, Kind.PUBLISH, Kind.DELIVERY, Kind.LEAVE, Kind.PROBE, Kind.PING, Kind.STRAY)
 """What counts as saying something on a connection, in either direction; keepalive pings do not."""
@@ -59,8 +58,9 @@ def _keys(found: Array) -> Array:
 def _excused(rows: Rows, ended: Array) -> Array:
     """Which of these ends chaos or a malformed payload gave a reason for: a drop always, the others for a while."""
     faults = rows.of(Kind.FAULT, Outcome.OK)
-    dropped = np.isin(_keys(ended), _keys(faults[np.isin(faults["code"], DROPS)]))
-    bursts = rows.table[np.isin(rows.table["kind"], (Kind.FAULT, Kind.LIFT)) & (rows.table["code"] == Fault.BURST)]
+    dropped = np.isin(_keys(ended), _keys(faults[np.isin(faults["code"], rows.fault_kinds.drops)]))
+    provoking = np.isin(rows.table["code"], rows.fault_kinds.provoking)
+    bursts = rows.table[np.isin(rows.table["kind"], (Kind.FAULT, Kind.LIFT)) & provoking]
     connections, at = np.unique(_keys(ended), return_inverse=True)
     struck = np.maximum(_latest(bursts, connections), _latest(rows.of(Kind.PROBE), connections))[at]
     excused: Array = dropped | (struck > 0) & (ended["arrived"] <= struck + REACTION_NS)

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.record.row import NO_ROOM, Kind, Outcome
 
-from .rows import DROPS, Array, Rows, find
+from .rows import Array, Rows, find
 
 FOREVER = np.iinfo(np.int64).max
 
@@ -65,7 +65,7 @@ def _last_asked(rows: Rows, place: Array, begin: Array, end: Array) -> Array:
 def _connection_ends(rows: Rows, session: Array, conn: Array) -> Array:
     """When each of these connections was dropped by us or ended, or else the end of the run."""
     faults = rows.of(Kind.FAULT, Outcome.OK)
-    faults = faults[np.isin(faults["code"], DROPS)]
+    faults = faults[np.isin(faults["code"], rows.fault_kinds.drops)]
     closed = rows.of(Kind.CLOSE)
     begun = np.where(closed["sent"] > 0, closed["sent"], closed["arrived"])
     keys = np.concatenate([_lines(faults["session"], faults["conn"]), _lines(closed["session"], closed["conn"])])

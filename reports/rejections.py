@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.plan.chaos import Fault
 from harness.record.row import Closer, Damage, Flag, Kind, Outcome
 
-from .rows import DROPS, Array, Rows, find, message_keys
+from .rows import Array, Rows, find, message_keys
 
 ANSWERED = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING, Kind.FETCH)
 CLOSES_FOR_CAUSE = (1002, 1003, 1007, 1008, 1009)
@@ -79,7 +78,7 @@ def _judged(probes: Array, fanned_out: Array, contract: dict[str, Any]) -> dict[
 def throttle(rows: Rows) -> dict[str, Any] | None:
     """How the bursts fared; None when there was none. `over_limit` is absent without a promise."""
     faults = rows.of(Kind.FAULT, Outcome.OK)
-    bursts = faults[faults["code"] == Fault.BURST]
+    bursts = faults[faults["code"] == rows.fault_kinds.number("burst")]
     if not len(bursts):
         return None
     published = rows.of(Kind.PUBLISH)
@@ -111,7 +110,7 @@ def throttle(rows: Rows) -> dict[str, Any] | None:
 def _cut_silently(rows: Rows, bursts: Array, loud: Array) -> int:
     """How many connections ended after a burst on them with neither an error nor a close frame that gives a cause."""
     faults = rows.of(Kind.FAULT, Outcome.OK)
-    drops = faults[np.isin(faults["code"], DROPS)]
+    drops = faults[np.isin(faults["code"], rows.fault_kinds.drops)]
     dropped = set(zip(drops["session"].tolist(), drops["conn"].tolist(), strict=True))
     told = loud[(loud["outcome"] == Outcome.REJECTED) & np.isin(loud["code"], rows.contract["throttle_codes"])]
     answered = set(zip(told["session"].tolist(), told["conn"].tolist(), strict=True))

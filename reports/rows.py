@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import RunDirectoryError
-from harness.plan.chaos import Fault
 from harness.record.row import DTYPE, ROW_BYTES, Flag, Gauge, Kind, Outcome
 from harness.record.run_directory import RunDirectory, Shard
+
+from .faults import Faults
 
 Array = NDArray[Any]
 
@@ -22,7 +23,6 @@ SEQ_BITS = 36
 """Sessions and sequence numbers make one 64-bit key: 2^27 sessions, 2^36 messages each."""
 NOT_OUR_LAG = Flag.BURST | Flag.WAITED
 """A burst is late by its own making; what waited for its HTTP connection, by the endpoint's."""
-DROPS = [fault.value for fault in Fault if fault.is_drop]
 
 
 class Slice(NamedTuple):
@@ -50,6 +50,11 @@ class Rows:
             wanted &= self.table["outcome"] == outcome
         found: Array = self.table[wanted]
         return found
+
+    @cached_property
+    def fault_kinds(self) -> Faults:
+        """What the numbers of faults mean in this run."""
+        return Faults(self.manifest)
 
     @cached_property
     def faulted(self) -> Array:

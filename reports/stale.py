@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.plan.chaos import Fault
 from harness.record.row import Kind, Outcome
 
 from .figures import percentiles
-from .rows import DROPS, Rows
+from .rows import Rows
 
 SLACK_NS = 1_000_000_000
 Where = tuple[int, int]
@@ -29,7 +28,7 @@ def stale(rows: Rows) -> dict[str, Any] | None:
     seen = {(int(row["session"]), int(row["conn"])) for row in rows.of(Kind.SEEN)}
     lifts = {(int(row["session"]), int(row["peer"]), int(row["seq"])): int(row["sent"]) for row in rows.of(Kind.LIFT)}
     faults = rows.of(Kind.FAULT, Outcome.OK)
-    drops = faults[np.isin(faults["code"], DROPS)]
+    drops = faults[np.isin(faults["code"], rows.fault_kinds.drops)]
     polled = rows.polled[drops["session"]]
     unlisted, drops = drops[polled], drops[~polled]
     promise = rows.contract["stale_within_s"]
@@ -37,7 +36,7 @@ def stale(rows: Rows) -> dict[str, Any] | None:
     by_way: dict[str, Any] = {}
     for code in np.unique(drops["code"]):
         cases = [_judge(row, gone, seen, lifts, last_look, promise) for row in drops[drops["code"] == code]]
-        by_way[Fault(code).label] = _summed(cases)
+        by_way[rows.fault_kinds.label(int(code))] = _summed(cases)
     totals = {
         name: sum(way[name] for way in by_way.values())
         for name in ("dropped", "noticed", "late", "overdue", "unnoticed", "too_early_to_tell", "unseen")
@@ -93,7 +92,7 @@ def _forgotten(rows: Rows, gone: dict[Where, Any]) -> int:
     """Connections that vanished from the list while they were alive and nobody had touched them."""
     ended: dict[Where, int] = {}
     faults = rows.of(Kind.FAULT, Outcome.OK)
-    for row in faults[np.isin(faults["code"], DROPS)]:
+    for row in faults[np.isin(faults["code"], rows.fault_kinds.drops)]:
         ended[int(row["session"]), int(row["conn"])] = int(row["sent"])
     for row in rows.of(Kind.CLOSE):
         where = (int(row["session"]), int(row["conn"]))

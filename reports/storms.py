@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.plan.chaos import Fault
 from harness.record.row import Kind, Outcome
 
 from .memberships import FOREVER, from_on
-from .rows import DROPS, Array, Rows
+from .rows import Array, Rows
 
 LEAST_SESSIONS = 10
 LEAST_SHARE = 0.1
@@ -24,7 +23,7 @@ SHARES = (("half_s", 0.5), ("p95_s", 0.95), ("all_s", 1.0))
 def storms(rows: Rows) -> list[dict[str, Any]]:
     """One entry for each act that dropped at least ten sessions and a tenth of all, in the order of time."""
     faults = rows.of(Kind.FAULT, Outcome.OK)
-    faults = faults[np.isin(faults["code"], DROPS)]
+    faults = faults[np.isin(faults["code"], rows.fault_kinds.drops)]
     sessions = int(rows.manifest["plan"]["load"]["sessions"])
     found = []
     for due, index in np.unique(np.stack([faults["due"], faults["peer"].astype(np.int64)]), axis=1).T:
@@ -35,7 +34,7 @@ def storms(rows: Rows) -> list[dict[str, Any]]:
         found.append(
             {
                 "at_s": round((int(due) - rows.start_ns) / 1e9, 3),
-                "fault": Fault(int(struck["code"][0])).label,
+                "fault": rows.fault_kinds.label(int(struck["code"][0])),
                 "dropped": len(struck),
                 "back": len(after),
                 **{name: _when(after, len(struck), share) for name, share in SHARES},

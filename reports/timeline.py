@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from harness.plan.chaos import Fault
 from harness.record.row import Flag, Kind, Outcome
 
 from .percentile import percentile
@@ -57,7 +56,7 @@ def acts(rows: Rows) -> list[dict[str, Any]]:
         found.append(
             {
                 "at_s": round((int(due) - rows.start_ns) / SECOND, 3),
-                "fault": Fault(int(mine["code"][0])).label,
+                "fault": rows.fault_kinds.label(int(mine["code"][0])),
                 "index": int(index),
                 "sessions": done,
                 "not_open": len(mine) - done,

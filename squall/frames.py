@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.plan.chaos import Fault
 from harness.record.row import NO_ROOM, Closer, Damage, Flag, Gauge, Kind, Outcome
 
 from . import reporting
@@ -134,7 +133,7 @@ def faults(rows: "Rows") -> pd.DataFrame:
     keys = ["session", "plan_index", "occurrence"]
     frame = pd.DataFrame(
         {
-            "fault": _named(table["code"], {each: each.label for each in Fault}),
+            "fault": _named(table["code"], rows.fault_kinds.labels),
             "plan_index": table["peer"].astype(np.int64),
             "occurrence": table["seq"],
             "session": table["session"].astype(np.int64),

@@ -24,15 +24,17 @@ from ..client.session import Session
 from ..client.session_log import StatsMirror
 from ..client.tally import Snapshot, Tally
 from ..errors import RunFailed, SquallError
-from ..faults.injector import Conductor, Schemas, most_held, strokes
+from ..faults.fault import Schemas
+from ..faults.injector import Injector
+from ..faults.schedule import most_held
 from ..observe.connection_list import Observer
 from ..observe.process import ProcessWatch
 from ..plan import JOIN_GRACE_S, Plan, Reconnect
-from ..plan.chaos import Fault
 from ..record.recorder import Recorder
 from ..record.row import Gauge, Kind, Outcome
 from ..schedule import arrivals
 from ..schedule.mix import Mix
+from ..schedule.ownership import owned
 from ..schedule.pacing import Pace, Pacer
 from ..schedule.replay import replayed
 from ..schedule.rooms import Rooms
@@ -71,14 +73,13 @@ class Generator:
 
     def __init__(
         self, plan: Plan, path: Path, nonce: str, start_ns: int, *, rank: int = 0, processes: int = 1,
-        schemas: Schemas | None = None, skipped: frozenset[Fault] = frozenset(),
+        schemas: Schemas | None = None, skipped: frozenset[str] = frozenset(),
         mirror: StatsMirror | None = None, addresses: tuple[Address, ...] = (),
         patterns: Sequence[str] = ("websocket",),
     ) -> None:  # fmt: skip
-        self._strokes = strokes(plan.chaos, plan.load.sessions, plan.seed, start_ns, plan.load_end_s)
         allow_descriptors(
-            plan.load.sessions * _descriptors(plan, patterns) // processes
-            + most_held(self._strokes, rank, processes, skipped) + SPARE_DESCRIPTORS
+            len(owned(plan.load, rank, processes)) * _descriptors(plan, patterns)
+            + most_held(plan, rank, processes, skipped) + SPARE_DESCRIPTORS
         )  # fmt: skip
         access = Access(plan.endpoint, nonce, plan.load.sessions, witness=self._logged_in, failure=self.fail)
         observer = (
@@ -124,7 +125,7 @@ class Generator:
             plan, nonce, self.clock, sockets, self.recorder, make_dialect(plan.endpoint),
             access, options, tally, mirror,
         )  # fmt: skip
-        self._conductor = Conductor(self.context, self.sessions, self.text, schemas or {}, skipped)
+        self._injector = Injector(self.context, self.sessions, self.text, schemas or {}, skipped)
         self._observer = observer
         self._process = (
             ProcessWatch(plan.observe, plan.endpoint, access.hiding) if plan.observe.metrics and rank == 0 else None
@@ -194,8 +195,7 @@ class Generator:
 
     def begin(self) -> None:
         """Start the time line: chaos, observer, samples, and the end of the load."""
-        self._conductor.schedule(self._strokes, self.start_ns)
-        self._strokes = []
+        self._injector.schedule(self.start_ns)
         for watch in (self._observer, self._process):
             if watch is not None:
                 self._watches.append(gevent.spawn(watch.run, self.clock, self.recorder, self.fail))
@@ -210,7 +210,7 @@ class Generator:
         if not self.interrupted and not self.over.is_set():
             self.interrupted = True
             self.load_end_ns = min(self.load_end_ns, self.clock.now())
-            self._conductor.halt()
+            self._injector.halt()
             self._load_ended()
 
     def _load_ended(self) -> None:
@@ -229,8 +229,8 @@ class Generator:
                 Session(self.context, number).skip(due)
 
     def _depart(self) -> None:
-        """Everybody leaves, spread a little so that the endpoint is not struck by all at once."""
-        self._conductor.lift_all()
+        """Everybody leaves, spread a little so that the endpoint does not see all closes at once."""
+        self._injector.lift_all()
         self._count_missed()
         self.is_departing = True
         alive = [session for session in self.sessions.values() if session.is_open]
@@ -274,7 +274,7 @@ class Generator:
         try:
             for watch in self._watches:
                 watch.kill()
-            self._conductor.lift_all()
+            self._injector.lift_all()
             for session in self.sessions.values():
                 session.abort()
                 session.expire(NEVER)
@@ -319,7 +319,7 @@ class Generator:
         values = self.metrics.look(
             now,
             Looked(
-                context.tally.open_sessions, self._conductor.held, context.sockets.unsent_bytes, context.sockets.reads,
+                context.tally.open_sessions, self._injector.held, context.sockets.unsent_bytes, context.sockets.reads,
                 context.sockets.unstamped, context.tally.late_answers, self.clock.step_ns,
                 context.tally.unmatched,
                 self._overdue(now - SECOND) if self.metrics.lags.is_empty and not self._load_over else 0,

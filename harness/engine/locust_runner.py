@@ -20,7 +20,6 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from ..errors import PASS, UNFIT, PlanError, SquallError
 from ..plan import Load, Plan, build_plan, load_plan
-from ..plan.chaos import Fault
 from ..plan.shipped import find
 from ..record.row import Outcome
 from ..record.run_directory import Status
@@ -161,7 +160,7 @@ class _LocustRunner:
             "start_ns": prepared.start_ns,
             "processes": len(clients),
             "schemas": msgspec.json.encode(prepared.schemas).decode(),
-            "skipped": [int(fault) for fault in prepared.skipped],
+            "skipped": sorted(prepared.skipped),
             "addresses": msgspec.json.encode(prepared.addresses).decode(),
             "patterns": list(prepared.scenarios.patterns),
             "boot": _boot_id(),
@@ -293,7 +292,7 @@ class _LocustRunner:
                 build_plan(msgspec.json.decode(orders["plan"])), Path(orders["path"]), orders["nonce"],
                 orders["start_ns"], rank=orders["rank"], processes=orders["processes"],
                 schemas=msgspec.json.decode(orders["schemas"]),
-                skipped=frozenset(Fault(number) for number in orders["skipped"]), mirror=self._copy,
+                skipped=frozenset(orders["skipped"]), mirror=self._copy,
                 addresses=msgspec.json.decode(orders["addresses"], type=tuple[Address, ...]),
                 patterns=orders["patterns"],
             )  # fmt: skip

@@ -20,10 +20,9 @@ from typing import Any
 import msgspec
 
 from ..errors import UsageError
-from ..faults.drop import why_not
-from ..faults.injector import Schemas
+from ..faults.fault import Schemas, reasons_not
 from ..plan import Plan, is_loopback, mask_argument, mask_serve
-from ..plan.chaos import Fault
+from ..plan.fault_registry import faults
 from ..plan.shape import Replay
 from ..plan.shipped import find_shipped
 from ..record import run_directory
@@ -55,7 +54,7 @@ class Prepared:
     nonce: str
     start_ns: int
     schemas: Schemas
-    skipped: frozenset[Fault]
+    skipped: frozenset[str]
     embedded: Embedded | None
     processes: int
     scenarios: Scenarios
@@ -97,7 +96,7 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
         nonce = run_directory.new_nonce()
         located = plan.located(beside.parent if beside is not None else None)
         addresses, warnings = preflight(located, nonce, scenarios.patterns)
-        reasons = {fault: reason for act in plan.chaos if (reason := why_not(fault := act.code))}
+        reasons = reasons_not(plan.chaos)
         start_ns = (
             Clock.now() + HEADWAY_NS + (SPAWN_NS * plan.load.users + RECRUIT_NS * plan.load.sessions) // processes
         )
@@ -109,7 +108,7 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
         if embedded is not None:
             embedded.stop()
         raise
-    warnings += [f"skipped {fault.label}: {reason}" for fault, reason in reasons.items()]
+    warnings += [f"skipped {fault}: {reason}" for fault, reason in reasons.items()]
     return Prepared(
         located, path, nonce, start_ns, schemas, frozenset(reasons), embedded, processes, scenarios, addresses, warnings
     )
@@ -133,7 +132,7 @@ def _schemas(plan: Plan, beside: Path | None) -> Schemas:
 
 
 def _manifest(
-    plan: Plan, nonce: str, start_ns: int, processes: int, embedded: bool, reasons: dict[Fault, str],
+    plan: Plan, nonce: str, start_ns: int, processes: int, embedded: bool, reasons: dict[str, str],
     served: dict[str, Any], scenarios: Scenarios,
 ) -> dict[str, Any]:  # fmt: skip
     host = plan.endpoint.host
@@ -160,7 +159,8 @@ def _manifest(
         },
         "stamps": "kernel" if kernel_stamps() else "read",
         "loop": "closed" if plan.load.shape.is_closed else "open",
-        "skipped": [{"fault": fault.label, "reason": reason} for fault, reason in reasons.items()],
+        "skipped": [{"fault": fault, "reason": reason} for fault, reason in reasons.items()],
+        "faults": {kind.number: {"label": kind.name, "drops": kind.takes_connection} for kind in faults().values()},
         "damages": {damage.value: damage.label for damage in Damage},
         "command": [Path(sys.argv[0]).name, *map(mask_argument, sys.argv[1:])],
     }

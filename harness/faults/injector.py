@@ -1,209 +1,134 @@
-"""The conductor: carries out the plan's chaos on its timeline, on victims that the plan's seed chooses.
+"""The injector: carries out the plan's chaos on its time line, records it, and lifts whatever is still under way.
 
-It must not know how figures are made of it. The subtle things: every process computes the same victims (a seeded
-permutation of all session numbers, consumed in the order of time, so that nobody is struck twice before everybody
-was struck once) and acts on its own; and whatever is still under way at the end is lifted in `lift_all`.
+Every process computes the same schedule and injects into its own sessions. Which fault it is makes no difference here:
+that is the fault's own file.
 """
 
-import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import partial
+from typing import Any
 
 from ..client.context import Context
-from ..client.patterns.conversation import Conversation
 from ..client.session import Session
 from ..client.tally import Acted
-from ..plan import Burst, Drop, FaultPlan, Malformed
-from ..plan.chaos import Fault
+from ..plan.fault_registry import kind_of
 from ..record.row import NO_ROOM, Kind, Outcome
-from .drop import drop
-from .payloads import Malformer
+from ..units import SECOND
+from .fault import Fault, FaultRun, Schemas, Target, handler_of
+from .schedule import Injection, Occurrence, occurrences
 
-SECOND = 1_000_000_000
-Schemas = dict[str, dict[str, object]]
-"""JSON Schemas by what they are of: `publish` (a frame) and `post` (the body of one)."""
-
-PROBE_GAP_S = 0.02
-RETRY_NS = SECOND // 5
+AHEAD_NS = SECOND // 10
+"""How long before an occurrence its injections are put on the clock."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stroke:
-    """One act on one session: the `occurrence`-th of fault number `index` in the plan."""
+class _UnderWay:
+    """An injection that is to be lifted: on which connection, and in which room, it was done."""
 
-    fault: FaultPlan
-    index: int
-    occurrence: int
-    session: int
-    due: int
+    fault: Fault[Any]
+    conn: int
+    room: int
 
 
-def strokes(faults: Sequence[FaultPlan], sessions: int, seed: int, start_ns: int, end_s: float) -> list[Stroke]:
-    """Everything that is to happen to anybody, in the order of time; the same in every process."""
-    order = list(range(sessions))
-    random.Random(f"{seed}-victims").shuffle(order)
-    times = sorted(
-        (at_s, index, occurrence)
-        for index, fault in enumerate(faults)
-        for occurrence, at_s in enumerate(fault.times_s(end_s))
-    )
-    found, cursor = [], 0
-    for at_s, index, occurrence in times:
-        due = start_ns + round(at_s * SECOND)
-        for _ in range(faults[index].victims(sessions)):
-            found.append(Stroke(faults[index], index, occurrence, order[cursor % sessions], due))
-            cursor += 1
-    return found
+class Injector:
+    """One process's part of the chaos.
 
+    Args:
+        context: what the sessions of this process share.
+        sessions: its sessions by number, as far as they are made.
+        text: payload text for the faults that send.
+        schemas: of what is published and posted.
+        skipped: names of the faults that this machine does not permit.
 
-def most_held(acts: Sequence[Stroke], rank: int, processes: int, skipped: frozenset[Fault] = frozenset()) -> int:
-    """How many silent connections one process holds at most at any time, beside those of its sessions."""
-    changes = []
-    for act in acts:
-        fault = act.fault
-        if (
-            isinstance(fault, Drop)
-            and fault.is_silent
-            and fault.code not in skipped
-            and act.session % processes == rank
-        ):
-            changes.append((act.due, 1))
-            if fault.hold_s is not None:
-                changes.append((act.due + round(fault.hold_s * SECOND), -1))
-    changes.sort(key=lambda change: (change[0], -change[1]))  # one may end only after the next has begun
-    return max(accumulate((change for _, change in changes), initial=0))
-
-
-class Conductor:
-    """One process's part of the chaos; `skipped` holds the faults that this machine does not permit."""
+    Raises:
+        ValueError: the plan's files do not allow one of its faults.
+    """
 
     def __init__(
         self, context: Context, sessions: Mapping[int, Session], text: str, schemas: Schemas,
-        skipped: frozenset[Fault] = frozenset(),
+        skipped: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
         self._context = context
         self._sessions = sessions
-        self._text = text
         self._skipped = skipped
-        seed = context.plan.seed
-        self._malformers = {False: Malformer(schemas.get("publish"), seed), True: Malformer(schemas.get("post"), seed)}
-        """By whether the session posts."""
-        self._open: dict[Stroke, tuple[Conversation | None, int, int]] = {}
+        self._run = FaultRun(context.plan, context.clock, text, schemas)
+        self._under_way: dict[Injection, _UnderWay] = {}
         self._over = False
         self._halted = False
-        throttle = context.plan.contract.throttle_per_s
-        # Malformed payloads are judged by their own error: they must not run into the throttle.
-        self._gap_ns = round((2 / throttle if throttle else PROBE_GAP_S) * SECOND)
+        for act in context.plan.chaos:
+            if act.fault_name not in skipped:
+                handler_of(act).prepare(self._run)
 
-    def schedule(self, plan: Sequence[Stroke], start_ns: int) -> None:
-        """Put on the clock what falls on this process's sessions, and tell the live view of the rest."""
-        groups: dict[tuple[int, int], list[Stroke]] = {}
-        clock, acts = self._context.clock, self._context.tally.acts
-        for stroke in plan:
-            if stroke.fault.code in self._skipped:
-                continue
-            groups.setdefault((stroke.index, stroke.occurrence), []).append(stroke)
-            # A session is made when its user starts, so whose it is shows only then.
-            clock.at(stroke.due, lambda stroke=stroke: self._strike(stroke))  # type: ignore[misc]
-        for group in groups.values():
-            act = Acted(group[0].due - start_ns, f"{describe(group[0].fault)} x {len(group)}")
-            clock.at(group[0].due, lambda act=act: None if self._halted else acts.append(act))  # type: ignore[misc]
+    def schedule(self, start_ns: int) -> None:
+        """Put the chaos of a run that begins at `start_ns` on the clock, one occurrence after the other."""
+        self._await_next(occurrences(self._context.plan, start_ns), start_ns)
 
-    def _strike(self, stroke: Stroke) -> None:
-        session = self._sessions.get(stroke.session)
+    def _await_next(self, coming: Iterator[Occurrence], start_ns: int) -> None:
+        for occurrence in coming:
+            if occurrence.kind.name not in self._skipped:
+                # What follows is looked at only then: a session is made when its user starts, and there may be days.
+                begin = partial(self._begin, occurrence, coming, start_ns)
+                self._context.clock.at(occurrence.due - AHEAD_NS, begin)
+                return
+
+    def _begin(self, occurrence: Occurrence, coming: Iterator[Occurrence], start_ns: int) -> None:
+        """Put one occurrence on the clock: one piece of work a session, so that the sockets are not starved."""
+        if self._halted:
+            return
+        clock = self._context.clock
+        for injection in occurrence.injections:
+            clock.at(injection.due, partial(self._inject, injection))
+        text = f"{occurrence.kind.title} x {len(occurrence.injections)}"
+        clock.at(occurrence.due, partial(self._show, Acted(occurrence.due - start_ns, text)))
+        self._await_next(coming, start_ns)
+
+    def _show(self, act: Acted) -> None:
+        if not self._halted:
+            self._context.tally.acts.append(act)
+
+    def _inject(self, injection: Injection) -> None:
+        session = self._sessions.get(injection.session)
         if session is None or self._halted:
             return
         connection = session.take_socket()
         ready = connection is not None and session.is_settled and not self._over
         conn, room = max(0, session.conn), min(session.rooms, default=NO_ROOM)
-        self._row(Kind.FAULT, Outcome.OK if ready else Outcome.ABANDONED, stroke, conn, room)
+        self._row(Kind.FAULT, Outcome.OK if ready else Outcome.ABANDONED, injection, conn, room)
         if not ready or connection is None:
             return
-        fault = stroke.fault
-        if isinstance(fault, Drop):
-            if drop(connection, fault.code):
-                self._open[stroke] = (connection, conn, room)
-                if fault.hold_s is not None:
-                    self._context.clock.after(round(fault.hold_s * SECOND), lambda: self._lift(stroke))
-            return
-        self._open[stroke] = (None, conn, room)
-        if isinstance(fault, Burst):
-            self._burst(stroke, fault, session, room)
-        else:
-            self._malformed(stroke, fault, session)
+        target = Target(session, connection, injection.due, self._run, partial(self._lift, injection))
+        fault = handler_of(injection.act)(injection.act, target)
+        if fault.kind.lasts:
+            self._under_way[injection] = _UnderWay(fault, conn, room)
+        fault.inject()
+        hold_s = injection.act.lift_after_s
+        if fault.kind.lasts and hold_s is not None:
+            self._context.clock.after(round(hold_s * SECOND), partial(self._lift, injection))
 
-    def _burst(self, stroke: Stroke, fault: Burst, session: Session, room: int) -> None:
-        """Send all at once; the act ends with the last answer."""
-        left = fault.messages
-
-        def answered(_outcome: Outcome, _code: int) -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                self._lift(stroke)
-
-        for _ in range(fault.messages):
-            session.publish(room, self._text, stroke.due, burst=True, done=answered)
-
-    def _malformed(self, stroke: Stroke, fault: Malformed, session: Session) -> None:
-        """Send one after the other, each when the last was answered, over reconnects if the endpoint closes."""
-        left = fault.messages
-        clock = self._context.clock
-
-        def send() -> None:
-            if stroke not in self._open:
-                return
-            if not session.is_open or not session.is_settled:
-                clock.after(RETRY_NS, send)
-                return
-            room = min(session.rooms, default=NO_ROOM)
-            message = session.next_message(room, self._text)
-            damage, data = self._malformers[session.posts].damage(session.dialect.publish(message))
-            session.probe(data, message.seq, damage, room, answered)
-
-        def answered(outcome: Outcome, _code: int) -> None:
-            nonlocal left
-            if outcome is not Outcome.ABANDONED:
-                left -= 1
-            if left:
-                clock.after(self._gap_ns, send)
-            else:
-                self._lift(stroke)
-
-        send()
-
-    def _lift(self, stroke: Stroke) -> None:
-        """End one act: let go of a silent connection."""
-        if stroke not in self._open:
-            return
-        connection, conn, room = self._open.pop(stroke)
-        self._row(Kind.LIFT, Outcome.OK, stroke, conn, room)
-        if connection is not None:
-            connection.reset()
+    def _lift(self, injection: Injection) -> None:
+        """End one injection, if it is under way."""
+        if (ended := self._under_way.pop(injection, None)) is not None:
+            self._row(Kind.LIFT, Outcome.OK, injection, ended.conn, ended.room)
+            ended.fault.lift()
 
     @property
     def held(self) -> int:
-        """How many silent connections are held open."""
-        return sum(connection is not None for connection, _, _ in self._open.values())
+        """How many connections are held open which their sessions have lost."""
+        return sum(each.fault.kind.holds_connection for each in self._under_way.values())
 
     def halt(self) -> None:
-        """Strike nobody any more: the load was ended before its time. What is under way goes on."""
+        """Inject nothing more: the load was ended before its time. What is under way goes on."""
         self._halted = True
 
     def lift_all(self) -> None:
         """End everything that is still under way, whatever has happened."""
         self._over = True
-        for stroke in list(self._open):
-            self._lift(stroke)
+        for injection in list(self._under_way):
+            self._lift(injection)
 
-    def _row(self, kind: Kind, outcome: Outcome, stroke: Stroke, conn: int, room: int) -> None:
+    def _row(self, kind: Kind, outcome: Outcome, injection: Injection, conn: int, room: int) -> None:
         self._context.recorder.row(
-            kind, outcome, 0, stroke.fault.code, stroke.session, conn, room, stroke.index,
-            stroke.occurrence, stroke.due, self._context.clock.now(),
+            kind, outcome, 0, kind_of(injection.act).number, injection.session, conn, room, injection.index,
+            injection.occurrence, injection.due, self._context.clock.now(),
         )  # fmt: skip
-
-
-def describe(fault: FaultPlan) -> str:
-    """What a fault is called in views and reports."""
-    return f"drop {fault.how}" if isinstance(fault, Drop) else fault.code.label

@@ -9,7 +9,7 @@ but for what looks like a credential in headers, urls and templates, which is ma
 
 from .arrivals import Arrivals, Departures
 from .auth import Auth, JwtAuth, LoginAuth, NoAuth, Placed, TokenAuth, TokensAuth
-from .chaos import Act, Burst, Drop, FaultPlan, Malformed
+from .chaos import Act
 from .contract import Contract
 from .endpoint import EMBEDDED, Endpoint, JsonDialect, Match
 from .fitness import Fitness
@@ -23,8 +23,8 @@ from .transport import Deflate, Tls
 from .whole import JOIN_GRACE_S, Plan, is_loopback, mask_serve
 
 __all__ = [
-    "EMBEDDED", "JOIN_GRACE_S", "MASK", "Act", "Arrivals", "Auth", "Burst", "Contract", "Deflate", "Departures",
-    "Drop", "Endpoint", "FaultPlan", "Fitness", "JsonDialect", "JwtAuth", "Load", "LoginAuth", "Malformed", "Match",
+    "EMBEDDED", "JOIN_GRACE_S", "MASK", "Act", "Arrivals", "Auth", "Contract", "Deflate", "Departures",
+    "Endpoint", "Fitness", "JsonDialect", "JwtAuth", "Load", "LoginAuth", "Match",
     "NoAuth", "Observe", "Placed", "Plan", "Reconnect", "Rest", "Tls", "TokenAuth", "TokensAuth", "build_plan",
     "is_loopback", "load_plan", "mask_argument", "mask_header", "mask_serve", "mask_url", "mask_value",
     "parse_override",

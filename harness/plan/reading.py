@@ -10,14 +10,18 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import inspect
 
 from ..errors import PlanError
+from .chaos import Act
+from .fault_registry import choose
 from .masking import mask_all, mask_url
 from .whole import Plan
+
+T = TypeVar("T")
 
 MOVED = {"load.backoff_first_s": "reconnect.first_s", "load.backoff_cap_s": "reconnect.cap_s"}
 """Keys of earlier versions and where they stand now."""
@@ -52,12 +56,37 @@ def build_plan(data: Mapping[str, Any]) -> Plan:
     Raises:
         PlanError: as `load_plan`, without the file's name.
     """
+    tables = data.get("chaos", ())
+    if not isinstance(tables, list | tuple):
+        raise PlanError(f"chaos: expected a list of tables, written as [[chaos]] (it is {tables!r})")
+    plan = _convert({name: value for name, value in data.items() if name != "chaos"}, Plan)
+    acts = tuple(_act(table, f"chaos[{number}]") for number, table in enumerate(tables))
+    return msgspec.structs.replace(plan, chaos=acts) if acts else plan
+
+
+def _act(table: Any, where: str) -> Act:
+    """One table of `[[chaos]]`, by the options of its fault."""
+    if not isinstance(table, dict):
+        raise PlanError(f"{where}: expected a table, written as [[chaos]] (it is {table!r})")
     try:
-        return msgspec.convert(data, Plan)
+        return _convert(table, choose(table, where).options, where)
+    except PlanError as error:
+        text = str(error)
+        raise PlanError(text if text.startswith((where, "unknown")) else f"{where}: {text}") from None
+
+
+def _convert(data: Mapping[str, Any], kind: type[T], where: str = "") -> T:
+    """Make a struct of plain data, which stands at `where` in the file.
+
+    Raises:
+        PlanError: as `load_plan`.
+    """
+    try:
+        return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         if isinstance(error.__cause__, PlanError):
             raise error.__cause__ from None
-        raise PlanError(_explain(str(error), data)) from None
+        raise PlanError(_explain(str(error), data, kind, where)) from None
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -118,33 +147,37 @@ def _index(items: list[Any], name: str, key: str) -> int:
     return int(name)
 
 
-def _explain(message: str, data: Mapping[str, Any]) -> str:
-    """Turn msgspec's message into one line that names the key, its value and the nearest right key."""
+def _explain(message: str, data: Mapping[str, Any], root: type[Any], under: str) -> str:
+    """Turn msgspec's message into one line that names the key, its value and the nearest right key.
+
+    `data` should be a `root` and stands at `under` in the file ("": it is the file).
+    """
     text, _, path = message.partition(" - at `$")
     where = path.rstrip("`").lstrip(".")
+    shown_at = f"{under}.{where}".strip(".")
     unknown = re.search(r"unknown field `([^`]*)`", text)
     if unknown is None:
-        if kinds := _kinds_at(text, where, data):
+        if kinds := _kinds_at(text, where, data, root):
             return kinds
         value = _value_at(data, where)
         shown = f" (it is {value!r})" if value is not None and not isinstance(value, dict | list) else ""
-        return f"{where or 'plan'}: {text[:1].lower()}{text[1:]}{shown}"
+        return f"{shown_at or 'plan'}: {text[:1].lower()}{text[1:]}{shown}"
     name = unknown[1]
-    key = f"{where}.{name}" if where else name
+    key = f"{shown_at}.{name}" if shown_at else name
     if key in MOVED:
         return f'"{key}" has moved: write {MOVED[key]}'
-    known = _fields_at(where, data)
+    known = _fields_at(where, data, root)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f'did you mean "{near[0]}"?' if near else f"known keys: {', '.join(sorted(known))}"
     return f'unknown key "{key}"; {hint}'
 
 
-def _kinds_at(text: str, where: str, data: Mapping[str, Any]) -> str:
+def _kinds_at(text: str, where: str, data: Mapping[str, Any], root: type[Any]) -> str:
     """What to say when the tag of a table of several kinds is wrong or missing ("": that is not what is wrong)."""
     table, _, tag = where.rpartition(".") if text.startswith("Invalid value") else (where, "", "")
     missing = re.search(r"missing required field `([^`]*)`", text)
     tag = tag or (missing[1] if missing else "")
-    tables = _tables(_type_at(table, data))
+    tables = _tables(_type_at(table, data, root))
     known = sorted(str(each.tag) for each in tables if each.tag_field == tag)
     if len(known) < 2:
         return ""
@@ -176,17 +209,17 @@ def _below(data: Any, name: str) -> Any:
         return None
 
 
-def _fields_at(where: str, data: Any) -> list[str]:
+def _fields_at(where: str, data: Any, root: type[Any]) -> list[str]:
     """The keys that the table at `where` may have."""
-    kind = _choice(_type_at(where, data), _value_at(data, where))
+    kind = _choice(_type_at(where, data, root), _value_at(data, where))
     if not isinstance(kind, inspect.StructType):
         return []
     return [*filter(None, [kind.tag_field]), *(each.encode_name for each in kind.fields)]
 
 
-def _type_at(where: str, data: Any) -> Any:
+def _type_at(where: str, data: Any, root: type[Any]) -> Any:
     """The declared type of what stands at `where`; of several kinds of table on the way, the one whose tag is borne."""
-    kind: Any = inspect.type_info(Plan)
+    kind: Any = inspect.type_info(root)
     for name in _steps(where):
         kind = _choice(kind, data)
         data = _below(data, name)

@@ -9,7 +9,7 @@ import msgspec
 
 from ..errors import PlanError
 from .auth import mask_auth, with_files_of
-from .chaos import FaultPlan
+from .chaos import Act
 from .contract import Contract
 from .endpoint import Endpoint
 from .fitness import Fitness
@@ -32,14 +32,15 @@ class Plan(Section, frozen=True, kw_only=True):
     contract: Contract = Contract()
     load: Load = Load()
     reconnect: Reconnect = Reconnect()
-    chaos: tuple[FaultPlan, ...] = ()
+    chaos: tuple[Act, ...] = ()
+    """What `reading` makes of `[[chaos]]`: each table by the options of its fault."""
     observe: Observe = Observe()
     fitness: Fitness = Fitness()
 
     def __post_init__(self) -> None:
         end_s = self.load_end_s
-        for number, fault in enumerate(self.chaos):
-            if not fault.times_s(end_s):
+        for number, act in enumerate(self.chaos):
+            if next(act.times_s(end_s), None) is None:
                 raise PlanError(f"chaos[{number}]: never happens: the run's load ends {end_s:g} s after its start")
         if not self.load.room_count and self.endpoint.needs_room:
             raise PlanError(

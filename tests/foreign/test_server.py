@@ -207,6 +207,6 @@ def test_a_frame_above_the_limit_closes_the_connection(dial: Callable[[], Client
 
 def test_the_plan_is_whole_and_names_the_server_s_protocol() -> None:
     assert (DIALECT.acks, DIALECT.joins, DIALECT.leaves, DIALECT.pings) == ("frame", True, True, True)
-    assert {fault.code.label for fault in PLAN.chaos} == {"reset", "half-open", "fin", "malformed"}
+    assert {fault.fault_name for fault in PLAN.chaos} == {"reset", "half-open", "fin", "malformed"}
     assert (PLAN.observe.list_path, PLAN.observe.key_path) == ("clients", "name")
     assert not PLAN.contract.delivers_to_sender

@@ -196,7 +196,7 @@ def test_a_fault_happens_at_its_times_until_its_end():
             ],
         }
     )
-    assert [fault.times_s(plan.load_end_s) for fault in plan.chaos] == [[10, 20, 30], [5, 15], [7]]
+    assert [list(fault.times_s(plan.load_end_s)) for fault in plan.chaos] == [[10, 20, 30], [5, 15], [7]]
     assert [fault.victims(9) for fault in plan.chaos] == [1, 1, 4]
 
 

@@ -4,8 +4,8 @@ import errno
 
 import pytest
 
-from harness.plan.chaos import Fault
 from harness.record.row import Closer, Flag, Gauge, Kind, Outcome
+from tests.fault_numbers import Fault
 
 
 def found(report):

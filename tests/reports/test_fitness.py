@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.plan.chaos import Fault
 from harness.record.row import Flag, Gauge, Kind, Outcome
 from reports.build import build_report
 from reports.html import render
 from reports.processes import spans
+from tests.fault_numbers import Fault
 
 KEPT = Path(__file__).with_name("kept")
 SECONDS = range(2, 22)

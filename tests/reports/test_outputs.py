@@ -8,7 +8,6 @@ import pytest
 from rich.console import Console
 
 from harness.errors import UsageError
-from harness.plan.chaos import Fault
 from harness.record.row import Gauge, Kind, Outcome
 from reports.figures import percentiles
 from reports.gate import judge, load_budget, look_up
@@ -17,6 +16,7 @@ from reports.html import render
 from reports.percentile import rank
 from reports.terminal import show
 from reports.write import write
+from tests.fault_numbers import Fault
 
 DOCS = Path(__file__).parents[2] / "docs"
 BUDGETS = Path(__file__).parents[2] / "budgets"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.plan.chaos import Fault
 from harness.record.row import Flag, Kind, Outcome
+from tests.fault_numbers import Fault
 
 MIXED = {
     "names": ["chat", "polling", "hybrid"],

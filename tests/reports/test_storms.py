@@ -1,7 +1,7 @@
-from harness.plan.chaos import Fault
 from harness.record.row import Closer, Kind, Outcome
 from reports.html import render
 from reports.storms import in_words
+from tests.fault_numbers import Fault
 
 
 def storm(run, sessions, at, returns, index=0):

@@ -10,8 +10,9 @@ import gevent
 import pytest
 from websockets.frames import Frame, Opcode
 
-from harness.faults.drop import drop, why_not
-from harness.plan.chaos import Fault
+from harness.faults.fault import Target, handler_of, reasons_not
+from harness.plan import build_plan
+from harness.plan.fault_registry import faults
 from harness.record.row import Closer, Flag, Outcome
 from harness.transport.websocket import LINGER_NS
 from tests.transport.serving import accept, close_frame, read_to_end, text
@@ -19,6 +20,24 @@ from tests.transport.serving import accept, close_frame, read_to_end, text
 
 class Stamped:
     sent = 0
+
+
+def act_of(name):
+    how = {} if name == faults()[name].tag else {"how": name}
+    return build_plan({"chaos": [{"fault": faults()[name].tag, "at_s": 1.0, "count": 1} | how]}).chaos[0]
+
+
+def skip_unless_allowed(name):
+    if reasons := reasons_not([act_of(name)]):
+        pytest.skip(str(reasons))
+
+
+def inject(connection, name):
+    """Inject a fault into a connection that no session holds."""
+    act = act_of(name)
+    fault = handler_of(act)(act, Target(None, connection, 0, None, lambda: None))
+    fault.inject()
+    return fault
 
 
 def test_a_message_that_drained_the_socket_has_an_exact_kernel_stamp_between_sending_and_reading(bench):
@@ -291,16 +310,15 @@ def test_nothing_is_sent_to_an_endpoint_whose_close_came_with_the_message_that_i
 @pytest.mark.parametrize(
     ("how", "peer_sees"),
     [
-        (Fault.DROP_CLOSE, "close frame"),
-        (Fault.DROP_FIN, "end"),
-        (Fault.DROP_RESET, "reset"),
-        (Fault.DROP_HALF_OPEN, "silence"),
-        (Fault.DROP_STALL, "silence"),
+        ("close", "close frame"),
+        ("fin", "end"),
+        ("reset", "reset"),
+        ("half-open", "silence"),
+        ("stall", "silence"),
     ],
 )
 def test_each_way_of_dropping_looks_to_the_endpoint_as_it_should(bench, how, peer_sees):
-    if reason := why_not(how):
-        pytest.skip(reason)
+    skip_unless_allowed(how)
     seen, dropped = [], []
 
     def behave(peer):
@@ -319,22 +337,22 @@ def test_each_way_of_dropping_looks_to_the_endpoint_as_it_should(bench, how, pee
 
     connection = bench.connect(behave)
     bench.until(lambda: bench.witness.opening)
-    silent = drop(connection, how)
+    fault = inject(connection, how)
     dropped.append(True)
     bench.until(lambda: seen)
     assert seen == [peer_sees]
-    assert silent == (peer_sees == "silence")
+    assert fault.kind.holds_connection == (peer_sees == "silence")
     bench.until(lambda: bench.witness.endings)
     assert bench.witness.endings[0][0].closer is Closer.US
-    if silent:
+    if fault.kind.holds_connection:
         assert connection.socket.fileno() >= 0
-        connection.reset()
+        fault.lift()
+        assert connection.socket.fileno() < 0
     assert len(bench.witness.endings) == 1
 
 
 def test_a_half_open_socket_acknowledges_nothing(bench):
-    if reason := why_not(Fault.DROP_HALF_OPEN):
-        pytest.skip(reason)
+    skip_unless_allowed("half-open")
     unacked = []
     go = []
 
@@ -349,7 +367,7 @@ def test_a_half_open_socket_acknowledges_nothing(bench):
 
     connection = bench.connect(behave)
     bench.until(lambda: bench.witness.opening)
-    drop(connection, Fault.DROP_HALF_OPEN)
+    inject(connection, "half-open")
     go.append(True)
     bench.until(lambda: unacked)
     assert unacked[0] > 0

@@ -116,9 +116,7 @@ class Login(Provider):
         self._waiting[number] = [(whose, then)]
         self._queue.append((number, whose, time.monotonic_ns()))
         if len(self._workers) < self._auth.at_once:
-            worker = gevent.spawn(self._work)
-            self._workers.add(worker)
-            worker.rawlink(self._workers.discard)
+            self._workers.add(gevent.spawn(self._work))
 
     def forget(self, whose: Fields, status: int) -> bool:
         """Log in anew next time, when this status is one that says the token is no good any more.
@@ -135,8 +133,9 @@ class Login(Provider):
 
     def close(self) -> None:
         """End every login; whoever waits hears that nothing came of it."""
-        for worker in list(self._workers):
+        for worker in self._workers:
             worker.kill(block=False)
+        self._workers.clear()
         waiting, self._waiting = self._waiting, {}
         self._queue.clear()
         for thens in waiting.values():
@@ -162,6 +161,8 @@ class Login(Provider):
         except BaseException as error:  # noqa: BLE001
             self._fail(error)
         finally:
+            # Without a switch after the last look at the queue: whoever queues a login from now on begins a worker.
+            self._workers.discard(gevent.getcurrent())
             client.close()
 
     def _tell(self, number: int, token: str | Denied) -> None:

@@ -233,6 +233,21 @@ def test_at_most_so_many_log_in_at_once_and_everybody_gets_a_turn(desk, enter):
     assert 1 < desk.most <= 3
 
 
+def test_a_login_that_is_wanted_as_the_last_one_ends_is_carried_out_too(enter):
+    way, heard = enter(at_once=1), []
+
+    def and_the_next(entry):
+        heard.append(token(entry))
+        if len(heard) < 3:  # the worker has left its loop and not yet died
+            way.admit(len(heard), 0, and_the_next)
+
+    way.admit(0, 0, and_the_next)
+    with gevent.Timeout(10):
+        while len(heard) < 3:
+            gevent.sleep(0.005)
+    assert heard == ["token-1", "token-2", "token-3"]
+
+
 def test_one_login_serves_all_when_the_plan_says_so(desk, enter):
     entries = told(enter(per="run", body={"user": "all"}), *range(10))
     assert {token(entry) for entry in entries} == {"token-1"}

@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -5,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.client.reconnect import is_terminal_close, is_terminal_refusal, pause_ns, retry_after_ns
+from harness.client.reconnect import asked_s, is_terminal_close, is_terminal_refusal, pause_ns, retry_after_ns
 from harness.errors import PlanError
 from harness.plan import Reconnect, build_plan
 from harness.record.row import Closer, Outcome
@@ -37,11 +38,38 @@ def test_full_jitter_takes_a_random_part_of_the_pause():
         (" 7 ", 7.0),
         (format_datetime(datetime.fromtimestamp(NOW + 90, UTC), usegmt=True), 90.0),
         (format_datetime(datetime.fromtimestamp(NOW - 90, UTC), usegmt=True), 0.0),
-        ("-5", 0.0), ("1.5", 0.0), ("soon", 0.0), ("", 0.0), ("9" * 400, 999_999_999.0), ("٣", 0.0),
+        ("-5", 0.0), ("1.5", 0.0), ("soon", 0.0), ("", 0.0), ("9" * 5000, 999_999_999.0), ("٣", 0.0),
+        ("0000000012", 12.0), ("0", 0.0), ("0" * 5000, 0.0), ("999999999", 999_999_999.0),
+        ("12345678901", 999_999_999.0), ("Sun, 31 Feb 2027 08:00:00 GMT", 0.0),
     ],
 )  # fmt: skip
 def test_retry_after_is_seconds_or_a_date(value, seconds):
     assert retry_after_ns(Reconnect(), [("Server", "x"), ("RETRY-AFTER", value)], NOW) == seconds * SECOND
+
+
+@pytest.fixture(params=["UTC", "America/New_York", "Asia/Kolkata"])
+def zone(request, monkeypatch):
+    """This machine's time zone."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield request.param
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"])
+def test_each_form_of_an_http_date_is_utc_wherever_we_are(zone, form):
+    for day in (0, 10):  # a day of the month of one digit and of two
+        now = NOW + day * 86_400
+        value = datetime.fromtimestamp(now + 90, UTC).strftime(form)
+        assert retry_after_ns(Reconnect(), [("Retry-After", value)], now) == 90 * SECOND, value
+
+
+@pytest.mark.parametrize(("year", "meant"), [("27", 2027), ("70", 2070), ("77", 2077), ("78", 1978), ("94", 1994)])
+def test_a_year_of_two_digits_is_at_most_fifty_years_ahead(year, meant):
+    now = datetime(2027, 1, 15, tzinfo=UTC).timestamp()
+    wanted = max(0.0, datetime(meant, 1, 15, tzinfo=UTC).timestamp() - now)
+    assert asked_s(f"Friday, 15-Jan-{year} 00:00:00 GMT", now) == wanted
 
 
 def test_only_what_the_endpoint_itself_said_is_terminal():

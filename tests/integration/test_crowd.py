@@ -118,8 +118,7 @@ def test_sessions_that_come_and_go_lose_nothing_and_are_no_finding(squall):
 
 
 BREAKS = """
-from locust import task
-from squall import RealtimeUser
+from squall import RealtimeUser, task
 
 class Breaks(RealtimeUser):
     def on_connect(self):
@@ -138,7 +137,7 @@ class Breaks(RealtimeUser):
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("1 / 0", "squall: the scenario broke: ZeroDivisionError: division by zero (breaks.py:10)"),
+        ("1 / 0", "squall: the scenario broke: ZeroDivisionError: division by zero (breaks.py:9)"),
         ("self.pace()", "squall: pace() was called from a hook (on_connect, done, ...), which must not wait"),
         ("import gevent; gevent.sleep(1)", "squall: the scenario broke"),
     ],
@@ -155,8 +154,7 @@ def test_a_hook_that_raises_or_waits_ends_the_run_in_one_line(squall, what, said
 
 
 PINGS = """
-from locust import task
-from squall import RealtimeUser
+from squall import RealtimeUser, task
 
 class Pings(RealtimeUser):
     pattern = "{pattern}"

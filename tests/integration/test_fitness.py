@@ -78,8 +78,7 @@ def test_one_sick_worker_of_two_is_found(squall, two_processes):
 STUCK = """
 import time
 import gevent
-from locust import task
-from squall import RealtimeUser
+from squall import RealtimeUser, task
 
 
 class StuckUser(RealtimeUser):

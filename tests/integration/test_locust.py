@@ -105,8 +105,7 @@ def test_only_a_master_with_workers_of_its_own_changes_the_port():
 
 
 RAISES = """
-from locust import task
-from harness.users import RealtimeUser
+from squall import RealtimeUser, task
 
 class Raises(RealtimeUser):
     def on_connect(self):
@@ -130,7 +129,7 @@ def test_a_task_that_raises_fails_the_run_in_one_line(locust, processes, two_pro
     more = two_processes if processes > 1 else ()
     done = squall.wait(start("--headless", "-u", 4, "-r", 4, "-t", "5s", *more, SQUALL_PLAN=str(plan)))
     assert done.code == 3, done.err
-    assert "the scenario broke: ValueError: of the scenario (raises.py:13)" in done.err
+    assert "the scenario broke: ValueError: of the scenario (raises.py:12)" in done.err
     (path,) = (squall.out / "runs").glob("*")
     assert open_run(path).status == "failed"
 

@@ -328,6 +328,11 @@ class HttpConnection:
         stream.silence()
         self._sockets.clock.after(LINGER_NS, stream.close)
 
+    def limit_reading(self, bytes_per_s: int | None) -> None:
+        """Read at most so many bytes per second from the connection there is now; None: as they come again."""
+        if self._stream is not None:
+            self._stream.limit_reading(bytes_per_s)
+
     def silence(self) -> None:
         """Stop reading and sending for good, keeping the socket; end it with `reset` later."""
         self._forget()

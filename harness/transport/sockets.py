@@ -109,6 +109,17 @@ class Sockets:
         self.unstamped += count > 0  # the end of a stream bears none
         return count, 0, read
 
+    def receive_late(self, sock: Socket, most: int) -> tuple[int, int, int]:
+        """As `receive`, at most `most` bytes, from a socket that is read late on purpose.
+
+        It counts as arrived when it was read, and says nothing of how well this process keeps up: it is counted neither
+        in `read_lags` nor in `reads`.
+
+        Raises:
+            OSError: as `receive`.
+        """
+        return sock.recv_into(self.buffer, most), 0, self.clock.now()
+
 
 def kernel_stamps() -> bool:
     """Whether this kernel stamps arrivals on TCP sockets."""

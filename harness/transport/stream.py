@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from ..record.row import Outcome
 from .events import Refusal, Stampable
+from .limited_reading import LimitedReading
 from .options import Route
 from .sockets import READ_BYTES, Socket, Sockets
 from .tls import TlsRecords, refusal
@@ -79,13 +80,26 @@ class Stage(IntEnum):
 class Stream:
     """A stream to be; `connect` begins it."""
 
-    __slots__ = ("_owner", "_queue", "_reader", "_route", "_sockets", "_tls", "_tunnel", "_writer", "socket", "stage")
+    __slots__ = (
+        "_limit",
+        "_owner",
+        "_queue",
+        "_reader",
+        "_route",
+        "_sockets",
+        "_tls",
+        "_tunnel",
+        "_writer",
+        "socket",
+        "stage",
+    )
 
     def __init__(self, sockets: Sockets, owner: Owner) -> None:
         self._sockets = sockets
         self._owner = owner
         self._route: Route = None  # type: ignore[assignment]  # from connect() on
         self._reader: Any = None
+        self._limit: LimitedReading | None = None
         self._writer: Any = None
         self._queue: deque[tuple[memoryview, Stampable | None]] | None = None
         self._tunnel: Tunnel | None = None
@@ -222,13 +236,58 @@ class Stream:
             tls = self._tls
             if count < 0 or tls is None:
                 return
-            if count:
-                tls.feed(self._sockets.view[:count])
-            else:
-                tls.feed_eof()
-            self._decrypt(tls, arrived, read, whole=count < READ_BYTES)
+            self._feed(tls, count, arrived, read, count < READ_BYTES)
         except BaseException as error:  # noqa: BLE001
             self._sockets.failure(error)
+
+    def limit_reading(self, bytes_per_s: int | None) -> None:
+        """Read at most so many bytes per second from now on; None: as they come again, the backlog first."""
+        if self.stage is not Stage.UP or self._reader is None:
+            return
+        if bytes_per_s is None:
+            if self._limit is not None:
+                self._limit.catch_up(READ_BYTES, self._read_freely)
+            return
+        self._reader.stop()
+        if self._limit is not None:
+            self._limit.stop()
+        self._limit = LimitedReading(self._sockets.clock, bytes_per_s, self._read_late)
+
+    def _read_freely(self) -> None:
+        self._limit = None
+        if self._reader is not None:
+            self._reader.start(self._on_readable if self._tls is None else self._on_encrypted)
+
+    def _read_late(self, most: int) -> int:
+        """Read at most so many bytes, late on purpose; how many it were."""
+        sockets = self._sockets
+        most = min(most, READ_BYTES)
+        try:
+            try:
+                count, arrived, read = sockets.receive_late(self.socket, most)
+            except BlockingIOError:
+                return 0
+            except OSError as error:
+                self._owner.lost(error.errno or 0)
+                return 0
+            if self._tls is not None:
+                self._feed(self._tls, count, arrived, read, count < most)
+            elif count:
+                self._owner.arrived(sockets.view, count, arrived, read, count < most)
+            else:
+                self._owner.ended(arrived, read)
+            return count
+        except BaseException as error:  # noqa: BLE001
+            sockets.failure(error)
+            return 0
+
+    def _feed(self, tls: TlsRecords, count: int, arrived: int, read: int, whole: bool) -> None:
+        """Decrypt what one read has brought; nothing: the endpoint has ended its side."""
+        if count:
+            tls.feed(self._sockets.view[:count])
+        else:
+            tls.feed_eof()
+        self._decrypt(tls, arrived, read, whole=whole)
 
     def _decrypt(self, tls: TlsRecords, arrived: int, read: int, whole: bool = True) -> None:
         """Tell the owner what was in the encrypted bytes of one read."""
@@ -357,6 +416,9 @@ class Stream:
             self._writer = None
 
     def _stop_watching(self) -> None:
+        if self._limit is not None:
+            self._limit.stop()
+            self._limit = None
         self._unwatch_writable()
         if self._reader is not None:
             self._reader.stop()

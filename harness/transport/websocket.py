@@ -351,6 +351,11 @@ class WebSocket:
             self._stream.half_close()
             self._give_up("ended by us without a close frame")
 
+    def limit_reading(self, bytes_per_s: int | None) -> None:
+        """Read at most so many bytes per second from now on, pongs and closes included; None: as they come again."""
+        if self.phase is OPEN:
+            self._stream.limit_reading(bytes_per_s)
+
     def silence(self) -> None:
         """Stop reading and sending for good, keeping the socket open; end it with `reset` later."""
         self._give_up("silenced by us")

@@ -36,6 +36,9 @@ class Conversation(Protocol):
     def half_close(self) -> None:
         """End our half of every stream with a FIN and no farewell."""
 
+    def limit_reading(self, bytes_per_s: int | None) -> None:
+        """Read at most so many bytes per second from each connection there is now; None: as they come again."""
+
     def silence(self) -> None:
         """Stop reading and sending for good, keeping the sockets; end it with `reset` later."""
 

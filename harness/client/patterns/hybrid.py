@@ -82,6 +82,11 @@ class HybridConversation:
         self._drop(HttpConnection.half_close)
         self.websocket.half_close()
 
+    def limit_reading(self, bytes_per_s: int | None) -> None:
+        """Limit both, each by itself."""
+        self._commands.connection.limit_reading(bytes_per_s)
+        self.websocket.limit_reading(bytes_per_s)
+
     def silence(self) -> None:
         """Stop reading and sending on both, keeping the sockets."""
         self._drop(HttpConnection.silence)

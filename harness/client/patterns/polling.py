@@ -133,6 +133,11 @@ class PollingConversation:
             connection.half_close()
         self._tell(Closer.US, 1006, "ended by us", Outcome.CLOSED)
 
+    def limit_reading(self, bytes_per_s: int | None) -> None:
+        """Limit every connection, each by itself."""
+        for connection in self._connections():
+            connection.limit_reading(bytes_per_s)
+
     def silence(self) -> None:
         """Stop reading and sending, keeping the sockets."""
         for connection in self._stop():

@@ -71,8 +71,17 @@ class Process:
             & (found["arrived"] > 0)
             & np.isin(found["outcome"], (Outcome.OK, Outcome.REJECTED))
             & (found["flags"] & Flag.IMPLICIT == 0)
+            & ~self._read_late_on_purpose
         ]
         return stamps(came)
+
+    @property
+    def _read_late_on_purpose(self) -> Array:
+        """Which rows may be without a stamp because a fault has slowed the session down."""
+        faults = self.of(Kind.FAULT)
+        affected = np.isin(self.table["session"], faults["session"][faults["outcome"] == Outcome.OK])
+        late: Array = affected & (self.table["flags"] & (Flag.EXACT | Flag.BOUNDED) == 0)
+        return late
 
     def bad_seconds(self, measure: tuple[Array, Array], limit_ms: float) -> list[int]:
         """The seconds of the run in which the 99th percentile of a measure was over the limit."""

@@ -20,6 +20,8 @@ from .schedule import Injection, Occurrence, occurrences
 
 AHEAD_NS = SECOND // 10
 """How long before an occurrence its injections are put on the clock."""
+FIRST_NS = 1
+"""An injection comes this much before what is due at the same time, so that no message is sent only to be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Injector:
             return
         clock = self._context.clock
         for injection in occurrence.injections:
-            clock.at(injection.due, partial(self._inject, injection))
+            clock.at(injection.due - FIRST_NS, partial(self._inject, injection))
         text = f"{occurrence.kind.title} x {len(occurrence.injections)}"
         clock.at(occurrence.due, partial(self._show, Acted(occurrence.due - start_ns, text)))
         self._await_next(coming, start_ns)

@@ -6,7 +6,7 @@ import pytest
 
 from harness.client.tally import Tally
 from harness.faults.fault import HANDLERS, Fault
-from harness.faults.injector import Injector
+from harness.faults.injector import FIRST_NS, Injector
 from harness.plan import build_plan
 from harness.plan.fault_registry import faults
 from harness.record.row import Kind, Outcome
@@ -70,8 +70,16 @@ def test_an_injection_is_recorded_with_its_number_connection_and_lowest_room():
     (row,) = run.rows
     kind, outcome, _flags, code, session, conn, room, index, occurrence, due, done = row
     assert (kind, outcome, code, conn, room, index, occurrence) == (Kind.FAULT, Outcome.OK, 5, 2, 1, 0, 0)
-    assert due == START + 2 * SECOND <= done
+    assert due == START + 2 * SECOND == done + FIRST_NS
     assert run.sessions[session].calls == ["silence"]
+
+
+def test_an_injection_comes_before_a_message_that_is_due_at_the_same_time():
+    run = FakeRun(stall(count=4))
+    seen = []
+    run.clock.at(START + 2 * SECOND, lambda: seen.append(len(run.seen(Kind.FAULT))))
+    run.at(3)
+    assert seen == [4]
 
 
 def test_what_is_held_is_lifted_after_its_time_and_not_before():

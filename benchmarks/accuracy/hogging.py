@@ -20,7 +20,7 @@ class HoggedUser(RealtimeUser):
         """Enter; the first session to come begins the hogging, too."""
         self.join(self.room)
         if self.session.number == 0 and self.session.conn == 0:
-            self._hog(self.generator.load_start_ns + EVERY_NS // 2)
+            self._hog(self.generator.timeline.load_start_ns + EVERY_NS // 2)
 
     def _hog(self, due_ns: int) -> None:
         clock = self.generator.clock
@@ -29,7 +29,7 @@ class HoggedUser(RealtimeUser):
             until = time.monotonic_ns() + HELD_NS
             while time.monotonic_ns() < until:
                 pass
-            if due_ns + EVERY_NS < self.generator.load_end_ns:
+            if due_ns + EVERY_NS < self.generator.timeline.load_end_ns:
                 self._hog(due_ns + EVERY_NS)
 
         clock.at(due_ns, hold)

@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 
 
 class RunContext(Protocol):
-    """What all clients of one process share: the clock, the policy, and when sessions come and go.
-
-    `is_departing`: all sessions have been asked to leave.
-    """
-
-    is_departing: bool
+    """What all clients of one process share: the clock, the policy, and when sessions come and go."""
 
     @property
     def clock(self) -> Agenda:
@@ -43,6 +38,10 @@ class RunContext(Protocol):
     @property
     def is_loading(self) -> bool:
         """Whether sessions should still be kept up."""
+
+    @property
+    def is_departing(self) -> bool:
+        """Whether all sessions have been asked to leave."""
 
     def seat_ns(self, number: int, life: int) -> tuple[int, int | None, int]:
         """The life-th session on a seat: when it is due to open, when to depart (None: never), and from when on its

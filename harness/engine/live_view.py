@@ -43,11 +43,11 @@ class View:
     def refresh(self) -> None:
         """Show the present state; to be called once a second."""
         self._seconds += 1
-        latest = self._generator.latest
+        latest = self._generator.run.sampler.latest
         if self._live is not None:
             self._live.update(self._table(latest), refresh=True)
             return
-        for text in self._warnings.fresh(self._generator.metrics.warnings):
+        for text in self._warnings.fresh(self._generator.run.metrics.warnings):
             self._console.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
         if self._seconds % LINE_EVERY == 0 and latest is not None:
             self.say(self._line(latest))
@@ -58,7 +58,7 @@ class View:
 
     def _line(self, latest: Snapshot) -> str:
         # Since the last line, so that nothing looks as if it had just struck again.
-        new = [act for act in self._generator.context.tally.acts if act.at_ns > self._told]
+        new = [act for act in self._generator.run.context.tally.acts if act.at_ns > self._told]
         self._told = max([self._told, *(act.at_ns for act in new)])
         last = f"  chaos: {', '.join(act.text for act in new)}" if new else ""
         return (
@@ -72,7 +72,7 @@ class View:
         table = Table.grid(padding=(0, 2))
         table.add_column(style="dim", justify="right")
         table.add_column()
-        plan = self._generator.plan
+        plan = self._generator.orders.plan
         head = Text.assemble((plan.name, "bold"), f"  {self._phase()}, {self._left_s():.0f} s left")
         table.add_row("squall", head)
         if latest is None:
@@ -81,37 +81,37 @@ class View:
         table.add_row("sessions", f"{latest.open_sessions} open of {self._planned()}")
         table.add_row("a second", f"{latest.sent} messages sent, {latest.deliveries} deliveries, {_rest(latest)}")
         table.add_row("response", f"p50 {_ms(latest.response_p50)}, p99 {_ms(latest.response_p99)}")
-        metrics = self._generator.metrics
+        metrics = self._generator.run.metrics
         read = _ms(metrics.read_lag.p99) if metrics.read_lag is not None else "-"
         table.add_row("ourselves", f"lag p99 {self._lag()}, read lag p99 {read}, CPU {metrics.cpu_share:.0%} of a core")
         for text in metrics.warnings:
             table.add_row("", Text(text, style="bold yellow"))
         lost = Text(f"{latest.lost} deliveries so far", style="bold red" if latest.lost else "")
         table.add_row("lost", lost)
-        for act in self._generator.context.tally.acts:
+        for act in self._generator.run.context.tally.acts:
             table.add_row("chaos", f"{act.at_ns / SECOND:5.1f} s  {act.text}")
         return table
 
     def _lag(self) -> str:
-        lag = self._generator.metrics.lag
+        lag = self._generator.run.metrics.lag
         return _ms(lag.p99) if lag is not None else "-"
 
     def _planned(self) -> int:
-        return len(self._generator.seats)
+        return len(self._generator.roster.seats)
 
     def _phase(self) -> str:
         generator = self._generator
         now = generator.clock.now()
         if not generator.is_loading:
             return "settle"
-        return "ramp" if now < generator.load_start_ns else "load"
+        return "ramp" if now < generator.timeline.load_start_ns else "load"
 
     def _elapsed_s(self) -> float:
-        return max(0.0, (self._generator.clock.now() - self._generator.start_ns) / SECOND)
+        return max(0.0, (self._generator.clock.now() - self._generator.timeline.start_ns) / SECOND)
 
     def _left_s(self) -> float:
         generator = self._generator
-        end = generator.load_end_ns + round(generator.plan.load.settle_s * SECOND)
+        end = generator.timeline.load_end_ns + generator.timeline.settle_ns
         return max(0.0, (end - generator.clock.now()) / SECOND)
 
 

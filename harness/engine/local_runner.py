@@ -19,10 +19,11 @@ from rich.console import Console
 
 from ..errors import UNFIT, RunFailed
 from ..plan import Plan
+from .attachment import attach, detach
 from .generator import Generator
 from .live_view import View
 from .preparation import Prepared, prepare
-from .users import attach, detach, scenario_broke
+from .users import scenario_broke
 
 
 def run(plan: Plan, out: Path, beside: Path | None, console: Console) -> Path:
@@ -37,11 +38,7 @@ def run(plan: Plan, out: Path, beside: Path | None, console: Console) -> Path:
         console.print(warning, style="yellow", highlight=False, markup=False, soft_wrap=True)
     generator: Generator | None = None
     try:
-        generator = Generator(
-            prepared.plan, prepared.path, prepared.nonce, prepared.start_ns,
-            schemas=prepared.schemas, skipped=prepared.skipped, addresses=prepared.addresses,
-            patterns=prepared.scenarios.patterns,
-        )  # fmt: skip
+        generator = Generator(prepared.orders)
         _carry_out(generator, prepared.scenarios.user, console)
         generator.close()
     except BaseException as error:
@@ -50,14 +47,14 @@ def run(plan: Plan, out: Path, beside: Path | None, console: Console) -> Path:
         prepared.finish("failed", str(error))
         raise
     _conclude(prepared, generator)
-    return prepared.path
+    return prepared.orders.path
 
 
 def _conclude(prepared: Prepared, generator: Generator) -> None:
     if generator.failure is not None:
         prepared.finish("failed", str(generator.failure))
-        raise RunFailed(f"{generator.failure}; the run directory is {prepared.path}")
-    if generator.interrupted:
+        raise RunFailed(f"{generator.failure}; the run directory is {prepared.orders.path}")
+    if generator.timeline.interrupted:
         prepared.finish("interrupted", "ended by Ctrl-C")
     else:
         prepared.finish("complete")
@@ -72,7 +69,7 @@ def _carry_out(generator: Generator, scenario: Any, console: Console) -> None:
     logging.getLogger("locust.runners").setLevel(logging.CRITICAL)  # users that have ended puzzle it; errors come to us
     attach(environment, generator)
     runner = environment.create_local_runner()
-    users = generator.users
+    users = generator.roster.users
     with View(generator, console) as view:
         handlers = [gevent.signal_handler(number, _stop, generator, view) for number in (signal.SIGINT, signal.SIGTERM)]
         try:
@@ -88,10 +85,10 @@ def _carry_out(generator: Generator, scenario: Any, console: Console) -> None:
 
 
 def _stop(generator: Generator, view: View) -> None:
-    if generator.interrupted or generator.over.is_set():
+    if generator.timeline.interrupted or generator.over.is_set():
         with suppress(RunFailed):  # a full disk: what was written before is kept
             generator.recorder.flush()
-        view.say(f"left at once: {generator.path} is not sealed; its rows can be reported")
+        view.say(f"left at once: {generator.orders.path} is not sealed; its rows can be reported")
         os._exit(UNFIT)
     view.say("stopping: listening for what is still under way, then reporting; Ctrl-C again leaves at once")
     generator.interrupt()

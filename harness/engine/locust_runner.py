@@ -7,34 +7,35 @@ thing: the process that Locust calls the master makes the run directory and tell
 
 import logging
 import os
-import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gevent
-import msgspec
 from gevent.event import Event
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from ..errors import PASS, UNFIT, PlanError, SquallError
-from ..plan import Load, Plan, build_plan, load_plan
+from ..errors import PASS, UNFIT, SquallError
+from ..plan import Plan, load_plan
 from ..plan.shipped import find
 from ..record.row import Outcome
 from ..record.run_directory import Status
 from ..transport.clock import Clock
-from ..transport.options import Address
 from ..units import SECOND
+from .attachment import attach, attached, detach
 from .embedded import make_secret
 from .generator import Generator
+from .locust_options import as_locust_wants, stay_local
+from .orders import Orders, unpacked
 from .preparation import Prepared, prepare
 from .scenario_loading import load_scenarios
 from .self_metrics import Warnings
-from .users import RealtimeUser, attach, attached, detach, scenario_broke
+from .timeline import load_ns
+from .users import RealtimeUser, scenario_broke
 
 BEGIN, STOP, DONE = "squall-begin", "squall-stop", "squall-done"
-PART_S = 30.0
+DEPART_S = 30.0
 WARN_EVERY = 5
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -78,31 +79,11 @@ def install(events: Any, plan: Plan, beside: Path | None = None) -> None:
     if plan.endpoint.is_embedded:
         make_secret()  # before Locust forks, so that the workers have it too
     ours = _LocustRunner(plan, beside, Path(os.environ.get("SQUALL_OUT", "runs")))
-    events.init_command_line_parser.add_listener(_stay_at_home)
+    events.init_command_line_parser.add_listener(stay_local)
     events.init.add_listener(ours.init)
     events.test_start.add_listener(ours.test_start)
     events.test_stopping.add_listener(ours.test_stopping)
     events.user_error.add_listener(ours.user_error)
-
-
-def _stay_at_home(parser: Any, **_: Any) -> None:
-    """Locust's web UI and RPC listen on every address by default; ours do not.
-
-    And with `--processes` its master and workers, who are of one family and need no port that others know, meet at a
-    free one: at Locust's usual one, runs side by side would take each other's orders, or die of it.
-    """
-    parser.set_defaults(master_bind_host="127.0.0.1", web_host="127.0.0.1")
-    if _forks(sys.argv[1:], os.environ):
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
-        parser.set_defaults(master_bind_port=port, master_port=port)
-
-
-def _forks(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
-    """Whether Locust is asked for a master with workers of its own (asked before it has read its command line)."""
-    names = {argument.partition("=")[0] for argument in arguments}
-    forks = "--processes" in names or "LOCUST_PROCESSES" in environment
-    return forks and "--worker" not in names and "LOCUST_MODE_WORKER" not in environment
 
 
 class _LocustRunner:
@@ -143,7 +124,7 @@ class _LocustRunner:
         self._run_ns = (Clock.now(), round(float(run_time or 0) * SECOND))
         clients = sorted(runner.clients.keys()) if isinstance(runner, MasterRunner) else ["local"]
         try:
-            plan = self._as_locust_wants(environment, runner)
+            plan = as_locust_wants(self._plan, environment, runner)
             self._prepared = prepared = prepare(plan, self._out, self._beside, len(clients))
         except SquallError as error:
             self._give_up(error)
@@ -153,52 +134,13 @@ class _LocustRunner:
         self._waiting, self._failures, self._interrupted = set(clients), [], False
         self._all_done.clear()
         self._sealed.clear()
-        orders = {
-            "plan": msgspec.json.encode(prepared.plan).decode(),
-            "path": str(prepared.path.resolve()),
-            "nonce": prepared.nonce,
-            "start_ns": prepared.start_ns,
-            "processes": len(clients),
-            "schemas": msgspec.json.encode(prepared.schemas).decode(),
-            "skipped": sorted(prepared.skipped),
-            "addresses": msgspec.json.encode(prepared.addresses).decode(),
-            "patterns": list(prepared.scenarios.patterns),
-            "boot": _boot_id(),
-        }
         if isinstance(runner, LocalRunner):
-            self._start_generator(orders | {"rank": 0}, lambda failure: self._finished("local", failure))
+            self._start_generator(prepared.orders, lambda failure: self._finished("local", failure))
         else:
             for rank, client in enumerate(clients):
-                runner.send_message(BEGIN, orders | {"rank": rank}, client_id=client)
+                message = prepared.orders.for_rank(rank).packed() | {"boot": _boot_id()}
+                runner.send_message(BEGIN, message, client_id=client)
         gevent.spawn(self._conclude)
-
-    def _as_locust_wants(self, environment: Any, runner: Any) -> Plan:
-        """The plan with Locust's number of users, spawn rate and run time.
-
-        The ramp is Locust's: so many users a second, each with its sessions; unless the plan says how many connects a
-        second (`arrivals.per_s`): then users need only be there in time.
-        """
-        options = environment.parsed_options
-        if len(self._plan.load.scenarios) > 1 and self._plan.load.sessions_per_user > 1:
-            raise PlanError(
-                "load.mix: Locust's number of users does not say how many of each scenario drive "
-                "load.sessions_per_user sessions: set that to 1, or use `squall run`"
-            )
-        users = max(1, runner.target_user_count or 1)
-        rate = getattr(runner, "spawn_rate", None) or getattr(options, "spawn_rate", None) or 1.0
-        load = self._plan.load
-        sessions = users * load.sessions_per_user
-        changed: dict[str, Any] = {
-            "sessions": sessions,
-            "rooms": min(load.rooms, sessions),
-            # Users come in bursts; their last sessions are due when the next burst would be.
-            "ramp_s": (users - (load.sessions_per_user == 1)) / rate,
-        }
-        run_time = getattr(options, "run_time", None)
-        if run_time:
-            waits_s = msgspec.structs.replace(self._plan, load=_roomy(load, changed)).load_start_s
-            changed["duration_s"] = max(1.0, float(run_time) - waits_s)
-        return msgspec.structs.replace(self._plan, load=msgspec.structs.replace(load, **changed))
 
     def _conclude(self) -> None:
         """When everybody is done by the plan's time line: seal and end Locust's test."""
@@ -220,7 +162,7 @@ class _LocustRunner:
             code = error.exit_code
         for failure in self._failures:
             logger.error(failure)
-        logger.info("run directory: %s; next: squall report %s", prepared.path, prepared.path)
+        logger.info("run directory: %s; next: squall report %s", prepared.orders.path, prepared.orders.path)
         self._environment.process_exit_code = code
         self._sealed.set()
         return True
@@ -235,7 +177,8 @@ class _LocustRunner:
         """Locust stops the test: end the load in good order and wait for the rest."""
         if self._prepared is None:
             return
-        load_end_ns = self._prepared.start_ns + round(self._prepared.plan.load_end_s * SECOND)
+        plan = self._prepared.orders.plan
+        load_end_ns = load_ns(plan, self._prepared.orders.start_ns)[1]
         began_ns, lasts_ns = self._run_ns
         # Locust's --run-time counts from before we were prepared, the plan's load from after.
         ends_ns = min(load_end_ns, began_ns + lasts_ns) if lasts_ns else load_end_ns
@@ -245,8 +188,7 @@ class _LocustRunner:
                 self._runner.send_message(STOP, None, client_id=client)
         else:
             self._interrupt()
-        settle_s = self._prepared.plan.load.settle_s
-        if not self._all_done.wait(settle_s + PART_S):
+        if not self._all_done.wait(plan.load.settle_s + DEPART_S):
             self._failures.append(f"no word from {len(self._waiting)} worker(s): their shards may be cut short")
             self._all_done.set()
         self._seal()
@@ -270,7 +212,18 @@ class _LocustRunner:
     # -- worker -------------------------------------------------------------------------------------------------
 
     def _begin(self, environment: Any, msg: Any, **_: Any) -> None:
-        self._start_generator(msg.data, lambda failure: self._runner.send_message(DONE, failure))
+        def done(failure: str) -> None:
+            self._runner.send_message(DONE, failure)
+
+        if msg.data["boot"] != _boot_id():
+            done("this worker is on another host: one run, one host (their clocks are not one)")
+            return
+        try:
+            orders = unpacked(msg.data)
+        except SquallError as error:
+            done(str(error))
+            return
+        self._start_generator(orders, done)
 
     def _stop(self, environment: Any, msg: Any, **_: Any) -> None:
         self._interrupt()
@@ -284,18 +237,9 @@ class _LocustRunner:
         if generator is not None and isinstance(user, RealtimeUser):
             generator.fail(scenario_broke(exception))
 
-    def _start_generator(self, orders: dict[str, Any], told: Callable[[str], None]) -> None:
+    def _start_generator(self, orders: Orders, told: Callable[[str], None]) -> None:
         try:
-            if orders["boot"] != _boot_id():
-                raise SquallError("this worker is on another host: one run, one host (their clocks are not one)")
-            generator = Generator(
-                build_plan(msgspec.json.decode(orders["plan"])), Path(orders["path"]), orders["nonce"],
-                orders["start_ns"], rank=orders["rank"], processes=orders["processes"],
-                schemas=msgspec.json.decode(orders["schemas"]),
-                skipped=frozenset(orders["skipped"]), mirror=self._copy,
-                addresses=msgspec.json.decode(orders["addresses"], type=tuple[Address, ...]),
-                patterns=orders["patterns"],
-            )  # fmt: skip
+            generator = Generator(orders, self._copy)
         except SquallError as error:
             told(str(error))
             return
@@ -306,8 +250,8 @@ class _LocustRunner:
     def _watch(self, generator: Generator, told: Callable[[str], None]) -> None:
         warnings = Warnings(WARN_EVERY)
         while not generator.over.wait(1.0):
-            for text in warnings.fresh(generator.metrics.warnings):
-                logger.warning("process %s: %s", generator.rank, text)
+            for text in warnings.fresh(generator.run.metrics.warnings):
+                logger.warning("process %s: %s", generator.orders.rank, text)
         failure = ""
         try:
             generator.close()
@@ -328,11 +272,6 @@ class _LocustRunner:
             request_type="WS", name=name, response_time=response_ns / 1e6, response_length=0, exception=failed,
             context={},
         )  # fmt: skip
-
-
-def _roomy(load: Load, changed: dict[str, Any]) -> Load:
-    """The load so changed, while nobody knows yet how long it is to last."""
-    return msgspec.structs.replace(load, **changed, duration_s=1e9)
 
 
 def _boot_id() -> str:

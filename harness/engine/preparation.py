@@ -30,12 +30,12 @@ from ..record.row import Damage
 from ..schedule.mix import Mix
 from ..schedule.replay import keep, read_times
 from ..transport.clock import Clock
-from ..transport.options import Address
 from ..transport.sockets import kernel_stamps
-from ..units import SECOND
 from .embedded import Embedded, complete
+from .orders import Orders
 from .preflight import preflight
 from .scenario_loading import Scenarios, load_scenarios
+from .timeline import load_ns
 
 SPAWN_NS = 150_000
 """What starting one Locust user takes, generously: the run begins when all are there."""
@@ -49,16 +49,10 @@ VERSIONS = ("squall", "locust", "gevent", "websockets", "msgspec")
 class Prepared:
     """A run that can begin; `warnings` are one line each, for people."""
 
-    plan: Plan
-    path: Path
-    nonce: str
-    start_ns: int
-    schemas: Schemas
-    skipped: frozenset[str]
-    embedded: Embedded | None
-    processes: int
+    orders: Orders
+    """As for the first of its processes."""
     scenarios: Scenarios
-    addresses: tuple[Address, ...] = ()
+    embedded: Embedded | None
     warnings: list[str] = field(default_factory=list)
 
     def finish(self, status: run_directory.Status, reason: str = "") -> None:
@@ -70,11 +64,11 @@ class Prepared:
         try:
             if self.embedded is not None:
                 self.embedded.stop()
-                self.embedded.keep_log(self.path / "endpoint.log")
+                self.embedded.keep_log(self.orders.path / "endpoint.log")
         except OSError:
-            pass  # the log is a courtesy; a full disk is told by the seal
+            pass  # the log is an extra; a full disk is reported by the seal
         finally:
-            run_directory.seal(self.path, status, Clock.now(), reason)
+            run_directory.seal(self.orders.path, status, Clock.now(), reason)
 
 
 def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 1) -> Prepared:
@@ -109,9 +103,11 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
             embedded.stop()
         raise
     warnings += [f"skipped {fault}: {reason}" for fault, reason in reasons.items()]
-    return Prepared(
-        located, path, nonce, start_ns, schemas, frozenset(reasons), embedded, processes, scenarios, addresses, warnings
-    )
+    orders = Orders(
+        plan=located, path=path, nonce=nonce, start_ns=start_ns, processes=processes, schemas=schemas,
+        skipped=frozenset(reasons), addresses=addresses, patterns=scenarios.patterns,
+    )  # fmt: skip
+    return Prepared(orders, scenarios, embedded, warnings)
 
 
 def _schemas(plan: Plan, beside: Path | None) -> Schemas:
@@ -136,14 +132,15 @@ def _manifest(
     served: dict[str, Any], scenarios: Scenarios,
 ) -> dict[str, Any]:  # fmt: skip
     host = plan.endpoint.host
+    load_start_ns, load_end_ns = load_ns(plan, start_ns)
     where = "embedded" if embedded else "loopback" if is_loopback(host) else "remote"
     return {
         "nonce": nonce,
         "plan": plan.masked(),
         "digest": plan.digest(),
         "start_ns": start_ns,
-        "load_start_ns": start_ns + round(plan.load_start_s * SECOND),
-        "load_end_ns": start_ns + round(plan.load_end_s * SECOND),
+        "load_start_ns": load_start_ns,
+        "load_end_ns": load_end_ns,
         "topology": {"processes": processes, "endpoint": where, "cores": os.cpu_count(), "serve": mask_serve(served)},
         "host": {
             "name": socket.gethostname(),

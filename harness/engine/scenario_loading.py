@@ -1,8 +1,8 @@
 """Scenario loading: from the names of a plan's scenarios to the one Locust user class of a run.
 
-It must not know sessions. The subtle thing: Locust decides how many users there are of each class it is given, by its
-own rules; who plays what is the plan's (`mix`). So with several scenarios Locust gets one class, whose instances turn
-out to be users of the scenario that is next.
+Locust decides how many users there are of each class that it is given, by its own rules; which session plays which
+scenario follows from the plan (`mix`). So with several scenarios Locust gets one class, whose instances turn out to be
+users of the scenario that is next.
 """
 
 import inspect
@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 from ..client.patterns.conversation import PATTERNS
 from ..errors import PlanError
 from ..plan.load import Load
+from .attachment import attached
+from .locust_bridge import one_class_of
 from .scenario_files import import_file, import_shipped
-from .users import RealtimeUser, attached
+from .users import RealtimeUser
 
 
 class Scenarios(NamedTuple):
@@ -41,28 +43,13 @@ def load_scenarios(load: Load, beside: Path | None = None) -> Scenarios:
                 f'load.scenario: "{name}" is about rooms, and the plan has none: change load.room_sizes '
                 "(a server that sends everything to everybody has one room)"
             )
-    user = users[0] if len(users) == 1 else _mixed(users)
+    user = users[0] if len(users) == 1 else one_class_of(RealtimeUser, users, _next_index)
     return Scenarios(user, load.scenarios, tuple(each.pattern for each in users))
 
 
-def _mixed(users: list[type[RealtimeUser]]) -> type[RealtimeUser]:
-    """A class whose instances are, one by one, of the class that the generator says is next.
-
-    All bear one name, since Locust counts users by the name of their class.
-    """
-
-    def next_one(kind: type[RealtimeUser], environment: Any) -> RealtimeUser:
-        generator = attached(environment)
-        chosen = variants[generator.next_scenario] if generator is not None else variants[0]
-        made: RealtimeUser = object.__new__(chosen)
-        return made
-
-    make: Any = type(RealtimeUser)
-    mixed = make("Mixed", (RealtimeUser,), {"abstract": False, "__new__": next_one})
-    variants = [make("Mixed", (user, mixed), {}) for user in users]
-    mixed.tasks = users[0].tasks  # never run, but Locust warns of a class without any
-    found: type[RealtimeUser] = mixed
-    return found
+def _next_index(environment: Any) -> int:
+    generator = attached(environment)
+    return generator.roster.next_scenario if generator is not None else 0
 
 
 def load_scenario(name: str, beside: Path | None = None) -> type[RealtimeUser]:

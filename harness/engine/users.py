@@ -6,76 +6,43 @@
             due = self.pace()  # first: it says whose turn it is
             self.publish(self.room, self.text, due)
 
-It must not know sockets or records. The subtle things: `pace` waits for the next absolute due time inside the task
-(Locust's own wait functions lose messages after a stall, DESIGN decision 3), of whichever of its clients is due first,
-and makes that one current, so the same code drives one session or ten thousand. And the hooks (`on_connect`,
-`on_joined`, `on_disconnect`, whatever is told `done`) run in the hub, with their client current for as long: they
-must not wait.
+The subtle things: `pace` waits for the next absolute due time inside the task, of whichever of its clients is due
+first, and makes that one current, so the same code drives one session or ten thousand. And the hooks (`on_connect`,
+`on_joined`, `on_disconnect`, every `done`) run in the hub, with their client current for as long: they must not wait.
 """
 
-import random
 import traceback
-import weakref
 from collections.abc import Callable
-from heapq import heapify, heappop, heappush, heapreplace
 from pathlib import Path
 from typing import Any
 
-from gevent import get_hub, getcurrent
 from locust import User, task
 from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_STOPPING
 
 from ..client.lifecycle import Client
 from ..client.receipts import Done
-from ..client.run_context import State
 from ..client.session import Session
 from ..errors import RunFailed, SquallError
 from ..record.row import Outcome
-from ..schedule.pacing import NOT_YET, Pace, Thinking
-from ..transport.clock import Timer
+from ..schedule.pacing import Pace, Thinking
 from ..units import SECOND
+from .attachment import attached
 from .generator import Generator
+from .locust_bridge import take_over
+from .turns import Turns
 
-AWAY_NS = 250_000_000
-"""How often a client of a closed loop that is away looks whether it may speak again."""
-
-SOON_NS = 50_000
-"""No timer wakes anybody sooner than that."""
-
-READY = State.READY  # looked up once: an enum's member takes 70 ns in Python 3.11
-
-SPUN_NS = 3_000
-"""Looking again until then costs less than a timer."""
-
-BURST = 64
-"""So many messages are sent in a row at most before the hub may look at what has arrived."""
-
-__all__ = ["RealtimeUser", "attach", "attached", "detach", "scenario_broke", "task"]
-
-_GENERATORS: "weakref.WeakKeyDictionary[Any, Generator]" = weakref.WeakKeyDictionary()
-
-
-def attach(environment: Any, generator: Generator) -> None:
-    """Let the users of this Locust environment work for this generator."""
-    _GENERATORS[environment] = generator
-
-
-def detach(environment: Any) -> Generator | None:
-    """Take it back; None when there was none."""
-    return _GENERATORS.pop(environment, None)
-
-
-def attached(environment: Any) -> Generator | None:
-    """The generator of this environment, if a run is on."""
-    return _GENERATORS.get(environment)
+__all__ = ["RealtimeUser", "scenario_broke", "task"]
 
 
 class RealtimeUser(User):
-    """One client or many (`load.sessions_per_user`); `client` is the current one.
+    """What the sessions of a scenario do; one user owns one client or many (`load.sessions_per_user`).
 
-    `session`, `rooms` (that the plan puts it into) and `room` (the first of them) are the current client's; `text` is
-    a payload of the plan's size.
+    Every method acts for the current client: the one whose message `pace` returned, or whose hook is being called.
+    The methods return at once, but for `pace`; what became of a request is recorded, and `done` is called with its
+    outcome and code (an error's number, a close code or an errno; 0: none).
+
+    Args:
+        environment: Locust's; Locust makes the users.
     """
 
     abstract = True
@@ -84,29 +51,25 @@ class RealtimeUser(User):
     needs_rooms = False
     """Whether a scenario makes no sense where there are no rooms (`load.room_sizes` "none")."""
     client: Client
+    """The current client; its `scratch` is the scenario's own, and `n` counts its messages."""
     generator: Generator
+    """The run of this process."""
     text: str
+    """A payload of the plan's size."""
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         generator = attached(environment)
         self.clients: tuple[Client, ...] = tuple(generator.recruit(self)) if generator is not None else ()
-        self._due: list[tuple[int, int, Client]] = []
-        self._in_a_row = 0
+        """All clients of this user."""
         self._paced = False
         self.has_paced = False
         """Whether its tasks pace at all: then what falls due is theirs to send."""
-        self._hub: Any = get_hub()
-        self._sleeper: Any = None
-        self._is_waking = False
-        self._alarm: Timer | None = None
-        """Wakes it; one that is live and early enough is left: looking once too often costs less than a timer."""
-        self._awaited = 0
-        """In a closed loop: how many clients wait for an answer, and so have no message on the queue."""
         if generator is not None and self.clients:
             self.generator = generator
             self.client = self.clients[0]
             self.text = generator.text
+            self._turns = Turns(generator.clock, generator.timeline, self._abandon)
 
     # -- for scenarios ------------------------------------------------------------------------------------------
 
@@ -122,13 +85,13 @@ class RealtimeUser(User):
 
     @property
     def rooms(self) -> tuple[int, ...]:
-        """The rooms that the plan puts the current client into."""
+        """The numbers of the rooms that the plan puts the current client into; the first is its home room."""
         return self.client.rooms
 
     @property
     def led(self) -> tuple[int, ...]:
         """Those of its rooms that the current client leads; each room has one leader, whatever process it is in."""
-        return self.generator.led_by(self.session)
+        return self.generator.roster.led_by(self.session)
 
     def on_connect(self) -> None:
         """Called whenever a connection has opened. Must not wait. By default: join the rooms that the plan says."""
@@ -136,65 +99,71 @@ class RealtimeUser(User):
             self.join(room)
 
     def on_joined(self, room: int) -> None:
-        """Called whenever a join was acknowledged. Must not wait."""
+        """Called whenever a join was acknowledged. Must not wait.
+
+        Args:
+            room: the number of the room.
+        """
 
     def on_disconnect(self) -> None:
         """Called whenever an open connection has ended and the client will try to come back. Must not wait."""
 
     def shape(self) -> Pace:
-        """When the current client's messages are due; asked once, before it opens."""
-        return self.generator.pace(self.session)
+        """When the current client's messages are due; asked once for each client, before it opens.
+
+        Returns:
+            By default the plan's pace; its `due_ns(n)` is when message n (from 0) is due, in ns on the monotonic clock,
+            None for no more.
+        """
+        return self.generator.roster.pace(self.session)
 
     def pace(self) -> int:
         """Wait until the next message of any client is due and make that client current.
 
         Returns:
-            The due time (monotonic ns).
+            The due time, in ns on the monotonic clock.
 
         Raises:
-            StopUser: the load is over.
+            StopUser: the load is over; Locust ends the user by it.
+            RunFailed: called from a hook, which must not wait.
         """
-        generator, queue, self.has_paced = self.generator, self._due, True
-        now = generator.clock.now
-        while queue or self._awaited:
-            earliest = queue[0][0] if queue else NOT_YET
-            if earliest >= generator.load_end_ns and not generator.is_loading:
-                break
-            if earliest > now():
-                if not generator.is_loading:
-                    break  # the run has failed
-                if earliest > now() + SPUN_NS:
-                    self._wait(min(earliest, generator.load_end_ns))
-            elif self._in_a_row >= BURST:
-                self._wait(0)
-            else:
-                # What was due before the end of the load is sent after it, when we are late: a plan is never cut.
-                self._in_a_row += 1
-                client = queue[0][2]
-                is_ready = client.state is READY
-                if isinstance(client.pace, Thinking) and not (is_ready and client.speaks_from <= now()):
-                    self._put_off(client, client.pace)
-                    continue
-                self._next(client)
-                if is_ready and earliest >= client.speaks_from and not generator.is_departing:
-                    self.client = client
-                    self._paced = True
-                    return earliest
-                self._abandon(client, earliest)
-        generator.over.wait()
-        raise StopUser
+        self.has_paced = True
+        due = self._turns.take()
+        if due is None:
+            self.generator.over.wait()
+            raise StopUser
+        self.client = self._turns.client
+        self._paced = True
+        return due
 
-    def publish(self, room: int, text: str, due: int, done: Done | None = None) -> None:
-        """Send one message; its answer is matched and recorded whenever it comes, and `done` told."""
+    def publish(self, room: int, text: str, due: int = 0, done: Done | None = None) -> None:
+        """Send one message; its answer is matched and recorded whenever it comes.
+
+        Args:
+            room: the number of the room.
+            text: the payload.
+            due: when the plan wanted it, in ns on the monotonic clock, as `pace` returns it; 0: it was not planned,
+                so it has no send delay.
+            done: called once, with the outcome and its code; None: no call.
+
+        Raises:
+            StopUser: recording failed on our side (a full disk), which ends the run.
+        """
         try:
             self.client.session.publish(room, text, due, done=self._as(done))
         except SquallError as error:
             self._fail(error)
 
     def join(self, room: int, done: Done | None = None, due: int = 0) -> None:
-        """Become a member of a room, trying again while the connection lasts; returns at once.
+        """Become a member of a room, trying again while the connection lasts.
 
-        `done` hears once how it ended; `due` is when the plan wanted it (0: not planned).
+        Args:
+            room: the number of the room.
+            done: called once, when the join has succeeded, was refused for good, or the connection has ended.
+            due: when the plan wanted it, in ns on the monotonic clock; 0: it was not planned.
+
+        Raises:
+            StopUser: recording failed on our side, which ends the run.
         """
         try:
             self.client.join(room, self._as(done), due)
@@ -202,16 +171,30 @@ class RealtimeUser(User):
             self._fail(error)
 
     def leave(self, room: int, done: Done | None = None, due: int = 0) -> None:
-        """Give up membership of a room; returns at once."""
+        """Give up membership of a room; a join of it that is under way is given up, too.
+
+        Args:
+            room: the number of the room.
+            done: called once, with the outcome and its code; None: no call.
+            due: when the plan wanted it, in ns on the monotonic clock; 0: it was not planned.
+
+        Raises:
+            StopUser: recording failed on our side, which ends the run.
+        """
         try:
             self.client.leave(room, self._as(done), due)
         except SquallError as error:
             self._fail(error)
 
     def ping(self, done: Done | None = None, due: int = 0) -> None:
-        """Ask for an answer at the application's level, as the protocol describes it; recorded when it has come.
+        """Ask for an answer at the application's level, as the protocol describes it.
 
-        `due` is when the plan wanted it (0: not planned).
+        Args:
+            done: called once, with the outcome and its code; None: no call.
+            due: when the plan wanted it, in ns on the monotonic clock; 0: it was not planned.
+
+        Raises:
+            StopUser: the protocol has no ping, or recording failed on our side; either ends the run.
         """
         try:
             self.client.session.ping(self._as(done), due)
@@ -219,7 +202,12 @@ class RealtimeUser(User):
             self._fail(error)
 
     def later(self, delay_s: float, act: Callable[[], None]) -> None:
-        """Call `act` so much later with this client current, unless its connection has ended. It must not wait."""
+        """Call `act` later with this client current, unless its connection or the load has ended by then.
+
+        Args:
+            delay_s: seconds from now.
+            act: must not wait.
+        """
         client, conn = self.client, self.client.session.conn
 
         def call() -> None:
@@ -234,19 +222,12 @@ class RealtimeUser(User):
         """Let every client begin its life."""
         if not self.clients:
             raise StopUser
-        # Locust yields to the hub after each task; `pace` has waited, and a switch more costs as much as a send.
-        tasks: Any = self._taskset_instance
-        tasks._sleep = self._rest
-        if not any(isinstance(each, type) for each in self.tasks):
-            tasks.execute_task = self._repeat
+        take_over(self, self._rest)
         for client in self.clients:
             self.client = client
             client.pace = self.shape()
-            first = client.pace.due_ns(0)
-            if first is not None:
-                self._due.append((first, client.session.number, client))
             client.begin()
-        heapify(self._due)
+        self._turns.begin(self.clients)
 
     def on_stop(self) -> None:
         """Locust takes this user away: its clients leave and close in good order."""
@@ -254,29 +235,15 @@ class RealtimeUser(User):
             for client in self.clients:
                 client.retire()
 
-    def _repeat(self, chosen: Any) -> None:
-        """What Locust takes for one task is all of them, over and over: its loop costs as much as a message.
-
-        What a task raises ends this, is Locust's to judge, and then it begins again.
-        """
-        tasks = self.tasks
-        while True:
-            chosen(self)
-            self._rest(0)
-            if self._state == LOCUST_STATE_STOPPING:
-                return
-            if len(tasks) > 1:
-                chosen = random.choice(tasks)  # as Locust does
-
     def _rest(self, _seconds: float) -> None:
         paced, self._paced = self._paced, False
         if not paced:
-            self._wait(0)  # a task that never paces must not keep the hub from running
+            self._turns.wait(0)  # a task that never paces must not keep the hub from running
 
     # -- for clients: called in the hub -------------------------------------------------------------------------
 
     def connected(self, client: Client) -> None:
-        """A client's connection is there."""
+        """A client's connection is open."""
         self._act(client, self.on_connect)
 
     def joined(self, client: Client, room: int) -> None:
@@ -289,33 +256,19 @@ class RealtimeUser(User):
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _next(self, client: Client) -> None:
-        """Take the earliest message, which is this client's, off the queue, and put his next one in its place."""
-        client.n = n = client.n + 1
-        following = client.pace.due_ns(n) if client.pace is not None else None
-        if following is None:
-            heappop(self._due)
-        elif following == NOT_YET:
-            heappop(self._due)
-            self._awaited += 1
-        else:
-            heapreplace(self._due, (following, client.session.number, client))
-
     def _abandon(self, client: Client, due: int) -> None:
-        """Record a message that was due and could not be sent; what falls due before one has begun never counts."""
-        self._ended(client)
-        if due >= client.speaks_from:
-            try:
-                client.session.abandon(client.room, due)
-            except SquallError as error:
-                self._fail(error)
+        """Record a message that was due and could not be sent."""
+        try:
+            client.session.abandon(client.room, due)
+        except SquallError as error:
+            self._fail(error)
 
     def _as(self, done: Done | None) -> Done | None:
-        """`done`, to be told with the present client current; in a closed loop the next message waits for it, too."""
+        """`done`, called with the present client current; in a closed loop the next message waits for it, too."""
         client = self.client
         if isinstance(client.pace, Thinking):
             if done is None:
-                return lambda outcome, code: self._ended(client)
+                return lambda outcome, code: self._turns.ended(client)
             told = done
             return lambda outcome, code: self._answered(client, told, outcome, code)
         if done is None:
@@ -323,39 +276,8 @@ class RealtimeUser(User):
         return lambda outcome, code: self._act(client, done, outcome, code)
 
     def _answered(self, client: Client, done: Done, outcome: Outcome, code: int) -> None:
-        self._ended(client)
+        self._turns.ended(client)
         self._act(client, done, outcome, code)
-
-    def _put_off(self, client: Client, pace: Thinking) -> None:
-        """In a closed loop: the client cannot speak now, and looks again a little later."""
-        pace.put_off(max(self.generator.clock.now() + AWAY_NS, client.speaks_from))
-        due = pace.due_ns(client.n)
-        if due is None:
-            heappop(self._due)
-        else:
-            heapreplace(self._due, (due, client.session.number, client))
-
-    def _ended(self, client: Client) -> None:
-        """In a closed loop: what the client did last is over, and its next message can be put on the queue."""
-        pace = client.pace
-        if not isinstance(pace, Thinking):
-            return
-        now = self.generator.clock.now()
-        due = pace.ended(client.n - 1, now)
-        if due == NOT_YET:
-            return
-        self._awaited -= 1
-        if due is None:
-            return
-        heappush(self._due, (due, client.session.number, client))
-        hub = self._hub
-        if due > now + SOON_NS or getcurrent() is not hub:
-            self.generator.clock.at(due, self._wake)
-        elif not self._is_waking:
-            # Flat out, a timer for each message would cost as much as the message; who is woken too soon sets one. And
-            # answering a round of answers together, once all are read, lets the endpoint sleep once a round.
-            self._is_waking = True
-            hub.loop.run_callback(self._wake)
 
     def _act(self, client: Client, act: Callable[..., None], *arguments: Any) -> None:
         """Let the scenario act for a client; what it raises ends the run, since the hub would swallow it."""
@@ -367,28 +289,6 @@ class RealtimeUser(User):
         finally:
             self.client = before
 
-    def _wait(self, until_ns: int) -> None:
-        """Let the hub run, until then."""
-        sleeper = getcurrent()
-        if sleeper is self._hub:
-            raise RunFailed("pace() was called from a hook (on_connect, done, ...), which must not wait")
-        self._in_a_row = 0
-        alarm = self._alarm
-        if alarm is None or alarm.due_ns > until_ns or not alarm.is_live:
-            if alarm is not None:
-                alarm.cancel()
-            self._alarm = self.generator.clock.at(until_ns, self._wake)
-        self._sleeper = sleeper
-        try:
-            self._hub.switch()
-        finally:
-            self._sleeper = None
-
-    def _wake(self) -> None:
-        self._is_waking = False
-        if self._sleeper is not None:
-            self._sleeper.switch()
-
     def _fail(self, error: SquallError) -> None:
         """What fails on our side (a full disk) ends the run, not only this user's task."""
         self.generator.fail(error)
@@ -396,7 +296,7 @@ class RealtimeUser(User):
 
 
 def scenario_broke(error: BaseException) -> SquallError:
-    """What is said of an exception that a scenario's code let out."""
+    """What to report for an exception that a scenario's code let out."""
     if isinstance(error, SquallError):
         return error
     last = traceback.extract_tb(error.__traceback__)[-1]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from harness.engine.generator import Generator
+from harness.engine.orders import Orders
 from harness.plan import build_plan
 from harness.record.row import DTYPE, ROW_BYTES, Kind, Outcome
 from harness.transport.clock import Clock
@@ -16,7 +17,13 @@ def generator(tmp_path):
 
     def make(started_s, **load):
         plan = build_plan({"endpoint": {"url": "ws://127.0.0.1:1/"}, "load": {"rooms": 1, "duration_s": 9e4} | load})
-        made.append(Generator(plan, tmp_path, "nonce", Clock.now() - round(started_s * SECOND)))
+        made.append(
+            Generator(
+                Orders(
+                    plan=plan, path=tmp_path, nonce="n", start_ns=Clock.now() - round(started_s * SECOND), schemas={}
+                )
+            )
+        )
         return made[-1]
 
     yield make

@@ -20,13 +20,19 @@ LATE = "we send late: lag p99 80 ms (at most 50 is fit)"
 def generator():
     plan = build_plan({"name": "seen", "load": {"sessions": 4, "rooms": 2}})
     return SimpleNamespace(
-        plan=plan, clock=FakeClock(10 * SECOND), start_ns=5 * SECOND, load_start_ns=7 * SECOND,
-        load_end_ns=30 * SECOND, is_loading=True, rank=0, processes=1, seats=range(4),
-        latest=Snapshot(4, 8, 8, 1, 16, 2_000_000, 3_000_000, 0, 0),
-        metrics=SimpleNamespace(
-            warnings=(), lag=Measured(1, 400_000, 9), read_lag=Measured(1, 60_000, 9), cpu_share=0.25,
+        orders=SimpleNamespace(plan=plan), clock=FakeClock(10 * SECOND), is_loading=True,
+        timeline=SimpleNamespace(
+            start_ns=5 * SECOND, load_start_ns=7 * SECOND, load_end_ns=30 * SECOND,
+            settle_ns=round(plan.load.settle_s * SECOND),
         ),
-        context=SimpleNamespace(tally=SimpleNamespace(acts=[Acted(SECOND, "drop reset x 2")])),
+        roster=SimpleNamespace(seats=range(4)),
+        run=SimpleNamespace(
+            sampler=SimpleNamespace(latest=Snapshot(4, 8, 8, 1, 16, 2_000_000, 3_000_000, 0, 0)),
+            metrics=SimpleNamespace(
+                warnings=(), lag=Measured(1, 400_000, 9), read_lag=Measured(1, 60_000, 9), cpu_share=0.25,
+            ),
+            context=SimpleNamespace(tally=SimpleNamespace(acts=[Acted(SECOND, "drop reset x 2")])),
+        ),
     )  # fmt: skip
 
 
@@ -35,7 +41,7 @@ def shown(generator, seconds, *, terminal=False, warnings=lambda second: ()):
     console = Console(file=stream, width=200, force_terminal=terminal, color_system=None)
     with View(generator, console) as view:
         for second in range(1, seconds + 1):
-            generator.metrics.warnings = tuple(warnings(second))
+            generator.run.metrics.warnings = tuple(warnings(second))
             view.refresh()
     return stream.getvalue()
 
@@ -65,5 +71,5 @@ def test_a_process_that_is_well_is_not_warned_of(generator):
 
 
 def test_what_has_not_been_measured_is_a_dash(generator):
-    generator.metrics.lag = generator.metrics.read_lag = None
+    generator.run.metrics.lag = generator.run.metrics.read_lag = None
     assert "lag p99 -, read lag p99 -" in shown(generator, 1, terminal=True)

@@ -99,7 +99,7 @@ FORKS = [
 
 def test_only_a_master_with_workers_of_its_own_changes_the_port():
     """In a process of its own: it imports Locust."""
-    code = f"from harness.engine.locust_runner import _forks; print([_forks(*given) for *given, _ in {FORKS!r}])"
+    code = f"from harness.engine.locust_options import forks; print([forks(*given) for *given, _ in {FORKS!r}])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str([forks for *_, forks in FORKS])
 

@@ -1,11 +1,12 @@
-"""Giant room: most people are in one room, where every message goes to all of them, and the others in small ones.
+"""Giant room: most sessions are in one room, where every message goes to all of them; the others are in small rooms.
 
-A town hall: a message into the giant room costs the endpoint a thousand times what one into a small room does, and must
-not hold the small ones up. The people are chat's, speaking seldom and at random; the sizes are the plan's `room_sizes`.
+A town hall: a message to the giant room costs the endpoint a thousand times as much as one to a small room, and must
+not delay the small rooms. Sessions behave as in `chat`; the plan makes their messages rare and random, and sets the
+sizes by `room_sizes`.
 """
 
 from .chat import ChatUser
 
 
 class GiantRoomUser(ChatUser):
-    """Somebody in the giant room, or in a small one."""
+    """A member of the giant room, or of a small one."""

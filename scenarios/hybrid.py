@@ -1,13 +1,14 @@
-"""Hybrid: the chat of `chat` with its commands by REST: messages are posted, and what others said comes by WebSocket.
+"""Hybrid: `chat` with commands by REST and events by WebSocket: messages are posted, deliveries are pushed.
 
-What an application does whose writes go through its ordinary API (authorisation, validation, retries) and whose pushes
-alone are real-time. The HTTP answer is the ack. When the WebSocket ends, the session is gone, whatever its posts do.
+This is how an application works whose writes go through its ordinary API (authorisation, validation, retries) and whose
+events alone are real-time. The HTTP answer is the ack. When the WebSocket ends, the session is disconnected, even if
+its posts still work.
 """
 
 from .chat import ChatUser
 
 
 class HybridUser(ChatUser):
-    """Somebody in a room, who posts."""
+    """A member of one or more rooms that posts its messages."""
 
     pattern = "hybrid"

@@ -1,32 +1,32 @@
-"""Presence: people enter and leave rooms all the time, while one in each room goes on talking.
+"""Presence: sessions join and leave rooms all the time, while one session per room keeps publishing.
 
-A room's leader (its lowest number) says something at the plan's rate; everybody else, a fifth as often, goes out of the
-room or comes in again. The ledger then says whether the endpoint's idea of who is there keeps up: what is said after a
-join was acknowledged is owed, and what was sent after a leave was acknowledged and arrives all the same has leaked.
+A room's leader (the lowest session number in it) publishes at the plan's rate. Every other member leaves the room or
+joins it again, a fifth as often. The ledger shows whether the endpoint keeps track of its members: a message sent after
+a join was acknowledged is owed; one sent after a leave was acknowledged that still arrives has leaked.
 """
 
 from squall import Pace, RealtimeUser, seldom, task
 
 CHANGES_EVERY = 5
-"""While so many messages are due, one change is: a stay is long enough to be owed something."""
+"""One change per this many messages of a leader, so that a membership is long enough to be owed something."""
 
 
 class PresenceUser(RealtimeUser):
-    """The one who talks, or one of those who come and go. `scratch` are the rooms that it is outside of, or on its way.
+    """A leader, which publishes, or a member that comes and goes. `scratch` holds the rooms that it has left.
 
-    In several rooms, who leads one stays in all of them and talks in those that it leads, in turn; the others go out of
-    one room or into it at a time.
+    A session that leads a room stays in all its rooms and publishes to those that it leads, in turn. The others leave
+    or join one room at a time.
     """
 
     needs_rooms = True
 
     def shape(self) -> Pace:
-        """The plan's for who talks; changes are fewer, and not all in the same one of five."""
+        """The plan's shape for a leader; a fifth of it for the others, not all at the same time."""
         pace = super().shape()
         return pace if self.led else seldom(pace, CHANGES_EVERY, self.session.number % CHANGES_EVERY)
 
     def on_connect(self) -> None:
-        """Enter, unless it had left before its connection was lost."""
+        """Join the rooms, except those that it had left before the connection was lost."""
         outside = self.client.scratch or ()
         for room in self.rooms:
             if room not in outside:
@@ -34,7 +34,7 @@ class PresenceUser(RealtimeUser):
 
     @task
     def change(self) -> None:
-        """Say something, go out, or come in, when it is due."""
+        """Publish, leave or join when it is due."""
         due = self.pace()
         led, outside = self.led, self.client.scratch or ()
         rooms = led or self.rooms

@@ -1,13 +1,13 @@
-"""Soak: few messages for a long time, with people coming and going, to see what does not come back.
+"""Soak: few messages for a long time, with sessions coming and going, to find leaks.
 
-The people are chat's; the default plan lets each stay a minute or two and another take the seat, for what leaks mostly
-leaks a connection at a time. The report's `growth` gives the slope of memory and of open descriptors, of the generator
-and of the endpoint where its metrics tell, with the interval that their noise leaves. Let it run for hours
-(`--duration 28800`): the longer, the smaller a leak that shows.
+Sessions behave as in `chat`. In the default plan each stays for a minute or two and is then replaced, since most leaks
+happen once per connection. The report's `growth` gives the slope of memory and of open descriptors with its confidence
+interval, for the generator and, if it publishes metrics, for the endpoint. Let it run for hours (`--duration 28800`):
+the longer the run, the smaller the leaks that it finds.
 """
 
 from .chat import ChatUser
 
 
 class SoakUser(ChatUser):
-    """Somebody who stays for a while."""
+    """A member of one or more rooms that stays for a while."""

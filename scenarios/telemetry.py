@@ -1,8 +1,8 @@
-"""Telemetry: every session publishes its readings, and nobody listens to another's.
+"""Telemetry: every session publishes its readings, and no session receives those of another.
 
-Devices that report: ingestion without fan-out, so `response` is all there is to the endpoint's cost of a message. Where
-the protocol knows no rooms (`load.room_sizes` "none"), a message names none; the reference endpoint's does, so the
-default plan gives each device a room of its own ("own"), in which it hears only itself.
+Devices that report: ingestion without fan-out, so `response` covers everything that the endpoint does with a message.
+Where the protocol has no rooms, set `load.room_sizes` to "none". The reference endpoint has rooms, so the default plan
+gives each device a room of its own ("own").
 """
 
 from squall import RealtimeUser, task
@@ -13,6 +13,6 @@ class TelemetryUser(RealtimeUser):
 
     @task
     def report(self) -> None:
-        """One reading when it is due."""
+        """Publish one reading when it is due."""
         due = self.pace()
         self.publish(self.room, self.text, due)

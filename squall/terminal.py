@@ -1,11 +1,14 @@
 """The terminal that commands print on."""
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
-def console(*, stderr: bool = False) -> Any:
-    """A terminal to print on. One that nobody reads any more (`| head`) changes neither the run nor its exit code."""
+def console(*, stderr: bool = False) -> "Console":
+    """A terminal to print on. When its reader has gone (`| head`), neither the run nor its exit code changes."""
     from rich.console import Console
 
     class Patient(Console):

@@ -1,81 +1,76 @@
-"""A report, built from a run directory: every figure, judgement and warning as plain data.
-
-The composition of the sections, and nothing else; `docs/report.md` describes every field.
-"""
+"""A report, built from a run directory: rows, then every registered section, then every finding."""
 
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from harness.record.run_directory import open_run
 
-from .closes import closes
-from .figures import all_figures, outcomes
-from .findings import find_all
-from .fitness import fitness
-from .growth import growth
-from .ledger import ledger
-from .patterns import patterns
-from .recovery import recovery
-from .rejections import rejections
+from . import findings, sections
+from .registry import RULES, Known, NotJudged, Rule, call, check
+from .report import JUDGED, REPORT_FORMAT, Finding, Report
 from .rows import load
-from .stale import stale
-from .storms import storms
-from .strays import strays
-from .timeline import timeline
 
-REPORT_FORMAT = 1
+__all__ = ["build_report", "findings", "sections"]
+
+check(Report, JUDGED)
+ORDER = [name for name in Report.__struct_fields__ if name not in JUDGED]
 
 
-def build_report(path: Path) -> dict[str, Any]:
-    """Everything that can be said about a run; JSON-able. Absent values are None.
+def build_report(path: Path) -> Report:
+    """Everything that can be said about a run.
+
+    Args:
+        path: a run directory.
 
     Raises:
         RunDirectoryError: the directory is not a run that can be read.
     """
-    run = open_run(path)
-    rows = load(run)
-    figures = all_figures(rows)
-    books = ledger(rows)
-    listed = stale(rows)
-    refused = rejections(rows)
-    ended = closes(rows)
-    grown = growth(rows)
-    counts, findings = find_all(rows, books, listed, refused, ended["unexpected"], grown)
-    manifest = run.manifest
-    return {
+    directory = open_run(path)
+    known = Known(directory, load(directory))
+    counts, reasons, made = judge(known)
+    fields: dict[str, object] = {
         "format": REPORT_FORMAT,
-        "run": {
-            "path": str(path.resolve()),
-            "name": manifest["plan"]["name"],
-            "status": run.status,
-            "reason": run.reason,
-            "started": manifest.get("started"),
-            "duration_s": round((rows.last_ns - rows.start_ns) / 1e9, 3),
-            "load_start_s": round((rows.load_start_ns - rows.start_ns) / 1e9, 3),
-            "load_end_s": round((rows.load_end_ns - rows.start_ns) / 1e9, 3),
-            "rows": len(rows.table),
-            "sessions": manifest["plan"]["load"]["sessions"],
-            "sessions_faulted": int(rows.faulted.sum()),
-            "loop": manifest.get("loop", "open"),
-            "warnings": list(run.warnings),
-            "skipped": manifest.get("skipped", []),
-        },
-        "fitness": fitness(run, rows, figures),
-        "findings": findings,
-        "findings_made": len(findings),
+        "findings": made,
+        "findings_made": len(made),
         "finding_counts": counts,
-        "figures": figures,
-        "patterns": patterns(rows),
-        "outcomes": outcomes(rows),
-        "ledger": books,
-        "stale": listed,
-        "recovery": recovery(rows),
-        "storms": storms(rows),
-        "rejections": refused,
-        "closes": ended,
-        "strays": strays(run, rows),
-        "growth": grown,
-        "timeline": timeline(rows),
-        "evidence": run.evidence()[:50],
-        "manifest": {key: manifest.get(key) for key in ("plan", "digest", "topology", "host", "versions", "stamps")},
+        "not_judged": reasons,
     }
+    return msgspec.convert(fields | {name: known[name] for name in ORDER}, Report)
+
+
+def rules() -> list[Rule]:
+    """Every finding, in the order of their sections in the report."""
+    return sorted(RULES.values(), key=lambda rule: ORDER.index(rule.section))
+
+
+def judge(known: Known) -> tuple[dict[str, int | None], dict[str, str], list[Finding]]:
+    """The count of each finding by name (None: not judged), why not, and the findings that were made."""
+    counts: dict[str, int | None] = {}
+    reasons: dict[str, str] = {}
+    made = []
+    for rule in rules():
+        verdict = call(rule.judge, known)
+        if isinstance(verdict, NotJudged):
+            counts[rule.name], reasons[rule.name] = None, verdict.why
+        elif verdict is None:
+            counts[rule.name] = 0
+        else:
+            counts[rule.name] = verdict.count
+            made.append(
+                Finding(
+                    name=rule.name,
+                    count=verdict.count,
+                    section=rule.section,
+                    text=rule.sentence.format(count=verdict.count, **verdict.values),
+                    first_s=verdict.first_s,
+                    whom=verdict.whom,
+                )
+            )
+    return counts, reasons, made
+
+
+def to_json(report: Report) -> dict[str, object]:
+    """A report as the content of report.json."""
+    content: dict[str, object] = msgspec.to_builtins(report)
+    return content

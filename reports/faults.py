@@ -1,50 +1,58 @@
-"""The faults of a run by number, as its manifest names them; a run of before that was written had the first seven."""
-
-from typing import Any
+"""The faults of a run by number, as its manifest names them; runs of before that was written had the first seven."""
 
 from harness.errors import RunDirectoryError
 
+from .manifest import FaultKind
+
 FIRST = {
-    1: ("close", True), 2: ("fin", True), 3: ("reset", True), 4: ("half-open", True), 5: ("stall", True),
-    6: ("burst", False), 7: ("malformed", False),
-}  # fmt: skip
-"""Name, and whether it takes the connection away."""
+    1: FaultKind("close", True),
+    2: FaultKind("fin", True),
+    3: FaultKind("reset", True),
+    4: FaultKind("half-open", True),
+    5: FaultKind("stall", True),
+    6: FaultKind("burst", False),
+    7: FaultKind("malformed", False),
+}
 
 
 class Faults:
-    """What the numbers in FAULT and LIFT rows mean."""
+    """What the numbers in FAULT and LIFT rows mean.
 
-    def __init__(self, manifest: dict[str, Any]) -> None:
-        table = manifest.get("faults")
-        self._kinds = FIRST if table is None else {int(n): (each["label"], each["drops"]) for n, each in table.items()}
+    Args:
+        kinds: the table of the manifest; None for runs that have none.
+    """
+
+    def __init__(self, kinds: dict[int, FaultKind] | None) -> None:
+        self._kinds = FIRST if kinds is None else kinds
 
     @property
     def drops(self) -> list[int]:
-        """The numbers of those that take a connection away."""
-        return [number for number, (_, drops) in self._kinds.items() if drops]
+        """The numbers of faults that take a connection away."""
+        return [number for number, kind in self._kinds.items() if kind.drops]
 
     @property
     def provoking(self) -> list[int]:
-        """The numbers of those for which an endpoint may close the connection while they last; malformed payloads have
-        rows of their own, which say more exactly when.
+        """The numbers of faults during which an endpoint may close the connection.
+
+        Malformed payloads have rows of their own, which say more exactly when.
         """
-        return [number for number, (name, drops) in self._kinds.items() if not drops and name != "malformed"]
+        return [number for number, kind in self._kinds.items() if not kind.drops and kind.label != "malformed"]
 
     @property
     def labels(self) -> dict[int, str]:
-        """The name of each by its number."""
-        return {number: name for number, (name, _) in self._kinds.items()}
+        """The name of each fault by its number."""
+        return {number: kind.label for number, kind in self._kinds.items()}
 
     def label(self, number: int) -> str:
-        """What a fault is called.
+        """The name of a fault.
 
         Raises:
             RunDirectoryError: the manifest does not name it.
         """
         if number not in self._kinds:
             raise RunDirectoryError(f"run.json names no fault number {number}")
-        return self._kinds[number][0]
+        return self._kinds[number].label
 
     def number(self, label: str) -> int:
         """The number of a fault; -1 where the run knows none of that name."""
-        return next((number for number, (name, _) in self._kinds.items() if name == label), -1)
+        return next((number for number, kind in self._kinds.items() if kind.label == label), -1)

@@ -1,107 +1,207 @@
-"""Figures: what took how long, as percentiles with counts, for untouched sessions, faulted ones, and all.
+"""The figures: how long things took. `@figure` registers one; report, terminal, page, docs and budgets read the list.
 
-It must not know files or pictures. The subtle thing: a percentile is given only when enough samples stand behind it
-(p95: 20, p99: 100, p99.9: 1,000); otherwise it is absent.
+Bursts are left out of all but `reject`, and so are operations that only follow from others (IMPLICIT).
 """
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from harness.record.row import Flag, Kind, Outcome
 
-from .percentile import in_ms, rank
-from .rows import NOT_OUR_LAG, Array, Rows, sources
+from .percentile import Groups, grouped
+from .rows import Array, Rows, sources
 
-PERCENTILES = (("p50", 0.50, 1), ("p95", 0.95, 20), ("p99", 0.99, 100), ("p999", 0.999, 1000))
 REQUESTS = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING)
 
 
-def percentiles(values_ns: Array) -> dict[str, Any]:
-    """Count, percentiles and maximum in milliseconds; absent ones are None."""
-    ordered = np.sort(values_ns)
-    found: dict[str, Any] = {"count": len(ordered)}
-    for name, share, least in PERCENTILES:
-        enough = len(ordered) >= least
-        found[name] = in_ms(ordered[rank(len(ordered), share)]) if enough else None
-    found["max"] = in_ms(ordered[-1]) if len(ordered) else None
-    return found
+class Times(NamedTuple):
+    """Durations in nanoseconds, and for each whether it belongs to an affected session."""
+
+    values_ns: Array
+    affected: Array
 
 
-def grouped(values_ns: Array, faulted: Array) -> dict[str, Any]:
-    """The same for untouched, faulted and all; `faulted` says which value belongs to whom."""
-    return {
-        "untouched": percentiles(values_ns[~faulted]),
-        "faulted": percentiles(values_ns[faulted]),
-        "all": percentiles(values_ns),
-    }
+@dataclass(frozen=True)
+class Figure:
+    """One figure.
+
+    Args:
+        name: its key in report.json.
+        label: its name on the terminal and the page; "" keeps it off both.
+        short: from what to what, in a few words.
+        since, until: the same for the documentation.
+        shown: the group that views show.
+        always: whether the page shows it even without samples.
+        measure: computes it.
+    """
+
+    name: str
+    label: str
+    short: str
+    since: str
+    until: str
+    shown: Literal["unaffected", "all"]
+    always: bool
+    measure: Callable[[Rows], Times]
+    unit: str = "ms"
 
 
-def all_figures(rows: Rows) -> dict[str, Any]:
-    """Every figure by name, in milliseconds."""
-    struck = rows.faulted
-    opened = rows.of(Kind.OPEN, Outcome.OK)
-    opened = opened[opened["flags"] & Flag.IMPLICIT == 0]  # a poller only connects: nothing is asked and answered
-    joined = _answered(rows.of(Kind.JOIN, Outcome.OK))
-    published = rows.of(Kind.PUBLISH)
-    plain = _answered(published[(published["outcome"] == Outcome.OK) & (published["flags"] & Flag.BURST == 0)])
-    asked = np.concatenate([_answered(rows.of(kind, Outcome.OK)) for kind in REQUESTS])
-    asked = asked[asked["flags"] & (Flag.BURST | Flag.IMPLICIT) == 0]
-    refused = np.concatenate([rows.of(Kind.PUBLISH, Outcome.REJECTED), rows.of(Kind.PROBE, Outcome.REJECTED)])
-    sent = published[published["sent"] > 0]
-    late, transit, apart = _deliveries(rows, sent)
-    calm = sent[sent["flags"] & NOT_OUR_LAG == 0]
+FIGURES: dict[str, Figure] = {}
+"""Every figure by name, in the order in which views show them."""
+
+Measure = Callable[[Rows], Times]
+
+
+def figure(
+    name: str,
+    since: str,
+    until: str,
+    *,
+    label: str | None = None,
+    short: str = "",
+    shown: Literal["unaffected", "all"] = "unaffected",
+    always: bool = False,
+) -> Callable[[Measure], Measure]:
+    """Register a figure; the arguments are those of Figure, and `label` is the name if it is not given."""
+
+    def register(measure: Measure) -> Measure:
+        if name in FIGURES:
+            raise TypeError(f'the figure "{name}" is registered twice')
+        FIGURES[name] = Figure(name, name if label is None else label, short, since, until, shown, always, measure)
+        return measure
+
+    return register
+
+
+def all_figures(rows: Rows) -> dict[str, Groups]:
+    """Every figure by name."""
+    return {name: grouped(*one.measure(rows)) for name, one in FIGURES.items()}
+
+
+@figure(
+    "response",
+    "a message's **due** time",
+    "its ack: the headline, free of coordinated omission",
+    short="due to answer",
+    always=True,
+)
+def response(rows: Rows) -> Times:
+    """The latency that a user would have felt."""
+    return _times(rows, rows.answered, "arrived", "due")
+
+
+@figure(
+    "service",
+    "any request's sending",
+    "its answer (join, publish, leave, ping)",
+    short="sent to answer",
+    always=True,
+)
+def service(rows: Rows) -> Times:
+    """The latency of the endpoint alone."""
+    asked = np.concatenate([_complete(rows.of(kind, Outcome.OK)) for kind in REQUESTS])
+    return _times(rows, asked[asked["flags"] & (Flag.BURST | Flag.IMPLICIT) == 0], "arrived", "sent")
+
+
+@figure(
+    "delivery",
+    "the sender's due time",
+    "arrival at a receiver",
+    short="due to each receiver",
+    always=True,
+)
+def delivery(rows: Rows) -> Times:
+    """From the sender's due time to a receiver's arrival."""
+    return _delivered(rows, "due")
+
+
+@figure("transit", "the sender's sending", "arrival at a receiver", short="sent to each receiver")
+def transit(rows: Rows) -> Times:
+    """From the sender's sent time to a receiver's arrival."""
+    return _delivered(rows, "sent")
+
+
+@figure("login", "the login request", "the token in its answer (one login per session, or one for all)",
+        short="request to token")  # fmt: skip
+def login(rows: Rows) -> Times:
+    """Logins that gave a token."""
+    return _times(rows, _complete(rows.of(Kind.LOGIN, Outcome.OK)), "arrived", "sent")
+
+
+@figure("open", "when the connection was due", "the accepted upgrade (a session that polls has none)",
+        short="due to upgraded")  # fmt: skip
+def opening(rows: Rows) -> Times:
+    """Connections, from when they were due."""
+    return _times(rows, _upgraded(rows), "arrived", "due")
+
+
+@figure("open_service", "the SYN", "the accepted upgrade", label="")
+def open_service(rows: Rows) -> Times:
+    """Connections, from their SYN."""
+    return _times(rows, _upgraded(rows), "arrived", "sent")
+
+
+@figure("join", "the request", "its ack")
+def join(rows: Rows) -> Times:
+    """Joins that were accepted."""
+    joined = _complete(rows.of(Kind.JOIN, Outcome.OK))
+    return _times(rows, joined[joined["flags"] & Flag.IMPLICIT == 0], "arrived", "sent")
+
+
+@figure("ack", "a message's sending", "its ack")
+def ack(rows: Rows) -> Times:
+    """Messages that were accepted."""
+    return _times(rows, rows.answered, "arrived", "sent")
+
+
+@figure("pong", "a keepalive ping's sending", "its pong", label="keepalive", short="ping to pong")
+def pong(rows: Rows) -> Times:
+    """Keepalive pings that were answered."""
+    return _times(rows, _complete(rows.of(Kind.KEEPALIVE, Outcome.OK)), "arrived", "sent")
+
+
+@figure("reject", "a refused request's sending", "its error", label="time to reject", short="all", shown="all")
+def reject(rows: Rows) -> Times:
+    """Messages and malformed payloads that were refused, bursts among them."""
+    refused = np.concatenate([rows.of(kind, Outcome.REJECTED) for kind in (Kind.PUBLISH, Kind.PROBE)])
+    return _times(rows, _complete(refused), "arrived", "sent")
+
+
+@figure("lag", "due", "sent: how late the generator sent (without requests that waited for their HTTP connection)",
+        label="send delay", short="all", shown="all")  # fmt: skip
+def lag(rows: Rows) -> Times:
+    """The generator's send delay."""
+    return _times(rows, rows.on_schedule, "sent", "due")
+
+
+@figure("read_lag", "the kernel's arrival stamp", "when Squall read it: how late the generator read",
+        label="read delay", short="all", shown="all")  # fmt: skip
+def read_lag(rows: Rows) -> Times:
+    """The generator's read delay."""
     stamped = rows.table[rows.table["flags"] & (Flag.EXACT | Flag.BOUNDED) > 0]
-
-    def of(found: Array, end: str, begin: str) -> dict[str, Any]:
-        return grouped(found[end] - found[begin], struck[found["session"]])
-
-    return {
-        "login": of(_answered(rows.of(Kind.LOGIN, Outcome.OK)), "arrived", "sent"),
-        "open": of(opened, "arrived", "due"),
-        "open_service": of(opened, "arrived", "sent"),
-        "join": of(joined[joined["flags"] & Flag.IMPLICIT == 0], "arrived", "sent"),
-        "ack": of(plain, "arrived", "sent"),
-        "response": of(plain, "arrived", "due"),
-        "service": of(asked, "arrived", "sent"),
-        "delivery": grouped(late, apart),
-        "transit": grouped(transit, apart),
-        "pong": of(_answered(rows.of(Kind.KEEPALIVE, Outcome.OK)), "arrived", "sent"),
-        "reject": of(_answered(refused), "arrived", "sent"),
-        "lag": of(calm, "sent", "due"),
-        "read_lag": of(stamped, "read", "arrived"),
-    }
+    return _times(rows, stamped, "read", "arrived")
 
 
-def _deliveries(rows: Rows, sent: Array) -> tuple[Array, Array, Array]:
-    """For each delivery of an ordinary message: since due, since sent, and whether either party is faulted."""
-    delivered, source = sources(rows, sent)
-    apart = rows.faulted[delivered["session"]] | rows.faulted[source["session"]]
-    return delivered["arrived"] - source["due"], delivered["arrived"] - source["sent"], apart
+def _times(rows: Rows, found: Array, end: str, begin: str) -> Times:
+    return Times(found[end] - found[begin], rows.affected[found["session"]])
 
 
-def outcomes(rows: Rows) -> dict[str, dict[str, int]]:
-    """How many of each operation ended how."""
-    found: dict[str, dict[str, int]] = {}
-    for kind in (
-        Kind.LOGIN,
-        Kind.OPEN,
-        Kind.JOIN,
-        Kind.PUBLISH,
-        Kind.LEAVE,
-        Kind.PING,
-        Kind.PROBE,
-        Kind.CLOSE,
-        Kind.POLL,
-        Kind.KEEPALIVE,
-        Kind.FETCH,
-    ):
-        counts = np.bincount(rows.of(kind)["outcome"], minlength=len(Outcome))
-        named = {Outcome(number).name.lower(): int(count) for number, count in enumerate(counts) if count}
-        if named:
-            found[kind.name.lower()] = named
-    return found
-
-
-def _answered(found: Array) -> Array:
+def _complete(found: Array) -> Array:
     return found[(found["arrived"] > 0) & (found["sent"] > 0)]
+
+
+def _upgraded(rows: Rows) -> Array:
+    """The connections that were opened; a poller only connects, and nothing is asked and answered."""
+    opened = rows.of(Kind.OPEN, Outcome.OK)
+    upgraded: Array = opened[opened["flags"] & Flag.IMPLICIT == 0]
+    return upgraded
+
+
+def _delivered(rows: Rows, begin: str) -> Times:
+    """Deliveries of ordinary messages; affected when either party is."""
+    delivered, source = sources(rows, rows.ordinary)
+    affected = rows.affected[delivered["session"]] | rows.affected[source["session"]]
+    return Times(delivered["arrived"] - source[begin], affected)

@@ -1,47 +1,55 @@
-"""The report as one self-contained page: pictures inside, no external address, every text escaped."""
+"""The report as one self-contained page: pictures inside, no external address, every text escaped.
+
+Each section has a template of its name in `page/`; they are shown in the order of the report's fields.
+"""
 
 from pathlib import Path
-from typing import Any
 
 import jinja2
+import msgspec
 from markupsafe import Markup
 
-from .ledger import in_words as named_in_words
-from .patterns import COUNTED
-from .patterns import SHOWN as COMPARED
+from . import sentences, words
+from .compared import COUNTS
+from .compared import FIGURES as COMPARED
+from .figures import FIGURES
 from .plots import storms_svg, timeline_svg
-from .strays import in_words as strays_in_words
-from .terminal import CLOSED, NOT_LISTED, OF_ALL, SHOWN, milliseconds
+from .report import Report
+from .terminal.lines import milliseconds
 
 MOST_CURVES = 8
-TEMPLATE = Path(__file__).with_name("report.html.jinja")
+TEMPLATES = Path(__file__).with_name("page")
 
 
-def render(report: dict[str, Any]) -> str:
+def render(report: Report) -> str:
     """The page."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-                                     lstrip_blocks=True)  # fmt: skip
-    environment.filters |= {"strays": strays_in_words, "ms": milliseconds, "s": _seconds, "share": _share, "n": _number}
-    picture = timeline_svg(
-        report["timeline"],
-        report["run"]["load_start_s"],
-        report["run"]["load_end_s"],
-        report["fitness"]["unfit_seconds"],
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    curves = storms_svg(report["storms"][:MOST_CURVES]) if report["storms"] else ""
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(
+    environment.filters |= {"ms": milliseconds, "s": _seconds, "share": _share, "n": _number, "json": _json}
+    run = report.run
+    picture = timeline_svg(report.timeline, run.load_start_s, run.load_end_s, report.fitness.unfit_seconds)
+    return environment.get_template("page.html.jinja").render(
         r=report,
+        sections=report.__struct_fields__,
         picture=Markup(picture),
-        curves=Markup(curves),
-        shown=SHOWN,
-        of_all=OF_ALL,
+        curves=Markup(storms_svg(report.storms[:MOST_CURVES]) if report.storms else ""),
+        figures=FIGURES.values(),
         compared=COMPARED,
-        counted=COUNTED,
-        not_listed=NOT_LISTED,
-        closed=CLOSED,
-        rooms_unjudged=named_in_words(report),
+        counted=COUNTS,
+        words=words,
+        rooms_unjudged=sentences.rooms(report.ledger, report.evidence, report.manifest),
+        strays=sentences.unrecognised(report.strays),
     )
+
+
+def _json(section: msgspec.Struct) -> str:
+    """A section as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(section), indent=2).decode()
 
 
 def _seconds(value_ms: float | None) -> str:

@@ -1,8 +1,8 @@
 """Memberships: who was in which room from when to when, and which of them a delivery belongs to.
 
-For the ledger. It must not know what is owed. A membership ends when its leave is requested, its connection is dropped
+For the ledger. A membership ends when its leave is requested, its connection is dropped
 by us, or its connection ends; of a session that polls, with the last poll that was answered, since it never asked for
-more. The subtle thing: the same room may be entered and left many times on one connection, so a place (session,
+more. The same room may be entered and left many times on one connection, so a place (session,
 connection, room) has a row of memberships, one after the other, and time decides between them.
 All arrays are in step.
 """
@@ -64,12 +64,11 @@ def _last_asked(rows: Rows, place: Array, begin: Array, end: Array) -> Array:
 
 def _connection_ends(rows: Rows, session: Array, conn: Array) -> Array:
     """When each of these connections was dropped by us or ended, or else the end of the run."""
-    faults = rows.of(Kind.FAULT, Outcome.OK)
-    faults = faults[np.isin(faults["code"], rows.fault_kinds.drops)]
+    drops = rows.drops
     closed = rows.of(Kind.CLOSE)
     begun = np.where(closed["sent"] > 0, closed["sent"], closed["arrived"])
-    keys = np.concatenate([_lines(faults["session"], faults["conn"]), _lines(closed["session"], closed["conn"])])
-    times = np.concatenate([faults["sent"], begun])
+    keys = np.concatenate([_lines(drops["session"], drops["conn"]), _lines(closed["session"], closed["conn"])])
+    times = np.concatenate([drops["sent"], begun])
     order = np.lexsort((times, keys))
     known, first = np.unique(keys[order], return_index=True)
     at, found = find(known, _lines(session, conn))

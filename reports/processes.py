@@ -1,13 +1,12 @@
-"""What each process of the generator did to its own measurement, from its own shard: one entry a process.
+"""What each process of the generator did to its own measurement, from its own shard: one entry per process.
 
-It must not judge. The subtle thing: a sick process among well ones drowns in figures over all of them, so everything
-is measured by shard; and a shard that is not there, or ends early, says nothing at all, which is the worst sickness.
+A slow process among fast ones disappears in figures over all of them, so everything is measured by shard. A shard that
+is missing or ends early says nothing at all, which is the worst case.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
+import msgspec
 import numpy as np
 
 from harness.record.row import Flag, Gauge, Kind, Outcome
@@ -20,9 +19,22 @@ ARRIVE = (Kind.OPEN, Kind.JOIN, Kind.PUBLISH, Kind.DELIVERY, Kind.LEAVE, Kind.PR
 LEVEL = 0.95
 
 
+class StampShares(msgspec.Struct, frozen=True, kw_only=True):
+    """Where arrival times come from."""
+
+    arrivals: int
+    """number of arrivals"""
+    exact: float | None
+    """share with an exact kernel stamp"""
+    bounded: float | None
+    """share with a kernel stamp that is an upper bound"""
+    read: float | None
+    """share without a kernel stamp: the time of reading"""
+
+
 @dataclass(frozen=True)
 class Process:
-    """One process's rows, and what they say of it; times in ms, absent values None."""
+    """One process's rows, and what they say of it; times in milliseconds, absent values None."""
 
     rank: int
     table: Array
@@ -51,20 +63,25 @@ class Process:
         return int(found[-1]) if len(found) else None
 
     @property
+    def published(self) -> int:
+        """The number of the plan's messages, sent or abandoned; bursts are not among them."""
+        return int(np.count_nonzero(self.of(Kind.PUBLISH)["flags"] & Flag.BURST == 0))
+
+    @property
     def lags(self) -> tuple[Array, Array]:
         """When each planned message was sent, and how late."""
         published = self.of(Kind.PUBLISH)
-        calm = published[(published["sent"] > 0) & (published["flags"] & NOT_OUR_LAG == 0)]
-        return calm["sent"], calm["sent"] - calm["due"]
+        timely = published[(published["sent"] > 0) & (published["flags"] & NOT_OUR_LAG == 0)]
+        return timely["sent"], timely["sent"] - timely["due"]
 
     @property
     def read_lags(self) -> tuple[Array, Array]:
-        """When each stamped arrival was read, and how long after it had come."""
+        """When each stamped arrival was read, and how long after it had arrived."""
         stamped = self.table[self.table["flags"] & (Flag.EXACT | Flag.BOUNDED) > 0]
         return stamped["read"], stamped["read"] - stamped["arrived"]
 
-    def stamps(self) -> dict[str, Any]:
-        """Where arrivals come from: the share of exact kernel stamps, of upper bounds, and of our own reading."""
+    def stamps(self) -> StampShares:
+        """Where arrival times come from."""
         found = self.table
         came = found[
             np.isin(found["kind"], ARRIVE)
@@ -123,35 +140,15 @@ def all_processes(rows: Rows) -> list[Process]:
     )
 
 
-def stamps(came: Array) -> dict[str, Any]:
-    """The shares of exact stamps, upper bounds and own readings among arrivals, and how many there are."""
+def stamps(came: Array) -> StampShares:
+    """Where the times of these arrivals come from."""
     if not len(came):
-        return {"arrivals": 0, "exact": None, "bounded": None, "read": None}
+        return StampShares(arrivals=0, exact=None, bounded=None, read=None)
     exact = float(np.mean(came["flags"] & Flag.EXACT > 0))
     bounded = float(np.mean(came["flags"] & Flag.BOUNDED > 0))
-    return {
-        "arrivals": len(came),
-        "exact": round(exact, 4),
-        "bounded": round(bounded, 4),
-        "read": round(max(0.0, 1 - exact - bounded), 4),
-    }
-
-
-def spans(seconds: Iterable[int]) -> str:
-    """Seconds in words.
-
-    >>> spans([14, 15, 16, 21])
-    'seconds 14-16, 21'
-    """
-    runs: list[list[int]] = []
-    for second in sorted(seconds):
-        if runs and second == runs[-1][1] + 1:
-            runs[-1][1] = second
-        else:
-            runs.append([second, second])
-    named = [str(begin) if begin == end else f"{begin}-{end}" for begin, end in runs[:MOST_SPANS]]
-    more = f" and {len(runs) - MOST_SPANS} more" if len(runs) > MOST_SPANS else ""
-    return f"second{'s' if len(runs) > 1 or runs[0][0] != runs[0][1] else ''} {', '.join(named)}{more}" if runs else ""
-
-
-MOST_SPANS = 8
+    return StampShares(
+        arrivals=len(came),
+        exact=round(exact, 4),
+        bounded=round(bounded, 4),
+        read=round(max(0.0, 1 - exact - bounded), 4),
+    )

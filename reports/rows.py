@@ -1,13 +1,14 @@
 """A run's rows in memory: all shards as one array, picked by kind, with the groups that every figure is given for.
 
-It must not know what is computed from them. The subtle thing: rows of one session stand in one shard in the order in
-which they were read, and shards are joined whole, so "earlier in the array" means "earlier seen" for any one session.
+Rows of one session are in one shard in the order in which they were read, and shards are joined whole, so "earlier in
+the array" means "earlier seen" for any one session. All arrays are read-only, since they are shared.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,17 +17,21 @@ from harness.record.row import DTYPE, ROW_BYTES, Flag, Gauge, Kind, Outcome
 from harness.record.run_directory import RunDirectory, Shard
 
 from .faults import Faults
+from .manifest import Contract, Manifest
 
 Array = NDArray[Any]
 
 SEQ_BITS = 36
-"""Sessions and sequence numbers make one 64-bit key: 2^27 sessions, 2^36 messages each."""
+SESSION_BITS = 27
+"""A session and a sequence number make one positive 64-bit key."""
+NOT_A_MESSAGE = -1
+"""The key of a (session, sequence number) that is out of range: an endpoint made it up."""
 NOT_OUR_LAG = Flag.BURST | Flag.WAITED
-"""A burst is late by its own making; what waited for its HTTP connection, by the endpoint's."""
+"""A burst is late by intention, and a request that waited for its HTTP connection was delayed by the endpoint."""
 
 
 class Slice(NamedTuple):
-    """The rows of one shard, from `begin` up to `end` in the table; `rank` is whose."""
+    """The rows of one shard, from `begin` up to `end` in the table; `rank` is the process."""
 
     rank: int
     begin: int
@@ -35,89 +40,149 @@ class Slice(NamedTuple):
 
 @dataclass(frozen=True)
 class Rows:
-    """Every row of a run, by shard, and its manifest."""
+    """Every row of a run, by shard, and its manifest.
+
+    Args:
+        table: the rows in the order of their shards.
+        manifest: what the run was.
+        shards: which rows each process wrote.
+        interrupted: the run ended before its plan did, by hand or because it was killed.
+    """
 
     table: Array
-    manifest: dict[str, Any]
+    manifest: Manifest
     shards: tuple[Slice, ...] = ()
     interrupted: bool = False
-    """Or killed: before the end that was planned, in any case."""
 
     def of(self, kind: Kind, outcome: Outcome | None = None) -> Array:
-        """The rows of one kind, and of one outcome if given, in order."""
-        wanted = self.table["kind"] == kind
-        if outcome is not None:
-            wanted &= self.table["outcome"] == outcome
-        found: Array = self.table[wanted]
-        return found
+        """The rows of one kind, and of one outcome if given, in order; computed once."""
+        if (kind, outcome) not in self._picked:
+            found = self._by_kind[kind]
+            if outcome is not None:
+                found = _fixed(found[found["outcome"] == outcome])
+            self._picked[kind, outcome] = found
+        return self._picked[kind, outcome]
+
+    @cached_property
+    def _picked(self) -> dict[tuple[Kind, Outcome | None], Array]:
+        return {}
+
+    @cached_property
+    def _by_kind(self) -> dict[Kind, Array]:
+        """All rows, sorted by kind once: each kind is a view of that one copy."""
+        kinds = np.ascontiguousarray(self.table["kind"])
+        ordered = _fixed(self.table[np.argsort(kinds, kind="stable")])
+        ends = np.cumsum(np.bincount(kinds, minlength=max(Kind) + 1))
+        return {kind: ordered[ends[kind - 1] : ends[kind]] for kind in Kind}
+
+    @cached_property
+    def sent(self) -> Array:
+        """The messages that were sent."""
+        published = self.of(Kind.PUBLISH)
+        return _fixed(published[published["sent"] > 0])
+
+    @cached_property
+    def ordinary(self) -> Array:
+        """The messages that were sent, without bursts."""
+        return _fixed(self.sent[self.sent["flags"] & Flag.BURST == 0])
+
+    @cached_property
+    def answered(self) -> Array:
+        """The ordinary messages that were accepted."""
+        found = self.ordinary
+        return _fixed(found[(found["outcome"] == Outcome.OK) & (found["arrived"] > 0)])
+
+    @cached_property
+    def on_schedule(self) -> Array:
+        """The messages whose send delay is the generator's own."""
+        return _fixed(self.sent[self.sent["flags"] & NOT_OUR_LAG == 0])
+
+    @cached_property
+    def bursts(self) -> Array:
+        """The messages that were sent in bursts."""
+        return _fixed(self.sent[self.sent["flags"] & Flag.BURST > 0])
 
     @cached_property
     def fault_kinds(self) -> Faults:
         """What the numbers of faults mean in this run."""
-        return Faults(self.manifest)
+        return Faults(self.manifest.faults)
 
     @cached_property
-    def faulted(self) -> Array:
-        """For each session number: whether chaos ever struck it (then it counts as faulted for the whole run)."""
+    def faults(self) -> Array:
+        """The faults that were injected."""
+        return self.of(Kind.FAULT, Outcome.OK)
+
+    @cached_property
+    def drops(self) -> Array:
+        """The injected faults that took a connection away."""
+        return _fixed(self.faults[np.isin(self.faults["code"], self.fault_kinds.drops)])
+
+    @cached_property
+    def affected(self) -> Array:
+        """For each session number: whether a fault was ever injected into it (then it counts for the whole run)."""
         size = int(self.table["session"].max(initial=0)) + 1
-        size = max(size, int(self.manifest["plan"]["load"]["sessions"]))
-        struck = np.zeros(size, dtype=bool)
-        struck[self.of(Kind.FAULT, Outcome.OK)["session"]] = True
-        return struck
+        size = max(size, self.manifest.plan.load.sessions)
+        found = np.zeros(size, dtype=bool)
+        found[self.faults["session"]] = True
+        return _fixed(found)
 
     @cached_property
-    def parts(self) -> Array:
-        """For each session number: which of the run's scenarios it played, by its place in their list."""
-        seats = np.array(self.manifest.get("scenarios", {}).get("parts") or [0])
-        return seats[np.arange(len(self.faulted)) % len(seats)]
+    def scenario(self) -> Array:
+        """For each session number: the index of its scenario in the run's list."""
+        indexes = np.array(self.manifest.scenarios.parts or (0,))
+        return _fixed(indexes[np.arange(len(self.affected)) % len(indexes)])
 
     @cached_property
     def polled(self) -> Array:
-        """For each session number: whether it heard by polling, and so had no lasting connection."""
-        return np.isin(self.parts, self._parts_of("polling"))
+        """For each session number: whether it received by polling, and so had no lasting connection."""
+        return np.isin(self.scenario, self._scenarios_of("polling"))
 
     @cached_property
     def posted(self) -> Array:
-        """For each session number: whether its messages went by REST."""
-        return np.isin(self.parts, self._parts_of("polling", "hybrid"))
+        """For each session number: whether it sent its messages by REST."""
+        return np.isin(self.scenario, self._scenarios_of("polling", "hybrid"))
 
-    def _parts_of(self, *wanted: str) -> list[int]:
-        patterns = self.manifest.get("scenarios", {}).get("patterns") or ["websocket"]
-        return [part for part, pattern in enumerate(patterns) if pattern in wanted]
+    def _scenarios_of(self, *wanted: str) -> list[int]:
+        patterns = self.manifest.scenarios.patterns or ("websocket",)
+        return [index for index, pattern in enumerate(patterns) if pattern in wanted]
 
     @cached_property
     def last_ns(self) -> int:
         """When anything was recorded last."""
         if not len(self.table):
-            return int(self.manifest["start_ns"])
+            return self.manifest.start_ns
         return max(int(self.table[name].max()) for name in ("sent", "arrived", "read"))
 
     @property
     def start_ns(self) -> int:
-        """When the run began: the first opening was due."""
-        return int(self.manifest["start_ns"])
+        """When the run began: the first connection was due."""
+        return self.manifest.start_ns
+
+    def since_start_s(self, time_ns: int) -> float:
+        """A time as seconds since the run began, to a millisecond."""
+        return round((int(time_ns) - self.start_ns) / 1e9, 3)
 
     @property
     def load_start_ns(self) -> int:
-        """When the load began; when it ended, where it had not got so far."""
-        return min(int(self.manifest["load_start_ns"]), self.load_end_ns)
+        """When the load began; when it ended, if the run did not get so far."""
+        return min(self.manifest.load_start_ns, self.load_end_ns)
 
     @cached_property
     def load_end_ns(self) -> int:
-        """When the load ended: as planned, or when the run was interrupted, which each process says at its end; where
-        none had the time to, with the last row.
+        """When the load ended: as planned, or when the run was interrupted.
+
+        Each process records its end; where none had the time to, it is the last row.
         """
-        samples, planned = self.of(Kind.SAMPLE), int(self.manifest["load_end_ns"])
-        said = samples["arrived"][samples["code"] == Gauge.MISSED]
-        if len(said):
-            return min(planned, int(said.max()))
+        samples, planned = self.of(Kind.SAMPLE), self.manifest.load_end_ns
+        ends = samples["arrived"][samples["code"] == Gauge.MISSED]
+        if len(ends):
+            return min(planned, int(ends.max()))
         return min(planned, self.last_ns) if self.interrupted else planned
 
     @property
-    def contract(self) -> dict[str, Any]:
-        """What the endpoint promised, as the plan says."""
-        promised: dict[str, Any] = self.manifest["plan"]["contract"]
-        return promised
+    def contract(self) -> Contract:
+        """What the endpoint promised, by the plan."""
+        return self.manifest.plan.contract
 
 
 def load(run: RunDirectory) -> Rows:
@@ -129,6 +194,10 @@ def load(run: RunDirectory) -> Rows:
     for key in ("plan", "start_ns", "load_start_ns", "load_end_ns"):
         if key not in run.manifest:
             raise RunDirectoryError(f"{run.path} cannot be reported: its run.json has no {key}")
+    try:
+        manifest = msgspec.convert(run.manifest, Manifest, str_keys=True)
+    except msgspec.ValidationError as error:
+        raise RunDirectoryError(f"{run.path} cannot be reported: its run.json is wrong: {error}") from error
     shards = [shard for shard in run.shards if shard.rows]
     try:
         tables = [_mapped(shard) for shard in shards]
@@ -137,7 +206,12 @@ def load(run: RunDirectory) -> Rows:
     table = tables[0] if len(tables) == 1 else np.concatenate([np.empty(0, np.dtype(DTYPE)), *tables])
     ends = np.cumsum([len(each) for each in tables]).tolist()
     slices = tuple(Slice(shard.rank, end - shard.rows, end) for shard, end in zip(shards, ends, strict=True))
-    return Rows(table, run.manifest, slices, run.status in ("interrupted", "unsealed"))
+    return Rows(_fixed(table), manifest, slices, run.status in ("interrupted", "unsealed"))
+
+
+def _fixed(found: Array) -> Array:
+    found.flags.writeable = False
+    return found
 
 
 def _mapped(shard: Shard) -> Array:
@@ -146,24 +220,30 @@ def _mapped(shard: Shard) -> Array:
 
 
 def message_keys(sessions: Array, seqs: Array) -> Array:
-    """One number for each (sender, sequence number)."""
-    keys: Array = (sessions.astype(np.int64) << SEQ_BITS) | seqs
+    """One number for each (sender, sequence number); NOT_A_MESSAGE where one is out of range."""
+    wide = sessions.astype(np.int64)
+    valid = (wide < 1 << SESSION_BITS) & (seqs >= 0) & (seqs < 1 << SEQ_BITS)
+    keys: Array = np.where(valid, wide << SEQ_BITS | seqs, NOT_A_MESSAGE)
     return keys
 
 
 def find(sorted_keys: Array, wanted: Array) -> tuple[Array, Array]:
-    """Where each wanted key stands in a sorted array, and whether it is there at all."""
+    """The index of each wanted key in a sorted array, and whether it is there at all."""
     if not len(sorted_keys):
         return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), bool)
     at = np.minimum(np.searchsorted(sorted_keys, wanted), len(sorted_keys) - 1)
     return at, sorted_keys[at] == wanted
 
 
-def sources(rows: Rows, sent: Array) -> tuple[Array, Array]:
-    """The deliveries of the ordinary ones (no burst) among these messages, and for each the message it is of."""
-    ordinary = sent[sent["flags"] & Flag.BURST == 0]
+def sources(rows: Rows, ordinary: Array) -> tuple[Array, Array]:
+    """The deliveries of these ordinary messages, and the message of each."""
     keys = message_keys(ordinary["session"], ordinary["seq"])
     order = np.argsort(keys)
     delivered = rows.of(Kind.DELIVERY)
     at, known = find(keys[order], message_keys(delivered["peer"], delivered["seq"]))
     return delivered[known], ordinary[order][at[known]]
+
+
+def connections(found: Array) -> set[tuple[int, int]]:
+    """The (session, connection) pairs of these rows."""
+    return set(zip(found["session"].tolist(), found["conn"].tolist(), strict=True))

@@ -1,19 +1,19 @@
 """Write a report into its run directory: report.json and report.html, each there whole or not at all."""
 
 from pathlib import Path
-from typing import Any
 
 from harness.errors import RunFailed
 from harness.record.run_directory import write_json
 
-from .build import build_report
+from .build import build_report, to_json
+from .report import Report
 
 JSON = "report.json"
 HTML = "report.html"
 
 
-def write(path: Path) -> dict[str, Any]:
-    """Build the report of a run and write it beside its rows.
+def write(path: Path) -> Report:
+    """Build the report of a run and write it into its directory.
 
     Raises:
         RunDirectoryError: the directory is not a run that can be read.
@@ -21,7 +21,7 @@ def write(path: Path) -> dict[str, Any]:
     """
     report = build_report(path)
     try:
-        write_json(path / JSON, report)
+        write_json(path / JSON, to_json(report))
         from .html import render  # matplotlib takes half a second
 
         draft = path / f".{HTML}"

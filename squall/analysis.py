@@ -15,6 +15,7 @@ from harness.record import run_directory
 from . import frames, reporting
 
 if TYPE_CHECKING:
+    from reports.report import Report
     from reports.rows import Rows
 
 
@@ -83,8 +84,8 @@ class Run:
         return self.owed[~self.owed["paid"]]
 
     @cached_property
-    def report(self) -> dict[str, Any]:
-        """The report, as `squall report` writes it to report.json (`docs/report.md`)."""
+    def report(self) -> "Report":
+        """The report, with the fields of report.json as attributes (`docs/report.md`)."""
         return reporting.build.build_report(self.path)
 
 

@@ -55,7 +55,7 @@ def operations(rows: "Rows") -> pd.DataFrame:
             "read_delay_ms": _between(table["arrived"], table["read"]),
             **_flags(table, exact=Flag.EXACT, bounded=Flag.BOUNDED, burst=Flag.BURST, implicit=Flag.IMPLICIT,
                      waited=Flag.WAITED),
-            "affected": rows.faulted[table["session"]],
+            "affected": rows.affected[table["session"]],
         }
     )  # fmt: skip
 
@@ -70,8 +70,8 @@ def deliveries(rows: "Rows") -> pd.DataFrame:
     at, known = reporting.rows.find(keys[order], reporting.rows.message_keys(table["peer"], table["seq"]))
     source = np.zeros(len(table), published.dtype)
     source[known] = published[order][at[known]]
-    affected = rows.faulted[table["session"]]
-    affected[known] |= rows.faulted[source["session"][known]]
+    affected = rows.affected[table["session"]]
+    affected[known] |= rows.affected[source["session"][known]]
     return pd.DataFrame(
         {
             "receiver": table["session"].astype(np.int64),
@@ -108,7 +108,7 @@ def connections(rows: "Rows") -> pd.DataFrame:
             "opened_s": _since(rows, np.where(opened["outcome"] == Outcome.OK, opened["arrived"], 0)),
             "open_ms": _between(opened["due"], np.where(opened["outcome"] == Outcome.OK, opened["arrived"], 0)),
             "implicit": opened["flags"] & Flag.IMPLICIT > 0,
-            "affected": rows.faulted[opened["session"]],
+            "affected": rows.affected[opened["session"]],
         }
     )
     ends = pd.DataFrame(
@@ -192,7 +192,7 @@ def owed(rows: "Rows") -> pd.DataFrame:
             **_rooms(rows, found.room),
             "sent_s": _since(rows, found.sent),
             "paid": found.paid,
-            "affected": rows.faulted[found.receiver] | rows.faulted[found.sender],
+            "affected": rows.affected[found.receiver] | rows.affected[found.sender],
         }
     )
 
@@ -235,14 +235,14 @@ def _outcomes(table: Array) -> pd.Categorical:
 
 
 def _scenarios(rows: "Rows", sessions: Array) -> pd.Categorical:
-    load = rows.manifest["plan"]["load"]
-    names = rows.manifest.get("scenarios", {}).get("names") or [load.get("scenario", "chat")]
-    return _categories(rows.parts[sessions], lambda number: number, list(names))
+    manifest = rows.manifest
+    names = manifest.scenarios.names or (manifest.plan.load.scenario,)
+    return _categories(rows.scenario[sessions], lambda number: number, list(names))
 
 
 def _rooms(rows: "Rows", rooms: Array) -> dict[str, Any]:
     """The columns `room` and `room_name`; the name is `<NA>` where the plan does not say how rooms are named."""
-    pattern = rows.manifest["plan"]["load"].get("room_name", "")
+    pattern = rows.manifest.plan.load.room_name
     known = np.unique(rooms[rooms != NO_ROOM]).tolist()
     place = {room: at for at, room in enumerate(known)} if pattern else {}
     names = [pattern.replace("{room}", str(room)) for room in known] if pattern else []

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +10,11 @@ from harness.plan.shipped import find, shipped
 
 from ..terminal import console
 from .registry import EXITS, command
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from reports.report import Report
 
 
 @command(epilog=f"Shipped budgets: {', '.join(shipped('budgets'))}.\n\n{EXITS}")
@@ -26,7 +31,7 @@ def gate(directory: Path, budget: str) -> None:
     sys.exit(show_verdict(build.build_report(directory), budget, console()))
 
 
-def show_verdict(report: dict[str, Any], budget: str, shown_on: Any) -> int:
+def show_verdict(report: "Report", budget: str, shown_on: "Console") -> int:
     """Print every clause, and give the exit code."""
     from ..reporting import gate as gates
 

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +11,9 @@ from harness.errors import PASS, UNFIT
 from ..terminal import console
 from .gate import show_verdict
 from .registry import command
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @command()
@@ -23,7 +26,7 @@ def report(directory: Path) -> None:
     sys.exit(show_report(directory, console(), None))
 
 
-def show_report(directory: Path, shown_on: Any, budget: str | None) -> int:
+def show_report(directory: Path, shown_on: "Console", budget: str | None) -> int:
     """Write the report, print its summary and where it is, and give the exit code; by the budget where there is one."""
     from ..reporting import terminal, write
 
@@ -32,4 +35,4 @@ def show_report(directory: Path, shown_on: Any, budget: str | None) -> int:
     shown_on.print(f"\nreport: {directory / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
     if budget is not None:
         return show_verdict(found, budget, shown_on)
-    return PASS if found["fitness"]["verdict"] == "fit" else UNFIT
+    return PASS if found.fitness.verdict == "fit" else UNFIT

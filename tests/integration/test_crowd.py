@@ -57,7 +57,7 @@ def test_a_crowd_keeps_the_same_ledger_as_a_user_for_each_session(squall, per_us
     assert len(published) == 480
     assert len({(int(row["session"]), int(row["due"])) for row in published}) == 480
     assert set(published["outcome"]) <= {Outcome.OK, Outcome.ABANDONED}
-    assert report["ledger"]["untouched"]["owed"] == report["ledger"]["untouched"]["paid"] > 1500
+    assert report["ledger"]["unaffected"]["owed"] == report["ledger"]["unaffected"]["paid"] > 1500
     assert report["ledger"]["all"]["lost"] == 0
     recovery = report["recovery"]
     assert (recovery["lost"], recovery["recovered"], recovery["gave_up"], recovery["still_away"]) == (12, 12, 0, 0)

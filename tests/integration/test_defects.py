@@ -99,5 +99,5 @@ def test_a_slow_endpoint_shows_in_its_own_figure_and_as_no_finding(runs, defect)
 def test_a_clean_run_did_all_that_it_was_told(runs):
     report = runs[""].report
     assert report["fitness"]["verdict"] == "fit", report["fitness"]
-    assert report["figures"]["response"]["untouched"]["count"] > 100
+    assert report["figures"]["response"]["unaffected"]["count"] > 100
     assert runs[""].out.count("\n") == 1

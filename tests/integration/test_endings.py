@@ -32,7 +32,7 @@ def test_the_first_ctrl_c_drains_seals_and_reports(squall):
     assert run.path == path
     assert open_run(path).status == "interrupted"
     assert run.report["run"]["load_end_s"] < 50  # of the sixty that were planned
-    assert run.report["figures"]["response"]["untouched"]["count"] > 0
+    assert run.report["figures"]["response"]["unaffected"]["count"] > 0
     assert set(run.findings) == set()
 
 

@@ -22,13 +22,13 @@ def test_nothing_is_found_wrong_with_a_right_server(run):
 def test_broadcasts_are_owed_and_paid_to_the_others_only(run):
     ledger = run.report["ledger"]
     assert ledger["all"]["owed"] == ledger["all"]["paid"] > 500
-    assert ledger["untouched"]["owed"] > 0
-    assert ledger["faulted"]["owed"] > 0
+    assert ledger["unaffected"]["owed"] > 0
+    assert ledger["affected"]["owed"] > 0
 
 
 def test_dropped_clients_are_noticed_by_its_own_list(run):
     stale = run.report["stale"]
-    assert stale["dropped"] == stale["noticed"] > 0
+    assert stale["dropped"] == stale["detected"] > 0
     assert stale["forgotten"] == 0
 
 

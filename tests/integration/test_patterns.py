@@ -86,8 +86,8 @@ def test_nothing_is_found_wrong_with_a_right_endpoint(runs, name):
     assert run.code in (0, 3), run.err
     assert run.findings == {}, run.report["findings"]
     books = run.report["ledger"]
-    assert books["untouched"]["owed"] == books["untouched"]["paid"] > 300
-    assert books["faulted"]["owed"] == books["faulted"]["paid"] > 50
+    assert books["unaffected"]["owed"] == books["unaffected"]["paid"] > 300
+    assert books["affected"]["owed"] == books["affected"]["paid"] > 50
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -112,7 +112,7 @@ def test_a_dropped_poller_is_excused_from_the_list_and_misses_nothing(runs, name
 def test_a_dropped_hybrid_is_noticed_by_its_websocket(runs):
     stale = runs["hybrid"].report["stale"]
     assert (stale["dropped"], stale["not_listed"]) == (9, 0)
-    assert stale["by_way"]["reset"]["noticed"] == 2
+    assert stale["by_method"]["reset"]["detected"] == 2
 
 
 @pytest.mark.parametrize("name", ["patterns", "patterns, 8 to a user"])

@@ -22,4 +22,4 @@ def test_the_practice_plan_judges_what_the_reference_endpoint_promises(squall, s
     assert set(run.findings) == finding, run.report["findings"]
     unjudged = {name for name, count in run.report["finding_counts"].items() if count is None}
     assert unjudged == {"memory-grows"}
-    assert run.report["stale"]["noticed"] == run.report["stale"]["dropped"] == 6
+    assert run.report["stale"]["detected"] == run.report["stale"]["dropped"] == 6

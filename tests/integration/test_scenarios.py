@@ -19,7 +19,7 @@ SMALL = {
     "load.duration_s": 4.0,
     "load.settle_s": 1.2,
 }
-OUR_OWN_FAULT = ("the generator sent late", "the generator looked late", "the generator's CPU")
+OUR_OWN_FAULT = ("the generator sent late", "the generator read late", "the generator's CPU")
 
 
 class Played:
@@ -130,7 +130,7 @@ def test_in_a_reconnect_storm_whoever_was_dropped_comes_back_to_the_room(play):
     assert set(joins["session"]) == set(range(24))
     (storm,) = run.report["storms"]
     assert (storm["dropped"], storm["back"]) == (19, 19)
-    assert run.report["figures"]["response"]["untouched"]["count"] > 0
+    assert run.report["figures"]["response"]["unaffected"]["count"] > 0
 
 
 def test_in_soak_seats_are_taken_again_and_the_endpoint_tells_of_its_memory(play):

@@ -83,7 +83,7 @@ def test_a_run_over_tls_measures_as_one_without_and_its_drops_are_drops(squall, 
     assert report["fitness"]["stamps"]["source"] == "kernel"
     assert report["fitness"]["stamps"]["exact"] > 0.5
     assert report["figures"]["pong"]["all"]["count"] > 50
-    assert sum(way["dropped"] for way in report["stale"]["by_way"].values()) == 8
+    assert sum(way["dropped"] for way in report["stale"]["by_method"].values()) == 8
 
 
 def test_a_run_through_a_proxy_shows_its_credentials_to_the_proxy_and_to_nobody_else(squall, served):

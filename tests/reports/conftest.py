@@ -1,14 +1,20 @@
 """A made-up run, written through the real recorder: times in milliseconds since the run began."""
 
+import io
 import json
 
+import msgspec
 import pytest
+from rich.console import Console
 
 from harness.plan import build_plan
 from harness.record import run_directory
 from harness.record.recorder import Recorder
 from harness.record.row import Closer, Flag, Gauge, Kind, Outcome
-from reports.build import build_report
+from reports.build import build_report, to_json
+from reports.html import render
+from reports.report import Report
+from reports.terminal import show
 
 START = 10**12
 MS = 10**6
@@ -16,7 +22,7 @@ STAMPED = (Kind.OPEN, Kind.JOIN, Kind.LEAVE, Kind.PROBE, Kind.PING)
 
 
 class Made:
-    """Builds a run directory row by row; every session is in room 0 unless told."""
+    """Builds a run directory row by row; every session is in room 0 unless given."""
 
     def __init__(self, base, processes=None, stamps="kernel", scenarios=None, **plan):
         contract = {"stale_within_s": 5.0, "throttle_per_s": 10.0, "throttle_burst": 20, "malformed_codes": [400]}
@@ -107,7 +113,7 @@ class Made:
         return self.row(Kind.SAMPLE, Outcome.NONE, code=gauge, seq=value, arrived=at)
 
     def chatter(self, sessions=(0, 1, 2, 3), messages=10, every=500, first=2000, lose=(), double=()):
-        """Everybody says something in turn and everybody gets it, but for what is told otherwise."""
+        """Each session sends in turn and all receive it, except as given by `lose` and `double`."""
         for seq in range(1, messages + 1):
             for n, sender in enumerate(sessions):
                 at = first + seq * every + n
@@ -120,11 +126,32 @@ class Made:
         return self
 
     def report(self, status="complete"):
+        """The content of report.json."""
         self.sample(Gauge.CPU_PERMILLE, 100, self.ended)
         self.recorder.close()
         if status:
             run_directory.seal(self.path, status, START + self.ended * MS)
-        return build_report(self.path)
+        return content(self.path)
+
+
+def content(path):
+    """The content of a run's report.json."""
+    return json.loads(json.dumps(to_json(build_report(path))))
+
+
+def typed(report):
+    """The struct that a report.json is read back into."""
+    return msgspec.convert(report, Report)
+
+
+def on_the_terminal(report, width=200):
+    console = Console(file=io.StringIO(), width=width)
+    show(typed(report), console)
+    return console.file.getvalue()
+
+
+def on_the_page(report):
+    return render(typed(report))
 
 
 @pytest.fixture

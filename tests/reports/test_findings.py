@@ -5,6 +5,7 @@ import errno
 import pytest
 
 from harness.record.row import Closer, Flag, Gauge, Kind, Outcome
+from reports import words
 from tests.fault_numbers import Fault
 
 
@@ -242,8 +243,8 @@ def test_what_chaos_did_is_no_finding(make):
     run.open(2, 4500, conn=1).join(2, 4510, conn=1)
     report = run.report()
     assert set(found(report)) == {"lost"}  # 2 and 3 got nothing of the chatter, and only that
-    assert report["ledger"]["untouched"]["lost"] == 20
-    assert report["run"]["sessions_faulted"] == 1
+    assert report["ledger"]["unaffected"]["lost"] == 20
+    assert report["run"]["sessions_affected"] == 1
 
 
 def test_a_message_near_the_end_of_a_membership_is_not_owed(make):
@@ -273,7 +274,7 @@ def test_an_expired_message_that_somebody_got_was_accepted(make):
 
 @pytest.mark.parametrize(
     ("gauge", "value", "said"),
-    [(Gauge.CPU_PERMILLE, 990, "CPU"), (Gauge.CLOCK_STEP_NS, 5_000_000, "stepped")],
+    [(Gauge.CPU_PERMILLE, 990, "CPU"), (Gauge.CLOCK_STEP_NS, 5_000_000, "clock")],
 )
 def test_a_generator_that_was_not_up_to_it_makes_the_run_unfit(clean, gauge, value, said):
     for _ in range(30):
@@ -305,18 +306,18 @@ def test_a_generator_that_sends_late_makes_the_run_unfit(make):
         run.publish(0, seq, 3000 + seq, due=2900 + seq)
         run.deliver(0, 0, seq, 3003 + seq).deliver(1, 0, seq, 3003 + seq)
     fitness = run.report()["fitness"]
-    assert "sent late" in fitness["reasons"][0]
+    assert words.GIVE_MORE in fitness["reasons"][0]
     assert fitness["lag_p99_ms"] == 100
 
 
 def test_a_run_without_rows_is_unfit_and_still_reported(make):
     report = make().report()
     assert report["fitness"]["verdict"] == "unfit"
-    assert "no session opened" in report["fitness"]["reasons"][0]
+    assert report["fitness"]["reasons"][0] == words.NOTHING_OPENED.format(refusal="")
     assert report["figures"]["response"]["all"]["p50"] is None
 
 
 def test_a_killed_run_is_unfit_and_still_reported(clean):
     report = clean.report(status=None)
-    assert "killed" in report["fitness"]["reasons"][0]
-    assert report["figures"]["response"]["untouched"]["count"] == 40
+    assert report["fitness"]["reasons"][0] == words.KILLED
+    assert report["figures"]["response"]["unaffected"]["count"] == 40

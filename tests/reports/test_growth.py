@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from harness.record.row import Gauge
-from reports.growth import _kendall_limit, slope
+from reports.sections.growth import _kendall_limit, slope
 
 HOUR_S = 3600
 
@@ -93,7 +93,7 @@ def test_steady_noise_is_called_growth_no_more_often_than_the_interval_says():
         times = np.arange(0, 1000, 10) * 10**9
         values = np.array([chance.gauss(100, 1) for _ in times])
         found = slope(times, values, 0, 1000 * 10**9)
-        excluded += not found["low_per_h"] <= 0 <= found["high_per_h"]
+        excluded += not found.low_per_h <= 0 <= found.high_per_h
     assert excluded / 400 < 0.08
 
 

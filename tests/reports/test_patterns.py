@@ -3,7 +3,10 @@
 import pytest
 
 from harness.record.row import Flag, Kind, Outcome
+from reports import words
 from tests.fault_numbers import Fault
+
+from .conftest import on_the_page, on_the_terminal
 
 MIXED = {
     "names": ["chat", "polling", "hybrid"],
@@ -73,7 +76,7 @@ def test_a_dropped_poller_is_not_looked_for_in_the_list(make):
     made.fault(0, Fault.DROP_RESET, 3000).fault(1, Fault.DROP_RESET, 3000)
     made.listed(Kind.GONE, 0, 3000, 4000).poll(4000).poll(20_000)
     stale = made.report()["stale"]
-    assert (stale["dropped"], stale["noticed"], stale["unseen"], stale["not_listed"]) == (1, 1, 0, 1)
+    assert (stale["dropped"], stale["detected"], stale["never_listed"], stale["not_listed"]) == (1, 1, 0, 1)
 
 
 def test_a_poll_that_was_never_answered_is_a_finding(make):
@@ -174,19 +177,10 @@ def test_faulted_sessions_are_left_out_of_the_comparison(make):
 
 
 def test_the_comparison_is_shown_in_the_terminal_and_on_the_page(make):
-    import io
-
-    from rich.console import Console
-
-    from reports.html import render
-    from reports.terminal import show
-
     made = make(scenarios=MIXED).member(0, 1, 2, 3).chatter().fetch(1, 9000)
     report = made.fault(1, Fault.DROP_RESET, 9000).poll(2000).poll(4000).report()
-    out = io.StringIO()
-    show(report, Console(file=out, width=200))
-    assert "chat (websocket)" in out.getvalue()
-    assert "1 dropped clients poll" in out.getvalue()
-    page = render(report)
+    terminal, page = on_the_terminal(report), on_the_page(report)
+    assert "chat (websocket)" in terminal
     assert "Side by side" in page
-    assert "1 dropped clients poll" in page
+    for view in (terminal, page):
+        assert words.NOT_LISTED.format(count=1) in view

@@ -1,12 +1,9 @@
-"""Who lost a connection, how long that lasted, what went past him meanwhile, and who was never served at all."""
-
-import io
-
-from rich.console import Console
+"""Which sessions lost a connection, for how long, what they missed meanwhile, and which were never served at all."""
 
 from harness.record.row import Closer, Kind, Outcome
-from reports.html import render
-from reports.terminal import show
+from reports import words
+
+from .conftest import on_the_page, on_the_terminal
 
 
 def recovery(run, session, at, back=0, outcome=Outcome.OK, closer=Closer.RESET, code=0, tries=1):
@@ -14,17 +11,11 @@ def recovery(run, session, at, back=0, outcome=Outcome.OK, closer=Closer.RESET, 
                    arrived=back, read=back or at)  # fmt: skip
 
 
-def said(report):
-    console = Console(file=io.StringIO(), width=200)
-    show(report, console)
-    return console.file.getvalue()
-
-
 def test_a_run_in_which_nobody_was_lost_has_no_recovery(clean):
     report = clean.report()
     assert report["recovery"] is None
-    assert "recovery" not in said(report)
-    assert "No open connection was lost" in render(report)
+    assert "recovery" not in on_the_terminal(report)
+    assert "No open connection was lost" in on_the_page(report)
 
 
 def test_recovery_runs_from_the_loss_to_the_return_and_counts_who_did_not_come_back(clean):
@@ -41,11 +32,11 @@ def test_recovery_runs_from_the_loss_to_the_return_and_counts_who_did_not_come_b
     assert found["gave_up_by"] == {"code 1008": 1, "tries used up": 1}
     assert {cause: part["lost"] for cause, part in found["by_cause"].items()} == {"us": 20, "endpoint": 1, "reset": 3}
     assert found["tries_max"] == 4
-    text = said(report)
+    text = on_the_terminal(report)
     assert "24 connections lost: 21 joined again (p50 0.50 s, p95 0.50 s, max 2.50 s), 2 gave up" in text
     assert "1 by code 1008" in text
     assert "1 still away" in text
-    page = render(report)
+    page = on_the_page(report)
     assert "tries used up" in page
     assert "<td>endpoint</td><td>1</td><td>0</td><td>–</td>" in page
 
@@ -85,7 +76,7 @@ def test_an_opening_that_was_due_and_never_tried_makes_the_run_unfit(clean):
     clean.row(Kind.OPEN, Outcome.ABANDONED, session=3, due=500, read=21_000)
     report = clean.report()
     assert report["fitness"]["never_opened"] == 1
-    assert any("1 sessions were due to open" in reason for reason in report["fitness"]["reasons"])
+    assert words.NEVER_OPENED.format(count=1) in report["fitness"]["reasons"]
     assert "open-failed" not in {finding["name"] for finding in report["findings"]}
 
 

@@ -155,7 +155,7 @@ def test_a_run_of_format_1_opens():
 
 
 def test_the_report_is_the_one_that_the_report_command_writes():
-    assert open_run(KEPT).report["ledger"]["all"]["owed"] == 288
+    assert open_run(KEPT).report.ledger.all.owed == 288
 
 
 @pytest.mark.parametrize("content", [None, "", "{}", '{"format": 99}', '{"format": 2}'])

@@ -1,40 +1,49 @@
 """Closes: which connections ended without our doing, and which of those the endpoint was entitled to end.
 
-It must not know files. The subtle thing: a gateway closes what has been idle, or open, for too long, and says 1001 for
-both (as for any other "going away"), so a limit that the contract names excuses only a close that came no earlier than
-that; the same code before it stays unexpected.
+A gateway closes what has been idle or open for too long, and says 1001 for both (as for any other "going away"). So a
+limit in the contract excuses only a close that came no earlier than the limit; the same code before it is unexpected.
 """
 
-from typing import Any
-
+import msgspec
 import numpy as np
 
 from harness.record.row import Closer, Kind, Outcome
 
-from .rows import Array, Rows
+from ..registry import section
+from ..rows import Array, Rows
 
 SAYS = (Kind.JOIN, Kind.PUBLISH, Kind.DELIVERY, Kind.LEAVE, Kind.PROBE, Kind.PING, Kind.STRAY)
-"""What counts as saying something on a connection, in either direction; keepalive pings do not."""
+"""What counts as a message on a connection, in either direction; keepalive pings do not."""
 REACTION_NS = 5_000_000_000
-"""How long after the last message of a burst, or a malformed payload, an end may still be the answer to it."""
+"""How long after the last message of a burst, or a malformed payload, a close may still be the answer to it."""
 EARLY_SHARE = 0.02
 EARLY_NS = 100_000_000
 """How much earlier than promised may be the way there and back, and the endpoint's clock."""
 
 
-def closes(rows: Rows) -> dict[str, Any]:
-    """How connections ended: `expected` by reason, and `unexpected` by cause ("endpoint 1011", "reset 104")."""
+class Closes(msgspec.Struct, frozen=True, kw_only=True):
+    """How connections ended that we did not end."""
+
+    expected: dict[str, int]
+    """by reason: `announced`, `lifetime` or `idle`"""
+    unexpected: dict[str, int]
+    """by who ended them and the code, for example `endpoint 1011` or `reset 104`"""
+
+
+@section("closes")
+def closes(rows: Rows) -> Closes:
+    """How connections ended that we did not end."""
     ended = rows.of(Kind.CLOSE)
     ended = ended[ended["peer"] != Closer.US]
     ended = ended[~_excused(rows, ended)]
     contract = rows.contract
     by_endpoint = ended["peer"] == Closer.ENDPOINT
-    limited = by_endpoint & np.isin(ended["code"], contract.get("limit_codes") or [])
+    limited = by_endpoint & np.isin(ended["code"], contract.limit_codes)
     opened, spoke = _began(rows, ended)
     reasons = {
-        "announced": by_endpoint & np.isin(ended["code"], contract.get("expected_closes") or []),
-        "lifetime": limited & _long(ended["arrived"] - opened, contract.get("lifetime_s")),
-        "idle": limited & _long(ended["arrived"] - spoke, contract.get("idle_s")),
+        "announced": by_endpoint & np.isin(ended["code"], contract.expected_closes),
+        "lifetime": limited & _long(ended["arrived"] - opened, contract.lifetime_s),
+        "idle": limited & _long(ended["arrived"] - spoke, contract.idle_s),
     }
     expected: dict[str, int] = {}
     left = np.ones(len(ended), bool)
@@ -46,7 +55,7 @@ def closes(rows: Rows) -> dict[str, Any]:
     for row in ended[left]:
         cause = f"{Closer(int(row['peer'])).name.lower()} {int(row['code'])}"
         unexpected[cause] = unexpected.get(cause, 0) + 1
-    return {"expected": expected, "unexpected": unexpected}
+    return Closes(expected=expected, unexpected=unexpected)
 
 
 def _keys(found: Array) -> Array:
@@ -56,14 +65,13 @@ def _keys(found: Array) -> Array:
 
 
 def _excused(rows: Rows, ended: Array) -> Array:
-    """Which of these ends chaos or a malformed payload gave a reason for: a drop always, the others for a while."""
-    faults = rows.of(Kind.FAULT, Outcome.OK)
-    dropped = np.isin(_keys(ended), _keys(faults[np.isin(faults["code"], rows.fault_kinds.drops)]))
-    provoking = np.isin(rows.table["code"], rows.fault_kinds.provoking)
-    bursts = rows.table[np.isin(rows.table["kind"], (Kind.FAULT, Kind.LIFT)) & provoking]
+    """Which of these ends a fault or a malformed payload explains: a drop always, the others for a while."""
+    dropped = np.isin(_keys(ended), _keys(rows.drops))
+    begun_or_lifted = np.concatenate([rows.of(Kind.FAULT), rows.of(Kind.LIFT)])
+    provoking = begun_or_lifted[np.isin(begun_or_lifted["code"], rows.fault_kinds.provoking)]
     connections, at = np.unique(_keys(ended), return_inverse=True)
-    struck = np.maximum(_latest(bursts, connections), _latest(rows.of(Kind.PROBE), connections))[at]
-    excused: Array = dropped | (struck > 0) & (ended["arrived"] <= struck + REACTION_NS)
+    affected = np.maximum(_latest(provoking, connections), _latest(rows.of(Kind.PROBE), connections))[at]
+    excused: Array = dropped | (affected > 0) & (ended["arrived"] <= affected + REACTION_NS)
     return excused
 
 

@@ -1,0 +1,39 @@
+"""Findings about connections."""
+
+import numpy as np
+
+from harness.record.row import OUR_ERRNOS, Closer, Kind, Outcome
+
+from ..registry import Verdict, finding, found, named
+from ..rows import Rows
+from ..sections.closes import Closes
+
+OUR_CLOSES = {f"{Closer.RESET.name.lower()} {code}" for code in OUR_ERRNOS}
+
+
+@finding(
+    "unexpected-close",
+    section="closes",
+    meaning="a connection was closed unexpectedly (a burst or a malformed payload explains a close for 5 s)",
+    sentence="{count} connections were closed unexpectedly: {causes}",
+)
+def unexpected_close(closes: Closes) -> Verdict:
+    """Ended neither by us, nor by a fault, nor as the contract allows."""
+    causes = {cause: count for cause, count in closes.unexpected.items() if cause not in OUR_CLOSES}
+    return found(sum(causes.values()), causes=", ".join(f"{count} by {cause}" for cause, count in causes.items()))
+
+
+@finding(
+    "open-failed",
+    section="outcomes",
+    meaning="an attempt to connect failed, and not because this machine ran out of something",
+    sentence="{count} attempts to connect failed",
+)
+def open_failed(rows: Rows) -> Verdict:
+    """Refused, closed, garbled or expired before the upgrade."""
+    opened = rows.of(Kind.OPEN)
+    ours = (opened["outcome"] == Outcome.CLOSED) & np.isin(opened["code"], list(OUR_ERRNOS))
+    failed = opened[~np.isin(opened["outcome"], (Outcome.OK, Outcome.ABANDONED)) & ~ours]
+    if not len(failed):
+        return None
+    return found(len(failed), first_s=rows.since_start_s(failed["due"].min()), whom=named("session", failed["session"]))

@@ -1,0 +1,90 @@
+"""Findings about deliveries."""
+
+from .. import words
+from ..registry import NotJudged, Verdict, finding, found, named
+from ..sections.ledger import Ledger
+
+
+@finding(
+    "lost",
+    section="ledger",
+    meaning="an owed delivery never arrived",
+    sentence="{count} of {owed} owed deliveries never arrived ({share:.3%})",
+)
+def lost(ledger: Ledger) -> Verdict:
+    """Owed and not paid; nothing owed is not nothing lost."""
+    books = ledger.all
+    if not books.owed:
+        return NotJudged(words.NOTHING_OWED)
+    receivers = named("session", (example.receiver for example in ledger.lost_examples))
+    rooms = named("room", (example.room for example in ledger.lost_examples))
+    return found(
+        books.lost,
+        first_s=ledger.first_s.get("lost"),
+        whom=f"for example {receivers} in {rooms}",
+        owed=books.owed,
+        share=books.lost / books.owed,
+    )
+
+
+@finding(
+    "duplicated",
+    section="ledger",
+    meaning="a delivery arrived more than once",
+    sentence="{count} deliveries arrived more than once",
+)
+def duplicated(ledger: Ledger) -> Verdict:
+    """Extra copies."""
+    return _delivered(ledger, ledger.all.duplicated, "duplicated")
+
+
+@finding(
+    "reordered",
+    section="ledger",
+    meaning="a delivery arrived after a later message of the same sender",
+    sentence="{count} deliveries arrived after a later message of the same sender",
+)
+def reordered(ledger: Ledger) -> Verdict:
+    """Out of order, where order is promised."""
+    if ledger.all.reordered is None:
+        return NotJudged(words.NO_ORDER)
+    return _delivered(ledger, ledger.all.reordered, "reordered")
+
+
+@finding(
+    "leaked",
+    section="ledger",
+    meaning="a delivery reached a session without a right to it, or its frame named another room than the message's",
+    sentence="{count} deliveries reached sessions without a right to them, or named a wrong room",
+)
+def leaked(ledger: Ledger) -> Verdict:
+    """To a session that was not in the room."""
+    return _delivered(ledger, ledger.all.leaked, "leaked")
+
+
+@finding(
+    "refused-but-delivered",
+    section="ledger",
+    meaning="a refused message was delivered",
+    sentence="{count} deliveries of messages that had been refused",
+)
+def refused_but_delivered(ledger: Ledger) -> Verdict:
+    """Refused to the sender, and delivered all the same."""
+    return _delivered(ledger, ledger.all.refused_but_delivered, "refused_but_delivered")
+
+
+@finding(
+    "unknown-delivery",
+    section="ledger",
+    meaning="a message was delivered that nobody had sent",
+    sentence="{count} deliveries of messages that nobody sent",
+)
+def unknown_delivery(ledger: Ledger) -> Verdict:
+    """Made up by the endpoint."""
+    return _delivered(ledger, ledger.unknown, "unknown")
+
+
+def _delivered(ledger: Ledger, count: int, name: str) -> Verdict:
+    if not ledger.deliveries:
+        return NotJudged(words.NOTHING_DELIVERED)
+    return found(count, first_s=ledger.first_s.get(name))

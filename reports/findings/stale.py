@@ -1,0 +1,31 @@
+"""Findings about the endpoint's list of connections."""
+
+from .. import words
+from ..registry import NotJudged, Verdict, finding, found
+from ..sections.stale import Stale
+
+
+@finding(
+    "stale",
+    section="stale",
+    meaning="a dead connection was listed for longer than promised",
+    sentence="{count} dead connections were still listed {promise_s:g} s after they had died",
+)
+def stale_connections(stale: Stale | None) -> Verdict:
+    """Overdue or late."""
+    if stale is None:
+        return NotJudged(words.NO_LIST)
+    if stale.promise_s is None:
+        return NotJudged(words.NO_STALE_PROMISE)
+    return found(stale.overdue + stale.late, promise_s=stale.promise_s)
+
+
+@finding(
+    "forgotten",
+    section="stale",
+    meaning="a live connection vanished from the list",
+    sentence="{count} live connections vanished from the endpoint's list",
+)
+def forgotten(stale: Stale | None) -> Verdict:
+    """Alive, and not listed any more."""
+    return NotJudged(words.NO_LIST) if stale is None else found(stale.forgotten)

@@ -1,0 +1,39 @@
+"""How the terminal shows who got what, and who came back."""
+
+from collections.abc import Iterator
+
+from ..manifest import Json
+from ..sections.ledger import Ledger
+from ..sections.recovery import Recovery
+from ..sections.source import ManifestShown
+from ..sections.storms import Storm
+from ..sentences import recovered, rooms, storm
+from .lines import Line, lines
+
+
+@lines("ledger")
+def ledger(ledger: Ledger, evidence: list[Json], manifest: ManifestShown) -> Iterator[Line]:
+    """The books of unaffected and affected sessions."""
+    for group, books in (("unaffected", ledger.unaffected), ("affected", ledger.affected)):
+        if books.owed or books.duplicated or books.leaked:
+            reordered = books.reordered if books.reordered is not None else "-"
+            yield Line(
+                f"ledger    {group}: {books.owed} deliveries owed, {books.paid} paid, {books.lost} lost, "
+                f"{books.duplicated} duplicated, {reordered} reordered, {books.leaked} leaked"
+            )
+    if text := rooms(ledger, evidence, manifest):
+        yield Line(f"rooms     {text}", "yellow")
+
+
+@lines("recovery")
+def recovery(recovery: Recovery | None, ledger: Ledger) -> Iterator[Line]:
+    """Lost connections, and what became of them."""
+    if recovery is not None:
+        yield Line(f"recovery  {recovered(recovery, ledger.missed_while_away)}")
+
+
+@lines("storms")
+def storms(storms: list[Storm]) -> Iterator[Line]:
+    """One line for each mass drop."""
+    for one in storms:
+        yield Line(f"storm     {storm(one)}")

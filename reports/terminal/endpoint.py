@@ -1,0 +1,93 @@
+"""How the terminal shows what the endpoint detected, refused, and ended."""
+
+from collections.abc import Iterator
+
+import msgspec
+from rich.table import Table
+
+from .. import words
+from ..sections.closes import Closes
+from ..sections.growth import Growth
+from ..sections.rejections import Rejections
+from ..sections.stale import Stale
+from ..sections.strays import Strays
+from ..sentences import grown, unrecognised
+from .lines import Line, lines, seconds, table
+
+MALFORMED = (
+    ("rejected_as_expected", "rejected as expected"),
+    ("accepted", "accepted"),
+    ("wrong_code", "refused in another way"),
+    ("unanswered", "unanswered"),
+    ("throttled", "throttled"),
+    ("too_early_to_tell", "too early to tell"),
+)
+BURSTS = (
+    ("accepted", "accepted"),
+    ("throttled", "throttled"),
+    ("rejected_otherwise", "rejected otherwise"),
+    ("closed", "cut off"),
+    ("unanswered", "unanswered"),
+)
+ALWAYS = 4
+"""The first ones are shown even without any."""
+
+
+@lines("stale")
+def stale(stale: Stale | None) -> Iterator[Line | Table]:
+    """Dropped connections by method."""
+    if stale is None:
+        yield Line(f"stale     {words.NOT_OBSERVED}")
+        return
+    if stale.not_listed:
+        yield Line(f"stale     {words.NOT_LISTED.format(count=stale.not_listed)}")
+    if not stale.by_method:
+        return
+    made = table("dropped by", "count", "detected", "p50 s", "p95 s", "max s", "overdue", "too early", "never listed")
+    for name, one in stale.by_method.items():
+        after = one.detected_at_most
+        late = one.overdue + one.undetected
+        counts = map(str, (late, one.too_early_to_tell, one.never_listed))
+        times = map(seconds, (after.p50, after.p95, after.max))
+        made.add_row(name, str(one.dropped), str(one.detected), *times, *counts)
+    yield made
+
+
+@lines("rejections")
+def rejections(rejections: Rejections) -> Iterator[Line]:
+    """Malformed payloads and bursts."""
+    malformed, throttle = rejections.malformed, rejections.throttle
+    if malformed:
+        yield Line(f"malformed {malformed.sent} sent: {_counted(malformed, MALFORMED)}")
+    if throttle:
+        over = throttle.accepted_over_limit
+        beyond = f"; {over} over the limit" if over is not None else ""
+        yield Line(f"bursts    {throttle.sent} sent in {throttle.bursts}: {_counted(throttle, BURSTS)}{beyond}")
+
+
+def _counted(section: msgspec.Struct, names: tuple[tuple[str, str], ...]) -> str:
+    """How many of each; together they are all that were sent."""
+    counts = [(getattr(section, name), label) for name, label in names]
+    return ", ".join(f"{count} {label}" for n, (count, label) in enumerate(counts) if count or n < ALWAYS)
+
+
+@lines("growth")
+def growth(growth: list[Growth]) -> Iterator[Line]:
+    """One line for each measure."""
+    for one in growth:
+        yield Line(f"growth    {grown(one)}", "bold red" if one.verdict == "grows" else None)
+
+
+@lines("closes")
+def closes(closes: Closes) -> Iterator[Line]:
+    """The closes that the contract allows; the others are a finding."""
+    if closes.expected:
+        counts = ", ".join(f"{count} {reason}" for reason, count in closes.expected.items())
+        yield Line(f"closes    expected by the contract: {counts}")
+
+
+@lines("strays")
+def strays(strays: Strays) -> Iterator[Line]:
+    """Unrecognised frames."""
+    if text := unrecognised(strays):
+        yield Line(f"frames    {text}", "yellow")

@@ -1,0 +1,88 @@
+"""The sentences of a report in one place, for editing: reasons, notes, and the lines that terminal and page share.
+
+The sentences of findings are with the findings (`findings/`), the labels of figures in `figures.py`, and what only the
+page says is in `page/*.jinja`. A name in braces is filled in; what follows a colon is its format.
+"""
+
+# Why a run is unfit.
+KILLED = "the run was killed before it was sealed"
+FAILED = "the run failed: {reason}"
+NOTHING_OPENED = "no session opened{refusal}"
+NOTHING_SENT = "no message was sent"
+NEVER_OPENED = (
+    "{count} sessions were never opened because the generator fell behind; give it more CPU, processes or time"
+)
+NEVER_LOGGED_IN = (
+    "{count} sessions were never opened because their login was not finished when they had to end; give the ramp more "
+    "time, or raise at_once in [endpoint.auth]"
+)
+NO_ROWS = "process {process} left no rows: what its sessions did is unknown"
+FELL_SILENT = "process {process} fell silent {early_s:.0f} s before the end of the load"
+SENT_LATE = "the generator sent late: send delay p99 was {value:.1f} ms (limit {limit:g} ms{when}); {advice}"
+READ_LATE = "the generator read late: read delay p99 was {value:.1f} ms (limit {limit:g} ms{when}); {advice}"
+GIVE_MORE = "give it more CPU or processes"
+BYTES_WAITED = "up to {count} bytes waited for the endpoint to accept them"
+CPU = "the generator's CPU was at {value:.0%} of a core (p95, limit {limit:.0%}{when}); use --processes"
+SENT_LESS = "the generator sent less than planned: {missed} of {planned} messages were due and never sent"
+CLOCK_STEPPED = "the wall clock stepped by {step_ms:.1f} ms: arrival stamps cannot be trusted"
+UNSTAMPED = "kernel stamps are missing: {share:.1%} of the arrivals have none"
+BOUNDED = (
+    "{share:.1%} of the arrivals are upper bounds only (limit {limit:.0%} at a read delay of {late_ms:.0f} ms, p99); "
+    "use more processes"
+)
+EXHAUSTED = "local resource exhaustion: {count} operations failed with {name} ({what}){advice}"
+EXHAUSTED_ADVICE = {
+    "EMFILE": "; raise the limit (ulimit -Hn), or use --processes",
+    "ENFILE": "; raise fs.file-max",
+    "EADDRNOTAVAIL": "; give endpoint.source_addresses",
+}
+LEAKED = "the generator leaked file descriptors: {grown} more with the same number of sessions"
+OF_PROCESS = "process {process}: {reason}"
+
+# What to know of a run although it is fit.
+CUT_SHORT = "the run was interrupted: its figures cover {ran_s:.1f} s of load where {planned_s:g} s were planned"
+SENT_LATE_IN = "the generator sent late in {when} (send delay p99 over {limit:g} ms)"
+READ_LATE_IN = "the generator read late in {when} (read delay p99 over {limit:g} ms)"
+BUSY_IN = "the generator's CPU was over {limit:.0%} of a core in {when}"
+
+# Lines that terminal and page share.
+CLOSED_LOOP = (
+    "closed loop: each message waited for the answer to the one before, so a slow endpoint reduced its own load; "
+    "response is not free of coordinated omission"
+)
+NOT_LISTED = (
+    "{count} dropped clients poll: without a lasting connection they are in no list, and nothing can be detected"
+)
+NOT_OBSERVED = "not observed: the plan has no [observe] url"
+ROOMS_OF_ITS_OWN = (
+    "deliveries name rooms that are not in the plan{example}, so whether they name the right one is not judged; see "
+    "load.room_name"
+)
+ROOMS_EXAMPLE = ' (first: "{text}")'
+NO_ROOM_AT_PATH = (
+    'no delivery has a room at endpoint.json.delivery.room = "{path}", so whether it is the right one is not judged'
+)
+STRAY = "{count} unrecognised frames{example}"
+STRAY_EXAMPLE = "; first: {text}"
+GROWS = (
+    "{whose} {what}: {verdict}, {first:g} to {last:g}{unit}, {per_h:+.3g} per hour (95 %: {low:+.3g} to {high:+.3g}), "
+    "over {judged_s:.0f} s"
+)
+STORM = "at {at_s:g} s {dropped} dropped ({fault}): {back} back{spread}"
+STORM_SPREAD = "{what} after {after_s:.2f} s"
+RECOVERED = "{lost} connections lost: {parts}; {missed} messages missed meanwhile"
+JOINED_AGAIN = "{count} joined again"
+GAVE_UP = "{count} gave up ({why})"
+STILL_AWAY = "{count} still away when the load or their stay ended"
+
+# Why a finding is not judged.
+NOTHING_OWED = "no deliveries were owed"
+NOTHING_DELIVERED = "nothing was delivered"
+NO_ORDER = "the contract promises no order"
+NO_LIST = "the endpoint's list of connections was not read"
+NO_STALE_PROMISE = "the contract has no stale_within_s"
+NO_BURST = "there was no burst"
+NO_LARGE_BURST = "no burst was larger than a promised limit"
+NO_MALFORMED = "no malformed payload was sent"
+NO_GROWTH_PROMISE = "the contract has no grows_mib_per_h"
+NO_MEMORY = "the endpoint's memory was not read for long enough"

@@ -1,0 +1,56 @@
+"""The page about report.json agrees with the registries and the structs."""
+
+import json
+
+import msgspec
+import pytest
+
+from reports.build import ORDER
+from reports.documented import PAGE, comments, filled, structs_in, tables
+from reports.figures import FIGURES
+from reports.registry import RULES, types_of
+from reports.report import Report
+
+
+def every_struct(kind):
+    for struct in structs_in(kind):
+        if struct.__module__.startswith("reports") and struct.__module__ != "reports.manifest":
+            yield struct
+            for inner in types_of(struct).values():
+                yield from every_struct(inner)
+
+
+def test_the_page_is_up_to_date():
+    page = PAGE.read_text()
+    assert filled(page, tables()) == page, "run: python -m reports.documented"
+
+
+def test_a_stale_table_is_noticed():
+    page = PAGE.read_text()
+    assert filled(page.replace("`response`", "`responses`"), tables()) == page
+
+
+def test_every_figure_and_finding_is_on_the_page():
+    page = PAGE.read_text()
+    for name in (*FIGURES, *RULES, *ORDER):
+        assert f"`{name}`" in page, name
+
+
+def test_every_field_of_every_section_has_a_comment():
+    structs = set(every_struct(Report))
+    assert len(structs) > 20
+    for struct in structs:
+        assert comments(struct).keys() == set(struct.__struct_fields__), struct
+
+
+def test_a_report_can_be_read_back_from_its_json(clean):
+    report = clean.report()
+    assert msgspec.to_builtins(msgspec.json.decode(json.dumps(report), type=Report)) == msgspec.to_builtins(
+        msgspec.convert(report, Report)
+    )
+
+
+@pytest.mark.parametrize("name", [*tables()])
+def test_no_cell_is_longer_than_a_reader_bears(name):
+    for line in tables()[name].splitlines():
+        assert max(map(len, line.split(" | "))) <= 200, line

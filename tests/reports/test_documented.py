@@ -51,6 +51,6 @@ def test_a_report_can_be_read_back_from_its_json(clean):
 
 
 @pytest.mark.parametrize("name", [*tables()])
-def test_no_cell_is_longer_than_a_reader_bears(name):
+def test_no_cell_is_too_long(name):
     for line in tables()[name].splitlines():
         assert max(map(len, line.split(" | "))) <= 200, line

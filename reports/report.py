@@ -9,7 +9,7 @@ import msgspec
 from .manifest import Json
 from .percentile import Groups
 from .sections.closes import Closes
-from .sections.fitness import Fitness
+from .sections.fitness import RunFitness
 from .sections.growth import Growth
 from .sections.ledger import Ledger
 from .sections.patterns import Pattern
@@ -81,7 +81,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """how connections ended that we did not end"""
     strays: Strays
     """frames that fitted nothing that we did"""
-    fitness: Fitness
+    fitness: RunFitness
     """whether the run can be judged"""
     outcomes: dict[str, dict[str, int]]
     """number of operations by kind and outcome"""

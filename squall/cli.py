@@ -1,4 +1,4 @@
-"""The command line: `squall run | report | gate | serve | token`, one module per command under `squall.commands`.
+"""The command line: `squall run | report | gate | schema | serve | token`; `squall.commands` has a module for each.
 
 It imports quickly: what is heavy, or patches sockets (Locust), is imported by the command that needs it.
 Every failure that a user can cause is a SquallError and ends here in one line and its exit code:

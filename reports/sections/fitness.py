@@ -35,7 +35,7 @@ class Stamps(msgspec.Struct, frozen=True, kw_only=True):
     """share without a kernel stamp: the time of reading"""
 
 
-class Fitness(msgspec.Struct, frozen=True, kw_only=True):
+class RunFitness(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the generator kept up, so that the run's figures can be trusted."""
 
     verdict: Literal["fit", "unfit"]
@@ -83,7 +83,7 @@ class Fitness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @section("fitness")
-def fitness(directory: RunDirectory, rows: Rows, figures: dict[str, Groups]) -> Fitness:
+def fitness(directory: RunDirectory, rows: Rows, figures: dict[str, Groups]) -> RunFitness:
     """The verdict on the run itself, every measurement by process, and each reason why it is unfit."""
     limits = rows.manifest.plan.fitness
     processes = [measured(process, limits) for process in all_processes(rows)]
@@ -92,7 +92,7 @@ def fitness(directory: RunDirectory, rows: Rows, figures: dict[str, Groups]) -> 
     why, known = _of_processes(rows, processes, limits)
     why = [*_whole(directory, rows), *_shards(directory, rows, processes), *why]
     missed = [one.missed for one in processes if one.missed is not None]
-    return Fitness(
+    return RunFitness(
         verdict="unfit" if why else "fit",
         reasons=why,
         notes=[*_cut_short(directory, rows), *known],

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from ..sections.fitness import Fitness
+from ..sections.fitness import RunFitness
 from .lines import Line, lines, milliseconds
 
 
 @lines("fitness")
-def fitness(fitness: Fitness) -> Iterator[Line]:
+def fitness(fitness: RunFitness) -> Iterator[Line]:
     """Each process, and where arrival times come from."""
     several = len(fitness.processes) > 1
     for one in fitness.processes:

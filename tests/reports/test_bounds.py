@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from harness.plan.chaos import Fault
 from harness.record.row import Flag, Gauge, Outcome
 from reports.owing import behind, spread
 from reports.rows import NOT_A_MESSAGE, SEQ_BITS, SESSION_BITS, message_keys
+from tests.fault_numbers import Fault
 
 SMALL_LOAD = {"sessions": 4, "rooms": 2, "ramp_s": 1.0, "duration_s": 20.0}
 

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from harness.plan.chaos import Fault
 from reports.schemas import STRUCTS, schema
 from squall.cli import squall
 from squall.commands.schema import NAMES
+from tests.fault_numbers import Fault
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,8 +1,11 @@
 """JSON Schemas of the files that people and programs read and write: report, plan, budget, contract."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from harness.plan import Contract, Plan
+from harness.plan.fault_registry import faults
 
 from .budget import Budget
 from .documented import comments, structs_in
@@ -29,7 +32,19 @@ def schema(name: str) -> dict[str, object]:
         for field, text in comments(inner).items():
             if field in properties:
                 properties[field] = {**properties[field], "description": text}
+    if "Plan" in definitions:
+        definitions["Plan"]["properties"]["chaos"] = {"type": "array", "items": {"anyOf": list(_faults())}}
     return {"$schema": DRAFT, "title": f"Squall {name}", **made}
+
+
+def _faults() -> Iterator[dict[str, object]]:
+    """What `[[chaos]]` may say for each registered fault."""
+    for kind in faults().values():
+        (options,), definitions = msgspec.json.schema_components([kind.options])
+        made = definitions[options["$ref"].rpartition("/")[2]]
+        if kind.tag != kind.name:  # several faults share the tag, and `how` says which
+            made["properties"]["how"] = {"enum": [kind.name]}
+        yield {**made, "title": kind.title, "description": kind.summary}
 
 
 def inside(struct: type[msgspec.Struct]) -> set[type[msgspec.Struct]]:

@@ -57,6 +57,8 @@ def test_a_shipped_contract_fits_the_schema(path):
     [
         ("plan", {"load": {"sesions": 3}}),
         ("plan", {"chaos": [{"fault": "drop", "how": "sideways", "at_s": 1.0, "count": 1}]}),
+        ("plan", {"chaos": [{"fault": "drop", "how": "fin", "at_s": 1.0, "count": 1, "hold_s": 2.0}]}),
+        ("plan", {"chaos": [{"fault": "burst", "at_s": 1.0, "messages": "many"}]}),
         ("budget", {"clause": [{"figure": "x", "most": 3}]}),
         ("contract", {"throttle_per_s": "ten"}),
         ("report", {"format": 1}),

@@ -111,8 +111,8 @@ def measure(way: str, sessions: int) -> tuple[float, float, float]:
     def grow(to: int) -> None:
         while len(held) < to:
             listener = Echoed()
-            listener.connection = WebSocket(sockets, listener)
-            listener.connection.connect(options, len(held), uri, {}, ())
+            listener.connection = WebSocket(sockets, listener, options)
+            listener.connection.connect(len(held), uri, {}, ())
             held.append(listener)
             if len(held) % 200 == 0:
                 gevent.sleep(0.01)

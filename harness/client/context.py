@@ -64,8 +64,8 @@ class Context:
 
     def connect(self, listener: Listener, number: int, entry: Entry) -> WebSocket:
         """Begin a WebSocket of session `number`."""
-        connection = WebSocket(self.sockets, listener)
-        connection.connect(self.options, number, entry.uri, entry.headers, entry.subprotocols)
+        connection = WebSocket(self.sockets, listener, self.options)
+        connection.connect(number, entry.uri, entry.headers, entry.subprotocols)
         return connection
 
     def pattern(self, name: str) -> Pattern | None:

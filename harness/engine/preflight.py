@@ -67,12 +67,11 @@ def _scout(plan: Plan, access: Access, address: Address) -> Refusal | None:
     clock = Clock()
     clock.failure = scout.failed
     try:
-        connection = WebSocket(Sockets(clock, scout.failed), scout)
+        options = make_options(plan.endpoint, access.port, (address,), access.hiding)
+        connection = WebSocket(Sockets(clock, scout.failed), scout, options)
         scout.connection = connection
         uri, headers, subprotocols = access.entry(0, 0)
-        connection.connect(
-            make_options(plan.endpoint, access.port, (address,), access.hiding), 0, uri, headers, subprotocols
-        )
+        connection.connect(0, uri, headers, subprotocols)
         scout.done.wait()
         connection.reset()
     finally:

@@ -1,10 +1,11 @@
 """One byte stream to the endpoint: TCP, through a proxy if the route says so, under TLS if it says so.
 
-It must not know what the bytes mean: it tells one owner what happened, with times. There is no greenlet (DESIGN
-decision 1): everything here runs in hub callbacks, which must neither block nor switch, and each ends in one guard,
-since the hub swallows what they raise. The subtle things: `sent` is read just before the system call that takes the
-last byte of a message, so that no answer can precede it; and the owner may end the stream from within anything it is
-told, so nothing here is touched after telling.
+It tells one owner what happened, with times. There is no greenlet (docs/design.md, decision 1): everything here runs in
+hub callbacks, which must neither block nor switch, and each ends in one guard, since the hub swallows what they raise.
+The subtle things: `sent` is read just before the system call that takes the last byte of a message, so that no answer
+can precede it; and the owner may end the stream from within any of its callbacks, so nothing here is touched after one.
+
+Longer than other modules, because TCP, proxy and TLS are stages of one socket with one pair of watchers.
 """
 
 import errno
@@ -80,24 +81,11 @@ class Stage(IntEnum):
 class Stream:
     """A stream to be; `connect` begins it."""
 
-    __slots__ = (
-        "_limit",
-        "_owner",
-        "_queue",
-        "_reader",
-        "_route",
-        "_sockets",
-        "_tls",
-        "_tunnel",
-        "_writer",
-        "socket",
-        "stage",
-    )
+    __slots__ = ("_limit", "_owner", "_queue", "_reader", "_sockets", "_tls", "_tunnel", "_writer", "socket", "stage")
 
     def __init__(self, sockets: Sockets, owner: Owner) -> None:
         self._sockets = sockets
         self._owner = owner
-        self._route: Route = None  # type: ignore[assignment]  # from connect() on
         self._reader: Any = None
         self._limit: LimitedReading | None = None
         self._writer: Any = None
@@ -111,7 +99,6 @@ class Stream:
 
     def connect(self, route: Route, number: int) -> None:
         """Begin; the owner hears `connected`, `refused_on_the_way` or `lost` later, never from here."""
-        self._route = route
         (family, where), source = route.hop(number)
         try:
             self.socket = self._sockets.make(family, source)
@@ -119,11 +106,11 @@ class Stream:
         except OSError as error:
             code = error.errno or 0
         if code in (0, errno.EINPROGRESS):
-            self._watch_writable(self._on_connected)
+            self._watch_writable(lambda: self._on_connected(route))
         else:
             self._sockets.clock.after(0, lambda: self._owner.lost(code))
 
-    def _on_connected(self) -> None:
+    def _on_connected(self, route: Route) -> None:
         try:
             code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code:
@@ -131,23 +118,23 @@ class Stream:
                 return
             self._unwatch_writable()
             self._reader = self._sockets.loop.io(self.socket.fileno(), READ)
-            if self._route.proxy_request:
+            if route.proxy_request:
                 self.stage = Stage.PROXY
                 self._tunnel = Tunnel()
-                self._reader.start(self._on_proxy)
-                self._hand_over(self._route.proxy_request, None)
+                self._reader.start(lambda: self._on_proxy(route))
+                self._hand_over(route.proxy_request, None)
             else:
-                self._through()
+                self._through(route)
         except BaseException as error:  # noqa: BLE001
             self._sockets.failure(error)
 
-    def _through(self) -> None:
+    def _through(self, route: Route) -> None:
         """The way to the endpoint is open."""
-        if self._route.tls is None:
+        if route.tls is None:
             self._up(self._on_readable)
             return
         self.stage = Stage.TLS
-        self._tls = TlsRecords(self._route.tls, self._route.server_name)
+        self._tls = TlsRecords(route.tls, route.server_name)
         self._reader.stop()
         self._reader.start(self._on_shaking)
         self._tls.shake()
@@ -159,7 +146,7 @@ class Stream:
         self._reader.start(callback)
         self._owner.connected()
 
-    def _on_proxy(self) -> None:
+    def _on_proxy(self, route: Route) -> None:
         try:
             count, _, _ = self._receive()
             if count < 0 or self._tunnel is None:
@@ -173,7 +160,7 @@ class Stream:
                 self._owner.refused_on_the_way(answer)
             elif answer:
                 self._tunnel = None
-                self._through()
+                self._through(route)
         except BaseException as error:  # noqa: BLE001
             self._sockets.failure(error)
 

@@ -1,8 +1,10 @@
 """One WebSocket client connection: `websockets`' Sans-I/O core on a stream.
 
-It must not know sockets, sessions, dialects or records: it tells one listener what happened, with times. The subtle
-thing: the listener hears of the end exactly once, when it is decided, while the stream may linger a little for the
-endpoint to close its side first (RFC 6455 7.1.1).
+It tells one listener what happened, with times. The subtle thing: the listener hears of the end exactly once, when it
+is decided, while the stream may linger a little for the endpoint to close its side first (RFC 6455 7.1.1).
+
+Longer than other modules, because opening, reading, closing and writing decide by the same state: apart, each would
+reach into the others, and each call between them is paid for every message.
 """
 
 from collections.abc import Mapping, Sequence
@@ -73,21 +75,20 @@ class WebSocket:
     """A connection to be; `connect` begins it."""
 
     __slots__ = (
-        "_asked", "_between", "_deadline", "_deflate", "_flows", "_keepalive", "_listener", "_options", "_parts",
-        "_protocol", "_sockets", "_stream", "began", "phase", "sent",
+        "_between", "_core", "_deadline", "_deflate", "_flows", "_fragments", "_keepalive", "_listener", "_options",
+        "_sockets", "_stream", "began", "phase", "sent",
     )  # fmt: skip
 
-    def __init__(self, sockets: Sockets, listener: Listener) -> None:
+    def __init__(self, sockets: Sockets, listener: Listener, options: Options) -> None:
         self._sockets = sockets
         self._listener = listener
+        self._options = options
         self._stream = Stream(sockets, self)
-        self._options: Options = None  # type: ignore[assignment]  # from connect() on
-        self._asked: Asked | None = None
-        """From `connect` until the first byte of the answer."""
-        self._protocol: ClientProtocol = None  # type: ignore[assignment]  # from then on
+        self._core: Asked | ClientProtocol | None = None
+        """None before `connect`; what was asked for, until the first byte of the answer; then the core that reads."""
         self._deflate: PerMessageDeflate | None = None
         self._keepalive: Keepalive | None = None
-        self._parts: list[bytes] | None = None
+        self._fragments: list[bytes] | None = None
         self._between = False
         """Whether the next byte is the first of a frame; the core may have taken a header and hold nothing unread."""
         self._flows = False
@@ -99,6 +100,12 @@ class WebSocket:
         self.began = 0
 
     @property
+    def _protocol(self) -> ClientProtocol:
+        """The core: there is one from the first byte of the answer on."""
+        assert isinstance(self._core, ClientProtocol)
+        return self._core
+
+    @property
     def socket(self) -> Socket:
         """The socket itself, for what breaks it on purpose."""
         return self._stream.socket
@@ -106,12 +113,11 @@ class WebSocket:
     # -- opening ------------------------------------------------------------------------------------------------
 
     def connect(
-        self, options: Options, number: int, uri: WebSocketURI, headers: Mapping[str, str], subprotocols: Sequence[str]
-    ) -> None:
+        self, number: int, uri: WebSocketURI, headers: Mapping[str, str], subprotocols: Sequence[str]
+    ) -> None:  # fmt: skip
         """Begin to open, as session `number`; the listener hears `opened` or `refused`, in time, never from here."""
-        clock = self._sockets.clock
-        self._options = options
-        self._asked = self._sockets.upgrades.ask(options, uri, headers, subprotocols)
+        clock, options = self._sockets.clock, self._options
+        self._core = self._sockets.upgrades.ask(options, uri, headers, subprotocols)
         self.sent = clock.now()
         self._deadline = clock.at(self.sent + options.open_timeout_ns, self._too_late)
         self._stream.connect(options.route, number)
@@ -119,8 +125,8 @@ class WebSocket:
     def connected(self) -> None:
         """The stream is up: ask for the upgrade."""
         self.phase = Phase.UPGRADING
-        if self._asked is not None:
-            self._stream.write(self._asked.request)
+        if isinstance(self._core, Asked):
+            self._stream.write(self._core.request)
 
     def _too_late(self) -> None:
         why = f"{WAITED_FOR.get(self._stream.stage, 'nothing')} within endpoint.open_timeout_s"
@@ -138,7 +144,7 @@ class WebSocket:
 
     def _upgraded(self, response: Response | None, when: Arrival) -> None:
         """Judge the answer to the upgrade."""
-        first = self._parts[0] if self._parts else b""
+        first = self._fragments[0] if self._fragments else b""
         why = judge(self._protocol, response, first)
         if why is not None:
             self._refuse(why, when)
@@ -151,7 +157,7 @@ class WebSocket:
         self._cancel_deadline()
         self.phase = OPEN
         self._flows = self._protocol.state is CORE_OPEN
-        self._parts = None
+        self._fragments = None
         agreed = self._protocol.extensions
         self._deflate = typed(PerMessageDeflate, agreed[0]) if agreed else None
         if self._options.ping_every_ns:
@@ -165,7 +171,7 @@ class WebSocket:
         if self.phase is ENDED:
             return
         begin = 0
-        if self._flows and self._between and self._parts is None:
+        if self._flows and self._between and self._fragments is None:
             messages, begin = whole_texts(view, count, self._options.max_message_bytes)
             if messages:
                 if arrived:  # as arrival() would, a call less on the hot path
@@ -178,8 +184,8 @@ class WebSocket:
                     self._several(messages, last)
             if begin == count or self.phase is not OPEN:
                 return
-        elif self._asked is not None:
-            begin = self._answered(self._asked, view, count, arrived, read, drained)
+        elif isinstance(self._core, Asked):
+            begin = self._answered(self._core, view, count, arrived, read, drained)
             if begin == count or self.phase > OPEN:
                 return
         protocol = self._protocol
@@ -191,13 +197,12 @@ class WebSocket:
         self, asked: Asked, view: memoryview, count: int, arrived: int, read: int, drained: bool
     ) -> int:  # fmt: skip
         """The first bytes of the answer to the upgrade: take it, if it is known; how many bytes it was."""
-        self._asked = None
         taken = self._sockets.upgrades.accepted(asked, view, count)
         if not taken:
-            self._protocol = asked.core(self._options)
-            self._parts = [bytes(view[:count])]
+            self._core = asked.core(self._options)
+            self._fragments = [bytes(view[:count])]
             return 0
-        self._protocol = asked.core(self._options, CORE_OPEN)
+        self._core = asked.core(self._options, CORE_OPEN)
         self._between = True
         self._open(arrival(arrived, read, drained and taken == count))
         return taken
@@ -207,18 +212,19 @@ class WebSocket:
         if self.phase is ENDED:
             self._dispose()
             return
-        if self._asked is not None:
-            self._protocol, self._asked = self._asked.core(self._options), None
+        if isinstance(self._core, Asked):
+            self._core = self._core.core(self._options)
         self._protocol.receive_eof()
         self._digest(arrived, read, True, at_end=True)
 
     def _several(self, messages: list[bytes], last: Arrival) -> None:
         """Plain texts of one read, `last` is when the last of them came; or one that may not be UTF-8."""
+        protocol = self._protocol
         bounded = bounded_by(last) if len(messages) > 1 else last
         for data in messages[:-1]:
-            self._message(data, True, bounded)
-        self._message(messages[-1], True, last)
-        if self.phase is OPEN and self._protocol.close_sent is not None:
+            self._message(protocol, data, True, bounded)
+        self._message(protocol, messages[-1], True, last)
+        if self.phase is OPEN and protocol.close_sent is not None:
             self._ending(last, False)
 
     def _digest(self, arrived: int, read: int, drained: bool, at_end: bool = False) -> None:
@@ -239,28 +245,28 @@ class WebSocket:
             for event in events:
                 if self.phase is not OPEN:
                     return
-                self._frame(typed(Frame, event), when if event is last else bounded)
+                self._frame(protocol, typed(Frame, event), when if event is last else bounded)
         if self.phase is OPEN and (at_end or protocol.state is not CORE_OPEN):
             self._ending(when, at_end)
 
-    def _frame(self, frame: Frame, when: Arrival) -> None:
+    def _frame(self, protocol: ClientProtocol, frame: Frame, when: Arrival) -> None:
         opcode = frame.opcode
         if opcode is TEXT or opcode is Opcode.BINARY:
             if frame.fin:
-                self._message(bytes(frame.data), opcode is TEXT, when)
+                self._message(protocol, bytes(frame.data), opcode is TEXT, when)
             else:
-                self._parts = [b"t" if opcode is TEXT else b"b", bytes(frame.data)]
-        elif opcode is Opcode.CONT and self._parts is not None:
-            self._parts.append(bytes(frame.data))
+                self._fragments = [b"t" if opcode is TEXT else b"b", bytes(frame.data)]
+        elif opcode is Opcode.CONT and self._fragments is not None:
+            self._fragments.append(bytes(frame.data))
             if frame.fin:
-                kind, *parts = self._parts
-                self._parts = None
-                self._message(b"".join(parts), kind == b"t", when)
+                kind, *fragments = self._fragments
+                self._fragments = None
+                self._message(protocol, b"".join(fragments), kind == b"t", when)
         elif opcode is Opcode.PONG and self._keepalive is not None:
             self._keepalive.ponged(bytes(frame.data), when)
 
-    def _message(self, data: bytes, text: bool, when: Arrival) -> None:
-        if self.phase is not OPEN or self._protocol.state is State.CLOSED:
+    def _message(self, protocol: ClientProtocol, data: bytes, text: bool, when: Arrival) -> None:
+        if self.phase is not OPEN or protocol.state is State.CLOSED:
             return
         if text and not data.isascii():
             try:
@@ -268,7 +274,7 @@ class WebSocket:
             except UnicodeDecodeError as error:
                 # The Sans-I/O core leaves this check to us (RFC 6455 8.1).
                 self._flows = False
-                self._protocol.fail(1007, f"{error.reason} at position {error.start}")
+                protocol.fail(1007, f"{error.reason} at position {error.start}")
                 self._flush()
                 return
         self._listener.received(data, when)
@@ -431,5 +437,5 @@ class WebSocket:
         self._flows = False
         self._cancel_deadline()
         self._stream.close()
-        if self._protocol is not None:
-            self._protocol.parser.close()  # its frame holds the core that holds it: 2 KiB until a collection
+        if isinstance(self._core, ClientProtocol):
+            self._core.parser.close()  # its frame holds the core that holds it: 2 KiB until a collection

@@ -97,7 +97,6 @@ class Bench:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         self.threads.append(thread)
-        connection = WebSocket(self.sockets, self.witness)
         where = (int(family), listener.getsockname())
         route = route or Route((where,), server_name=host)
         if self.tls is not None:
@@ -107,7 +106,8 @@ class Bench:
             **wishes,
         )  # fmt: skip
         scheme = "ws" if self.tls is None else "wss"
-        connection.connect(options, 0, parse_uri(f"{scheme}://127.0.0.1:{port}/x"), {}, ())
+        connection = WebSocket(self.sockets, self.witness, options)
+        connection.connect(0, parse_uri(f"{scheme}://127.0.0.1:{port}/x"), {}, ())
         return connection
 
     def until(self, happened: Callable[[], object]) -> None:

@@ -188,8 +188,8 @@ class Line(Wire):
     def __init__(self, bench, server=None, **wishes):
         self.witness = Witness()
         route = Route(NOWHERE, tls=wishes.pop("tls", None), server_name="127.0.0.1")
-        connection = WebSocket(bench.sockets, self.witness)
-        connection.connect(Options(route, **wishes), 0, parse_uri("ws://127.0.0.1/x"), {}, ())
+        connection = WebSocket(bench.sockets, self.witness, Options(route, **wishes))
+        connection.connect(0, parse_uri("ws://127.0.0.1/x"), {}, ())
         super().__init__(bench, connection, server)
         if server is not None:
             self.shake()

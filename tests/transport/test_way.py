@@ -258,9 +258,9 @@ def test_the_kernel_s_table_of_open_files_has_room_for_all_before_the_first_is_o
 def test_running_out_of_descriptors_refuses_this_connection_and_no_other(plain):
     first = plain.connect(lambda peer: (accept(peer), read_to_end(peer)))
     plain.until(lambda: plain.witness.opening)
-    second = WebSocket(plain.sockets, plain.witness)
+    second = WebSocket(plain.sockets, plain.witness, first._options)
     with no_descriptors():
-        second.connect(first._options, 1, parse_uri("ws://127.0.0.1/"), {}, ())
+        second.connect(1, parse_uri("ws://127.0.0.1/"), {}, ())
         plain.until(lambda: plain.witness.refusals)
     why = plain.witness.refusals[0]
     assert (why.outcome, why.code) == (Outcome.CLOSED, errno.EMFILE)
@@ -270,9 +270,9 @@ def test_running_out_of_descriptors_refuses_this_connection_and_no_other(plain):
 
 def test_a_connection_reset_before_it_is_up_is_abandoned_and_silent_afterwards(plain):
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        connection = WebSocket(plain.sockets, plain.witness)
         options = Options(Route(((int(socket.AF_INET), listener.getsockname()),)))
-        connection.connect(options, 0, parse_uri("ws://127.0.0.1/"), {}, ())
+        connection = WebSocket(plain.sockets, plain.witness, options)
+        connection.connect(0, parse_uri("ws://127.0.0.1/"), {}, ())
         connection.reset()
         gevent.sleep(0.05)
     assert [why.outcome for why in plain.witness.refusals] == [Outcome.ABANDONED]

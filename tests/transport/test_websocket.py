@@ -248,9 +248,9 @@ def test_a_refused_port_is_an_outcome_with_its_errno(bench):
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    connection = WebSocket(bench.sockets, bench.witness)
-    uri = parse_uri(f"ws://127.0.0.1:{port}/")
-    connection.connect(Options(Route(((int(socket.AF_INET), ("127.0.0.1", port)),))), 0, uri, {}, ())
+    options = Options(Route(((int(socket.AF_INET), ("127.0.0.1", port)),)))
+    connection = WebSocket(bench.sockets, bench.witness, options)
+    connection.connect(0, parse_uri(f"ws://127.0.0.1:{port}/"), {}, ())
     bench.until(lambda: bench.witness.refusals)
     assert bench.witness.refusals[0][:2] == (Outcome.CLOSED, errno.ECONNREFUSED)
 

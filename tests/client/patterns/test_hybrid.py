@@ -16,8 +16,8 @@ def hybrid(make_bench, server):
     heard = []
 
     def connect(listener, number, entry):
-        socket = WebSocket(bench.sockets, listener)
-        socket.connect(bench.options, number, entry.uri, entry.headers, entry.subprotocols)
+        socket = WebSocket(bench.sockets, listener, bench.options)
+        socket.connect(number, entry.uri, entry.headers, entry.subprotocols)
         return socket
 
     def received(data, when):

@@ -58,7 +58,7 @@ class Context:
         self.room_names = [load.room_name.replace("{room}", str(room)) for room in range(load.room_count)]
         room_numbers: dict[str | None, int] = {name: number for number, name in enumerate(self.room_names)}
         self.log = SessionLog(self.recorder, self.tally, room_numbers, self.mirror)
-        self.frames = FrameCache(self.dialect)
+        self.frames = FrameCache()
         self.senders = Senders(self.nonce)
         self.answer_timeout_ns = round(self.plan.endpoint.answer_timeout_s * SECOND)
 

@@ -178,11 +178,11 @@ class Session:
             if done:
                 done(Outcome.ABANDONED, 0)
             return
-        receipt = self._receipt(PUBLISH, due, room, flags, done=done)
+        receipt = self._receipt(PUBLISH, due, room, flags, done)
         data = self.dialect.publish(self._message(receipt.seq, room, text))
         self._socket.send(data, receipt)
         if self.is_open:
-            self._log.published(self.number, receipt.seq, room, due, receipt.sent or context.clock.now())
+            self._log.tally.published(self.number, receipt.seq, room, due, receipt.sent or context.clock.now())
 
     def abandon(self, room: int, due: int, flags: int = 0) -> None:
         """Record a message that was due and could not be sent."""
@@ -193,7 +193,7 @@ class Session:
         if not self.is_open or self._socket is None:
             done(Outcome.ABANDONED, 0)
             return
-        self._matching.probe = receipt = self._receipt(PROBE, 0, room, 0, peer=damage, done=done, seq=seq)
+        self._matching.probe = receipt = self._receipt(PROBE, 0, room, 0, done, damage, seq)
         self._socket.send(data, receipt)
 
     def next_message(self, room: int, text: str) -> Message:
@@ -279,10 +279,19 @@ class Session:
     def received(self, data: bytes, when: Arrival) -> None:
         """A whole message came."""
         frames = self._context.frames
-        for signal in frames.signals if data == frames.data else frames.read(data):
+        if data == frames.data:
+            signals = frames.signals
+        else:
+            frames.signals = signals = self.dialect.decode(data)
+            frames.data = data
+        for signal in signals:
             kind = signal.kind
-            if kind is IS_DELIVERY:  # this and the next as heard() would, a call less on the hot path
-                self._delivered(signal, when, data)
+            if kind is IS_DELIVERY:  # this and the next as heard() would, with fewer calls on the hot path
+                origin = self._context.senders.origin(signal)
+                if origin is not None and origin[0] != self.number:
+                    self._log.delivered(self, origin, signal.room, when)
+                else:
+                    self._delivered(signal, when, data)
             elif kind is IS_ACK:
                 self._answered(signal, OK, when)
             else:
@@ -396,13 +405,19 @@ class Session:
             if done:
                 done(Outcome.CLOSED, 0)
             return
-        receipt = self._receipt(kind, due, room, 0, done=done)
+        receipt = self._receipt(kind, due, room, 0, done)
         self._socket.send(encode(self._message(receipt.seq, room, "")), receipt)
 
     def _receipt(
-        self, kind: Kind, due: int, room: int, flags: int, *, peer: int = NO_PEER, done: Done | None = None,
+        self,
+        kind: Kind,
+        due: int,
+        room: int,
+        flags: int,
+        done: Done | None,
+        peer: int = NO_PEER,
         seq: int | None = None,
-    ) -> Receipt:  # fmt: skip
+    ) -> Receipt:
         matching, context = self._matching, self._context
         if seq is None:
             matching.seq = seq = matching.seq + 1

@@ -48,26 +48,22 @@ class SessionLog:
         mirror: None: nobody wants a copy.
     """
 
-    __slots__ = ("_count_delivery", "_recorder", "_room_numbers", "_row", "mirror", "published", "tally")
+    __slots__ = ("_recorder", "_room_numbers", "mirror", "tally")
 
     def __init__(
         self, recorder: Recorder, tally: Tally, room_numbers: Mapping[str | None, int], mirror: StatsMirror | None
     ) -> None:
         self._recorder = recorder
-        self._row = recorder.row  # bound once, as what follows: each is called for every message
-        self._count_delivery = tally.delivered
         self._room_numbers = room_numbers
         self.tally = tally
         self.mirror = mirror
-        self.published = tally.published
-        """A message has left (session, seq, room, due, sent); its row is written when it has ended."""
 
     # -- connections --------------------------------------------------------------------------------------------
 
     def opened(self, of: Party, due: int, sent: int, when: Arrival, flags: int) -> None:
         """A connection is open."""
         self.tally.open_sessions += 1
-        self._row(
+        self._recorder.row(
             Kind.OPEN, OK, when.flags | flags, 0, of.number, of.conn, due=due, sent=sent, arrived=when.arrived,
             read=when.read,
         )  # fmt: skip
@@ -75,7 +71,7 @@ class SessionLog:
 
     def refused(self, of: Party, why: Refusal, due: int, sent: int, when: Arrival) -> None:
         """A connection did not open; `sent` 0: it did not come to that."""
-        self._row(
+        self._recorder.row(
             Kind.OPEN, why.outcome, when.flags, why.code, of.number, of.conn, due=due, sent=sent, arrived=when.arrived,
             read=when.read,
         )  # fmt: skip
@@ -88,12 +84,12 @@ class SessionLog:
 
     def skipped(self, of: Party, due: int, now: int) -> None:
         """The next connection was due, and the generator did not get to it."""
-        self._row(Kind.OPEN, Outcome.ABANDONED, 0, 0, of.number, of.conn + 1, due=due, read=now)
+        self._recorder.row(Kind.OPEN, Outcome.ABANDONED, 0, 0, of.number, of.conn + 1, due=due, read=now)
 
     def closed(self, of: Party, end: Ending, when: Arrival) -> None:
         """An open connection has ended."""
         self.tally.open_sessions -= 1
-        self._row(
+        self._recorder.row(
             Kind.CLOSE, end.outcome, when.flags, end.code, of.number, of.conn, peer=end.closer, sent=end.began,
             arrived=when.arrived, read=when.read,
         )  # fmt: skip
@@ -103,7 +99,7 @@ class SessionLog:
     def ponged(self, of: Party, pong: Pong, when: Arrival | None) -> None:
         """A keepalive ping has ended."""
         when = when or NOTHING_CAME
-        self._row(
+        self._recorder.row(
             Kind.KEEPALIVE, pong.outcome, when.flags, pong.code, of.number, of.conn, due=pong.due, sent=pong.sent,
             arrived=when.arrived, read=when.read,
         )  # fmt: skip
@@ -113,7 +109,7 @@ class SessionLog:
     def ended(self, of: Party, receipt: Receipt, outcome: Outcome, code: int, when: Arrival) -> None:
         """A request has ended: answered, or without an answer (NOTHING_CAME)."""
         arrived, kind = when.arrived, receipt.kind
-        self._row(
+        self._recorder.row(
             PUBLISHED if kind is PUBLISH else kind, WELL if outcome is OK else outcome, receipt.flags | when.flags,
             code, of.number, receipt.conn, receipt.room, receipt.peer, receipt.seq, receipt.due, receipt.sent,
             arrived, when.read,
@@ -130,18 +126,18 @@ class SessionLog:
 
     def implied(self, of: Party, kind: Kind, room: int, now: int) -> None:
         """A join or leave for which the protocol has no request."""
-        self._row(kind, OK, Flag.IMPLICIT, 0, of.number, of.conn, room, sent=now, arrived=now, read=now)
+        self._recorder.row(kind, OK, Flag.IMPLICIT, 0, of.number, of.conn, room, sent=now, arrived=now, read=now)
 
     def abandoned(self, of: Party, seq: int, room: int, due: int, flags: int) -> None:
         """A message could not be sent."""
         self.tally.abandoned += 1
-        self._row(PUBLISH, Outcome.ABANDONED, flags, 0, of.number, max(0, of.conn), room, seq=seq, due=due)
+        self._recorder.row(PUBLISH, Outcome.ABANDONED, flags, 0, of.number, max(0, of.conn), room, seq=seq, due=due)
 
     def fetched(
         self, of: Party, room: int, outcome: Outcome, code: int, messages: int, due: int, sent: int, when: Arrival
     ) -> None:
         """One poll of a room has ended; it brought `messages` of them."""
-        self._row(
+        self._recorder.row(
             Kind.FETCH, outcome, when.flags, code, of.number, of.conn, room, seq=messages, due=due, sent=sent,
             arrived=when.arrived, read=when.read,
         )  # fmt: skip
@@ -159,8 +155,10 @@ class SessionLog:
         sender, seq = origin
         if room == NO_ROOM and named is not None and self._room_numbers:
             flags |= self._elsewhere(named, when)
-        self._row(DELIVERED, WELL, flags, 0, of.number, of.conn, room, sender, seq, 0, 0, when.arrived, when.read)
-        self._count_delivery(origin)
+        self._recorder.row(
+            DELIVERED, WELL, flags, 0, of.number, of.conn, room, sender, seq, 0, 0, when.arrived, when.read
+        )
+        self.tally.delivered(origin)
 
     def _elsewhere(self, named: str, when: Arrival) -> int:
         """The delivery names a room that the plan does not have: keep the first few names as evidence."""
@@ -171,7 +169,7 @@ class SessionLog:
 
     def stray(self, of: Party, signal: Signal, outcome: Outcome, when: Arrival) -> None:
         """A frame that belongs to nothing of this session's, or is not the protocol at all (GARBLED)."""
-        self._row(
+        self._recorder.row(
             Kind.STRAY, outcome, when.flags, signal.kind, of.number, of.conn, NO_ROOM, NO_PEER, signal.code,
             arrived=when.arrived, read=when.read,
         )  # fmt: skip

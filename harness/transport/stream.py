@@ -122,7 +122,7 @@ class Stream:
                 self.stage = Stage.PROXY
                 self._tunnel = Tunnel()
                 self._reader.start(lambda: self._on_proxy(route))
-                self._hand_over(route.proxy_request, None)
+                self.write(route.proxy_request, is_raw=True)
             else:
                 self._through(route)
         except BaseException as error:  # noqa: BLE001
@@ -138,7 +138,7 @@ class Stream:
         self._reader.stop()
         self._reader.start(self._on_shaking)
         self._tls.shake()
-        self._hand_over(self._tls.outgoing(), None)
+        self.write(self._tls.outgoing(), is_raw=True)
 
     def _up(self, callback: Any) -> None:
         self.stage = Stage.UP
@@ -181,7 +181,7 @@ class Stream:
                 self._say(tls.outgoing())
                 self._owner.refused_on_the_way(refusal(error, tls.first))
                 return
-            self._hand_over(tls.outgoing(), None)
+            self.write(tls.outgoing(), is_raw=True)
             if done and self.stage is Stage.TLS:
                 self._up(self._on_encrypted)
                 self._decrypt(tls, arrived, read)
@@ -286,7 +286,7 @@ class Stream:
                 self._say(tls.outgoing())
                 self._owner.broken(refusal(error, tls.first))
                 return
-            self._hand_over(tls.outgoing(), None)
+            self.write(tls.outgoing(), is_raw=True)
             if count:
                 self._owner.arrived(buffer, count, arrived, read, whole and tls.drained)
             if at_end and self.stage is Stage.UP:
@@ -296,17 +296,14 @@ class Stream:
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def write(self, data: bytes, message: Stampable | None = None) -> None:
-        """Send; `message.sent` is stamped when the kernel takes the last byte, now or later."""
-        if self._tls is not None:
+    def write(self, data: bytes, message: Stampable | None = None, *, is_raw: bool = False) -> None:
+        """Send; `message.sent` is stamped when the kernel takes the last byte, now or later; `is_raw`: without TLS."""
+        if self._tls is not None and not is_raw:
             try:
                 data = self._tls.encrypt(data)
             except ssl.SSLError as error:
                 self._owner.broken(refusal(error, self._tls.first))
                 return
-        self._hand_over(data, message)
-
-    def _hand_over(self, data: bytes, message: Stampable | None) -> None:
         if not data:
             return
         sockets = self._sockets

@@ -1,7 +1,6 @@
 """What one session has in flight: one receipt per request, matched by id, never by order.
 
-It must not know how an answer is recognised or recorded. Each receipt leaves exactly once: matched, expired, or
-taken when its connection ended.
+Each receipt leaves exactly once: matched, expired, or taken when its connection ended.
 """
 
 from collections.abc import Callable, Iterator

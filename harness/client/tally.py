@@ -1,8 +1,8 @@
 """Running counts of one process for the live view: cheap, approximate where it says so, and never a source of reports.
 
-It must not know where they are shown. The subtle thing: `lost` counts, two seconds (and a poll's interval) after an
-accepted message, the members of its room in this process that have not had it, and only when nobody joined or left
-meanwhile; so it is "losses so far, seen from here", a lower bound that costs no ledger.
+`lost` counts, two seconds (and a poll's interval) after an accepted message, the members of its room in this process
+that have not received it, and only when no session joined or left meanwhile; so it is "losses so far, seen from here",
+a lower bound that costs no ledger.
 """
 
 from collections import deque

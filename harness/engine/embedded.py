@@ -1,7 +1,7 @@
 """The embedded endpoint: start the reference endpoint as a child process, and complete a plan for it.
 
-It must not know what the endpoint does; it knows its command line, its first line of output and what it promises.
-The secret is made here, for this run only, and passed by the environment.
+All that is known of it here is its command line, its first line of output and what it promises. The secret is made
+here, for this run only, and passed by the environment.
 """
 
 import os

@@ -1,7 +1,6 @@
-"""What people see while a run runs: a live view on a terminal, otherwise one plain line every 5 s; always on stderr.
+"""What is shown while a run runs: a live view on a terminal, otherwise one plain line every 5 s; always on stderr.
 
-It must not know anything but the generator's running counts. Everything here is approximate and says "so far"; the
-report is made from the rows.
+Everything here is approximate and says "so far"; the report is made from the rows.
 """
 
 from types import TracebackType

@@ -1,8 +1,7 @@
-"""A run in this process: Locust's local runner as a library, one user a session or a crowd, watched until it is over.
+"""A run in this process: Locust's local runner as a library, one user per session or crowd, watched until it is over.
 
-It must not know the command line or reports. The subtle thing is how it ends: by the plan's time line, by the first
-Ctrl-C (in good order, sealed as interrupted), by the second (at once, unsealed), or by a failure of ours (sealed as
-failed, and raised when everything is recorded).
+It ends by the plan's time line, by the first Ctrl-C (in good order, sealed as interrupted), by the second (at once,
+unsealed), or by a failure of ours (sealed as failed, and raised when everything is recorded).
 """
 
 import logging

@@ -1,8 +1,8 @@
 """The same run under Locust's own command line: `locust -f locustfile.py`, web UI, headless, `--processes`, workers.
 
-It must not know scenarios or reports. Locust says how many users exist and where; the plan says the rest. The subtle
-thing: the process that Locust calls the master makes the run directory and tells the workers of it before they spawn
-(one directory, one shard a worker), and seals it when every worker has said that its shard is closed.
+Locust says how many users exist and where; the plan says the rest. The process that Locust calls the master makes the
+run directory and sends the workers their orders before they spawn (one directory, one shard per worker), and seals it
+when every worker has reported that its shard is closed.
 """
 
 import logging

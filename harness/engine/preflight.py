@@ -1,7 +1,7 @@
-"""Preflight: what can be seen before a run begins: does the endpoint take a connection, its list a question?
+"""Preflight: what can be checked before a run begins: does the endpoint take a connection, and answer its list?
 
-It must not know runs or how they are recorded. The subtle thing: a name may have several addresses of which some are
-dead (`localhost` is `::1` first, and the server listens on IPv4 only), so each is tried, and the run uses what works.
+A name may have several addresses of which some are dead (`localhost` is `::1` first, and the server listens on IPv4
+only), so each is tried, and the run uses those that work.
 """
 
 from collections.abc import Sequence

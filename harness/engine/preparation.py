@@ -1,11 +1,10 @@
-"""Running: everything around the generator, for `squall run` and for Locust's own command line alike.
+"""Preparation: everything around the generator, for `squall run` and for Locust's own command line alike.
 
     prepare   check what can be checked before anything is recorded, start the embedded endpoint, make the run directory
     finish    seal it
 
-It must not know how progress is shown or what reports say. The subtle thing: a mistake that can be seen beforehand
-(an endpoint that refuses, a fault that is not permitted, a list that cannot be read) is told before the run begins
-and leaves no directory behind.
+A mistake that can be seen beforehand (an endpoint that refuses, a fault that is not permitted, a list that cannot be
+read) is reported before the run begins and leaves no directory behind.
 """
 
 import importlib.metadata

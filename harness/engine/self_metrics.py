@@ -1,8 +1,8 @@
-"""One process's look at itself, once a second: how late it sends and looks, what it uses, and what is wrong with it.
+"""One process's look at itself, once a second: how late it sends and reads, what it uses, and what is wrong with it.
 
-It must not know what the endpoint does. What it says is about the last second only: the report judges the whole run
-from the rows. The subtle thing: an overloaded generator looks like a slow endpoint in everything but these figures, and
-its event loop may seem prompt while each message is late (DESIGN decision 4), so all of them are looked at.
+It covers the last second only: the report judges the whole run from the rows. An overloaded generator looks like a slow
+endpoint in everything but these figures, and its event loop may seem prompt while each message is late (docs/design.md,
+decision 4), so all of them are looked at.
 """
 
 import os

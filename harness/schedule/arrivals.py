@@ -1,9 +1,9 @@
 """Arrivals and departures: when is a session due to open, and when to leave. Pure arithmetic; it knows no clock.
 
 Like messages (`pacing`), openings and departures have absolute due times that follow from the plan and its seed
-alone, in every process alike, so that an endpoint that opens slowly cannot slow the asking down (coordinated
-omission). The subtle thing: a Poisson process of which the number is known is so many independent uniform times, so
-each session can work out its own without knowing the others'.
+alone, in every process alike, so that an endpoint that opens slowly cannot slow the load down (coordinated omission).
+The subtle thing: the times of a Poisson process whose number is known are that many independent uniform times, so each
+session can work out its own without knowing the others'.
 """
 
 import math

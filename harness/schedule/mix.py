@@ -1,8 +1,7 @@
 """Which scenario each session plays. Pure: it follows from the plan and the seed, the same in every process.
 
-It must not know scenarios. The subtle thing: sessions are dealt in rounds of as many as the weights add up to, each
-round shuffled anew, so that the shares are exact from the first sessions on and have nothing to do with which room or
-process a session's number puts it into.
+Sessions are dealt in rounds of as many as the weights add up to, each round shuffled again, so that the shares are
+exact from the first sessions on and have nothing to do with which room or process a session's number puts it into.
 """
 
 import random

@@ -1,8 +1,8 @@
 """The times of a replay: read from a CSV file, kept in the run directory, read again by every process of the run.
 
-It must not know who sends when. A time is a number of seconds (since whenever) or an ISO 8601 date; the earliest
-becomes 0 and the others keep their distance. The subtle thing: a log may be a little out of order, so it is sorted,
-but what is no time at all is an error that names the line, since leaving it out would change the load unseen.
+A time is a number of seconds (since whenever) or an ISO 8601 date; the earliest becomes 0 and the others keep their
+distance. A log may be a little out of order, so it is sorted; but a cell that is no time is an error that names the
+line, since leaving it out would change the load unnoticed.
 """
 
 import csv

@@ -1,8 +1,8 @@
 """Time: the monotonic clock, what the kernel's arrival stamps mean on it, and the one timer that wakes due work.
 
-It must not know what the work is. The subtle thing: gevent's own timers have millisecond grain (0.5 ms late in the
-median), so due work waits in one heap behind one `timerfd` watched by the hub, which wakes 55 us late (DESIGN
-decision 3). Where there is no timerfd, the hub's timer serves: coarser, and the lag that every result shows says so.
+gevent's own timers have millisecond grain (0.5 ms late in the median), so due work waits in one heap behind one
+`timerfd` watched by the hub, which wakes 55 us late (docs/design.md, decision 3). Where there is no timerfd, the hub's
+timer serves: coarser, and the send delay that every result shows says so.
 """
 
 import ctypes

@@ -1,8 +1,8 @@
 """Keepalive: a protocol ping every so often, and the connection given up when its pong does not come in time.
 
-It must not know sockets. One object a connection, and only where the plan asks for pings. The subtle thing: pings are
-due at absolute times from the opening, so a late pong does not move the next; and there is only ever one under way,
-since the plan holds the time-out to at most the period.
+One object per connection, and only where the plan asks for pings. Pings are due at absolute times from the opening, so
+a late pong does not move the next; and only one is ever under way, since the plan holds the time-out to at most the
+period.
 """
 
 from typing import Protocol

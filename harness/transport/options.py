@@ -1,7 +1,7 @@
 """What all connections of a run share: the way to the endpoint, and how the conversation on it is to be held.
 
 Frozen, made once (`connection_options`), and held by every connection by reference, so that an option that is off costs
-a session nothing. It must not know plans.
+a session nothing.
 """
 
 import ssl

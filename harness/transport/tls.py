@@ -1,8 +1,8 @@
 """TLS without a socket: OpenSSL between two memory buffers, so that the kernel's stamps of the raw bytes are kept.
 
-It must not know sockets. `SSLSocket` refuses `recvmsg`, hence this way (DESIGN decision 4). The subtle thing: a
-message's arrival is exact only if nothing of a later record came with the same read, and OpenSSL takes a begun record
-into a buffer of its own where nobody can see it; so the records' lengths are followed here, on the outside.
+`SSLSocket` refuses `recvmsg`, hence this way (docs/design.md, decision 4). The subtle thing: a message's arrival is
+exact only if nothing of a later record came with the same read, and OpenSSL takes a begun record into a buffer of its
+own where nothing can see it; so the records' lengths are followed here, on the outside.
 """
 
 import re

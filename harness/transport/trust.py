@@ -1,7 +1,6 @@
 """What a run trusts and what it shows: one TLS context for all its connections, from files.
 
-It must not know plans. The subtle thing: OpenSSL asks on the terminal for the password of a key that needs one, so it
-is always given one, if only an empty one.
+OpenSSL asks on the terminal for the password of a key that needs one, so it is always given one, if only an empty one.
 """
 
 import ssl

@@ -1,7 +1,7 @@
 """The way through an HTTP proxy: one CONNECT (RFC 9110 9.3.6), and what the proxy answers.
 
-It must not know sockets. The subtle thing: after a 2xx the stream belongs to the endpoint, which says nothing before
-it is spoken to, so a byte behind the proxy's answer is a mistake of the proxy's.
+After a 2xx the stream belongs to the endpoint, which sends nothing before it has received something, so a byte behind
+the proxy's answer is a mistake of the proxy.
 """
 
 from collections.abc import Generator

@@ -5,7 +5,6 @@ swallow it; what was recorded is kept.
 """
 
 import random
-from pathlib import Path
 from typing import Any
 
 import gevent
@@ -17,6 +16,7 @@ from ..errors import RunFailed, SquallError
 from ..plan import Reconnect
 from ..units import MILLISECOND
 from .assembly import assemble
+from .breakage import generator_broke
 from .collector import YOUNGEST, calm_collector
 from .orders import Orders
 
@@ -96,8 +96,7 @@ class Generator:
     def fail(self, error: BaseException) -> None:
         """Something of ours went wrong: remember the first, and end the run at once."""
         if self.failure is None:
-            text = f"the generator broke: {type(error).__name__}: {error}{_where(error)}"
-            self.failure = error if isinstance(error, SquallError) else RunFailed(text)
+            self.failure = generator_broke(error)
         self.timeline.break_off()
         self.over.set()
 
@@ -120,11 +119,3 @@ class Generator:
             self.clock.close()
             self.run.metrics.close()
             self.recorder.close()
-
-
-def _where(error: BaseException) -> str:
-    """The innermost line of ours, for a defect report."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})" if trace else ""

@@ -19,10 +19,10 @@ from rich.console import Console
 from ..errors import UNFIT, RunFailed
 from ..plan import Plan
 from .attachment import attach, detach
+from .breakage import scenario_broke
 from .generator import Generator
 from .live_view import View
 from .preparation import Prepared, prepare
-from .users import scenario_broke
 
 
 def run(plan: Plan, out: Path, beside: Path | None, console: Console) -> Path:

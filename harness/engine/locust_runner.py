@@ -24,6 +24,7 @@ from ..record.run_directory import Status
 from ..transport.clock import Clock
 from ..units import SECOND
 from .attachment import attach, attached, detach
+from .breakage import scenario_broke
 from .embedded import make_secret
 from .generator import Generator
 from .locust_options import as_locust_wants, stay_local
@@ -32,7 +33,7 @@ from .preparation import Prepared, prepare
 from .scenario_loading import load_scenarios
 from .self_metrics import Warnings
 from .timeline import load_ns
-from .users import RealtimeUser, scenario_broke
+from .users import RealtimeUser
 
 BEGIN, STOP, DONE = "squall-begin", "squall-stop", "squall-done"
 DEPART_S = 30.0

@@ -11,9 +11,7 @@ first, and makes that one current, so the same code drives one session or ten th
 `on_joined`, `on_disconnect`, every `done`) run in the hub, with their client current for as long: they must not wait.
 """
 
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from locust import User, task
@@ -22,16 +20,17 @@ from locust.exception import StopUser
 from ..client.lifecycle import Client
 from ..client.receipts import Done
 from ..client.session import Session
-from ..errors import RunFailed, SquallError
+from ..errors import SquallError
 from ..record.row import Outcome
 from ..schedule.pacing import Pace, Thinking
 from ..units import SECOND
 from .attachment import attached
+from .breakage import scenario_broke
 from .generator import Generator
 from .locust_bridge import take_over
 from .turns import Turns
 
-__all__ = ["RealtimeUser", "scenario_broke", "task"]
+__all__ = ["RealtimeUser", "task"]
 
 
 class RealtimeUser(User):
@@ -293,12 +292,3 @@ class RealtimeUser(User):
         """What fails on our side (a full disk) ends the run, not only this user's task."""
         self.generator.fail(error)
         raise StopUser from None
-
-
-def scenario_broke(error: BaseException) -> SquallError:
-    """What to report for an exception that a scenario's code let out."""
-    if isinstance(error, SquallError):
-        return error
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(last.filename).name}:{last.lineno}"
-    return RunFailed(f"the scenario broke: {type(error).__name__}: {error} ({where})")

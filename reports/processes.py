@@ -64,14 +64,16 @@ class Process:
 
     @property
     def published(self) -> int:
-        """The number of the plan's messages, sent or abandoned; bursts are not among them."""
-        return int(np.count_nonzero(self.of(Kind.PUBLISH)["flags"] & Flag.BURST == 0))
+        """The number of the plan's messages, sent or abandoned; bursts and messages without a due time are not."""
+        published = self.of(Kind.PUBLISH)
+        return int(np.count_nonzero((published["flags"] & Flag.BURST == 0) & (published["due"] > 0)))
 
     @property
     def lags(self) -> tuple[Array, Array]:
         """When each planned message was sent, and how late."""
         published = self.of(Kind.PUBLISH)
-        timely = published[(published["sent"] > 0) & (published["flags"] & NOT_OUR_LAG == 0)]
+        planned = (published["sent"] > 0) & (published["due"] > 0)
+        timely = published[planned & (published["flags"] & NOT_OUR_LAG == 0)]
         return timely["sent"], timely["sent"] - timely["due"]
 
     @property

@@ -77,9 +77,11 @@ class Rows:
 
     @cached_property
     def sent(self) -> Array:
-        """The messages that were sent."""
+        """The messages that were sent; one that was not planned (due 0) is due when it was sent."""
         published = self.of(Kind.PUBLISH)
-        return _fixed(published[published["sent"] > 0])
+        found: Array = published[published["sent"] > 0]
+        found["due"] = np.where(found["due"] > 0, found["due"], found["sent"])
+        return _fixed(found)
 
     @cached_property
     def ordinary(self) -> Array:
@@ -94,8 +96,10 @@ class Rows:
 
     @cached_property
     def on_schedule(self) -> Array:
-        """The messages whose send delay is the generator's own."""
-        return _fixed(self.sent[self.sent["flags"] & NOT_OUR_LAG == 0])
+        """The messages whose send delay is the generator's own: planned, and sent without waiting for a connection."""
+        published = self.of(Kind.PUBLISH)
+        planned = (published["sent"] > 0) & (published["due"] > 0)
+        return _fixed(published[planned & (published["flags"] & NOT_OUR_LAG == 0)])
 
     @cached_property
     def bursts(self) -> Array:

@@ -64,7 +64,7 @@ class View:
             f"{self._elapsed_s():4.0f}s {self._phase():<6} open {latest.open_sessions}/{self._planned()}"
             f"  sent {latest.sent}/s  delivered {latest.deliveries}/s"
             f"  response p50 {_ms(latest.response_p50)} p99 {_ms(latest.response_p99)}"
-            f"  lag p99 {self._lag()}  lost so far {latest.lost}  left {self._left_s():.0f}s{last}"
+            f"  send delay p99 {self._lag()}  lost so far {latest.lost}  {self._left_s():.0f}s left{last}"
         )
 
     def _table(self, latest: Snapshot | None) -> Table:
@@ -78,11 +78,12 @@ class View:
             table.add_row("sessions", f"opening {self._planned()}")
             return table
         table.add_row("sessions", f"{latest.open_sessions} open of {self._planned()}")
-        table.add_row("a second", f"{latest.sent} messages sent, {latest.deliveries} deliveries, {_rest(latest)}")
+        table.add_row("per second", f"{latest.sent} messages sent, {latest.deliveries} deliveries, {_rest(latest)}")
         table.add_row("response", f"p50 {_ms(latest.response_p50)}, p99 {_ms(latest.response_p99)}")
         metrics = self._generator.run.metrics
         read = _ms(metrics.read_lag.p99) if metrics.read_lag is not None else "-"
-        table.add_row("ourselves", f"lag p99 {self._lag()}, read lag p99 {read}, CPU {metrics.cpu_share:.0%} of a core")
+        own = f"send delay p99 {self._lag()}, read delay p99 {read}, CPU {metrics.cpu_share:.0%} of a core"
+        table.add_row("generator", own)
         for text in metrics.warnings:
             table.add_row("", Text(text, style="bold yellow"))
         lost = Text(f"{latest.lost} deliveries so far", style="bold red" if latest.lost else "")

@@ -87,7 +87,7 @@ def _stop(generator: Generator, view: View) -> None:
     if generator.timeline.interrupted or generator.over.is_set():
         with suppress(RunFailed):  # a full disk: what was written before is kept
             generator.recorder.flush()
-        view.say(f"left at once: {generator.orders.path} is not sealed; its rows can be reported")
+        view.say(f"exited at once: {generator.orders.path} is not sealed, but can be reported")
         os._exit(UNFIT)
-    view.say("stopping: listening for what is still under way, then reporting; Ctrl-C again leaves at once")
+    view.say("stopping: waiting for messages under way, then reporting; press Ctrl-C again to exit at once")
     generator.interrupt()

@@ -107,21 +107,22 @@ class SelfMetrics:
     def _wrong(self, seen: Looked) -> Iterable[str]:
         limits = self._limits
         if self.lag is not None and self.lag.p99 > limits.lag_p99_ms * MILLION:
-            yield f"we send late: lag p99 {self.lag.p99 / MILLION:.0f} ms (at most {limits.lag_p99_ms:g} is fit)"
+            yield f"late sends: send delay p99 {self.lag.p99 / MILLION:.0f} ms (limit {limits.lag_p99_ms:g} ms)"
         if seen.overdue:
-            yield f"nothing was sent, and {seen.overdue} clients have messages due: the scenario stands still"
+            yield f"stalled scenario: nothing sent, {seen.overdue} clients have overdue messages"
         if self.read_lag is not None and self.read_lag.p99 > limits.read_lag_p99_ms * MILLION:
             late = self.read_lag.p99 / MILLION
-            yield f"we look late: read lag p99 {late:.0f} ms (at most {limits.read_lag_p99_ms:g} is fit)"
+            yield f"late reads: read delay p99 {late:.0f} ms (limit {limits.read_lag_p99_ms:g} ms)"
         if self.cpu_share > limits.cpu_share:
-            yield f"our CPU is at {self.cpu_share:.0%} of a core (at most {limits.cpu_share:.0%} is fit)"
+            yield f"CPU overload: {self.cpu_share:.0%} of a core (limit {limits.cpu_share:.0%})"
         if abs(seen.step_ns) > limits.clock_step_ms * MILLION:
-            yield f"the wall clock has stepped by {seen.step_ns / MILLION:.1f} ms: arrivals cannot be trusted"
+            moved = seen.step_ns / MILLION
+            yield f"clock step: the wall clock moved by {moved:.1f} ms, arrival times cannot be trusted"
         reads, unstamped = seen.reads - self._before.reads, seen.unstamped - self._before.unstamped
         if self._stamped and unstamped > limits.unstamped_share * reads:
-            yield f"{unstamped} of {reads} reads bore no kernel stamp"
+            yield f"missing kernel timestamps: {unstamped} of {reads} reads have none"
         if self._descriptors is not None and (grown := self._grown(self._descriptors, seen.open_sessions + seen.held)):
-            yield f"{grown} descriptors more are open than when there were as many sessions"
+            yield f"descriptor leak: {grown} more are open than before with the same number of sessions"
 
     def _grown(self, now: int, sessions: int) -> int:
         """By how much descriptors have grown while sessions have not; 0 for what churn explains."""
@@ -139,7 +140,10 @@ READ_LAGS = (Gauge.READ_LAG_P50_NS, Gauge.READ_LAG_P99_NS, Gauge.READ_LAG_MAX_NS
 
 
 class Warnings:
-    """What is wrong, told when it begins and every so many seconds while it lasts; a kind is known by its words."""
+    """Which warnings to show: each when it begins, and every `every` seconds while it lasts.
+
+    A kind of warning is known by its words before the colon.
+    """
 
     def __init__(self, every: int) -> None:
         self._every = every
@@ -147,11 +151,11 @@ class Warnings:
         self._second = 0
 
     def fresh(self, warnings: Iterable[str]) -> list[str]:
-        """Those to tell now; to be asked once a second."""
+        """Those to show now; to be called once a second."""
         self._second += 1
         found = []
         for text in warnings:
-            kind = "".join(sign for sign in text.partition(":")[0] if not sign.isdecimal())
+            kind = text.partition(":")[0]
             if self._second - self._told.get(kind, -self._every) >= self._every:
                 self._told[kind] = self._second
                 found.append(text)

@@ -13,7 +13,7 @@ from harness.record.spread import Measured
 from harness.transport.clock import FakeClock
 from harness.units import SECOND
 
-LATE = "we send late: lag p99 80 ms (at most 50 is fit)"
+LATE = "late sends: send delay p99 80 ms (limit 50 ms)"
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def shown(generator, seconds, *, terminal=False, warnings=lambda second: ()):
 def test_plain_lines_come_every_five_seconds_with_our_own_lag(generator):
     lines = shown(generator, 10).splitlines()
     assert len(lines) == 2
-    for part in ("load", "open 4/4", "sent 8/s", "response p50 2.00 ms", "lag p99 0.40 ms", "drop reset x 2"):
+    for part in ("load", "open 4/4", "sent 8/s", "response p50 2.00 ms", "send delay p99 0.40 ms", "drop reset x 2"):
         assert part in lines[0]
 
 
@@ -59,9 +59,13 @@ def test_plain_lines_warn_at_once_and_not_every_second(generator):
     assert lines[0] == f"warning: {LATE}"
 
 
-def test_the_live_table_shows_ourselves_and_every_sickness(generator):
-    seen = shown(generator, 1, terminal=True, warnings=lambda _: [LATE, "our CPU is at 97% of a core"])
-    for part in ("lag p99 0.40 ms, read lag p99 0.06 ms, CPU 25% of a core", LATE, "our CPU is at 97% of a core"):
+def test_the_live_table_shows_the_generator_and_every_warning(generator):
+    seen = shown(generator, 1, terminal=True, warnings=lambda _: [LATE, "CPU overload: 97% of a core"])
+    for part in (
+        "send delay p99 0.40 ms, read delay p99 0.06 ms, CPU 25% of a core",
+        LATE,
+        "CPU overload: 97% of a core",
+    ):
         assert part in seen
 
 
@@ -72,4 +76,4 @@ def test_a_process_that_is_well_is_not_warned_of(generator):
 
 def test_what_has_not_been_measured_is_a_dash(generator):
     generator.run.metrics.lag = generator.run.metrics.read_lag = None
-    assert "lag p99 -, read lag p99 -" in shown(generator, 1, terminal=True)
+    assert "send delay p99 -, read delay p99 -" in shown(generator, 1, terminal=True)

@@ -137,13 +137,13 @@ def leaking(metrics):
 
 
 SICK = {
-    "we send late: lag p99 80 ms (at most 50 is fit)": late,
-    "we look late: read lag p99 90 ms (at most 50 is fit)": slow_to_look,
-    "our CPU is at 97% of a core (at most 85% is fit)": lambda _: {"cpu": 0.97},
-    "the wall clock has stepped by -3.0 ms: arrivals cannot be trusted": lambda _: {"step_ns": -3 * MS},
-    "5 of 100 reads bore no kernel stamp": lambda _: {"unstamped": 5},
-    "nothing was sent, and 7 clients have messages due: the scenario stands still": lambda _: {"overdue": 7},
-    "100 descriptors more are open than when there were as many sessions": leaking,
+    "late sends: send delay p99 80 ms (limit 50 ms)": late,
+    "late reads: read delay p99 90 ms (limit 50 ms)": slow_to_look,
+    "CPU overload: 97% of a core (limit 85%)": lambda _: {"cpu": 0.97},
+    "clock step: the wall clock moved by -3.0 ms, arrival times cannot be trusted": lambda _: {"step_ns": -3 * MS},
+    "missing kernel timestamps: 5 of 100 reads have none": lambda _: {"unstamped": 5},
+    "stalled scenario: nothing sent, 7 clients have overdue messages": lambda _: {"overdue": 7},
+    "descriptor leak: 100 more are open than before with the same number of sessions": leaking,
 }
 
 
@@ -175,7 +175,7 @@ def test_descriptors_that_come_and_go_with_sessions_are_explained(metrics):
         assert metrics.warnings == (), (sessions, count)
     metrics.own["descriptors"] = 1400
     look(metrics, 9, open_sessions=700, held=300)
-    assert "380 descriptors more" in metrics.warnings[0]
+    assert "descriptor leak: 380 " in metrics.warnings[0]
 
 
 def test_limits_are_the_plans(metrics):

@@ -44,7 +44,7 @@ def test_the_second_ctrl_c_leaves_at_once_and_the_rows_can_be_reported(squall):
     process.send_signal(signal.SIGINT)
     run = squall.wait(process)
     assert run.code == 3
-    assert f"left at once: {path} is not sealed" in " ".join(run.err.split())
+    assert f"exited at once: {path} is not sealed" in " ".join(run.err.split())
     assert open_run(path).status == "unsealed"
     assert squall("report", path).code == 3
 

@@ -52,7 +52,7 @@ def test_a_generator_that_was_stopped_is_unfit_and_the_endpoint_is_not_blamed(sq
     assert service["p95"] < lag["p99"] / 2, (service, lag)
     assert run.findings == {}
     # And it was said while it happened, in plain lines.
-    assert re.search(r"warning: we send late: lag p99 \d+ ms \(at most 50 is fit\)", run.err)
+    assert re.search(r"warning: late sends: send delay p99 \d+ ms \(limit 50 ms\)", run.err)
 
 
 def test_one_sick_worker_of_two_is_found(squall, two_processes):
@@ -66,7 +66,7 @@ def test_one_sick_worker_of_two_is_found(squall, two_processes):
     warnings = next(shard for shard in open_run(path).shards if shard.rank == 1)
     hold(int(warnings.path.stem.split("-")[2]))
     done = squall.wait(process)
-    assert "process 1: we send late" in done.err + done.out
+    assert "process 1: late sends" in done.err + done.out
     squall("report", path)
     report = json.loads((path / "report.json").read_text())
     late = [reason for reason in report["fitness"]["reasons"] if "sent late" in reason]
@@ -101,7 +101,7 @@ def test_a_crowd_that_blocks_in_its_first_message_leaves_nobody_out(squall):
         "--set", f"load.scenario={scenario}", "--sessions", 4, "--rooms", 2, "--rate", 10, "--duration", 4,
         "--set", "load.sessions_per_user=4",
     )  # fmt: skip
-    assert "warning: nothing was sent, and 4 clients have messages due: the scenario stands still" in run.err
+    assert "warning: stalled scenario: nothing sent, 4 clients have overdue messages" in run.err
     fitness = run.report["fitness"]
     assert (fitness["planned"], fitness["sent"], fitness["missed"]) == (160, 1, 159)
 
@@ -113,7 +113,7 @@ def test_a_scenario_that_stands_still_is_told_while_it_does_and_what_it_never_se
         "--set", f"load.scenario={scenario}", "--sessions", 4, "--rooms", 2, "--rate", 10, "--duration", 6
     )  # fmt: skip
     assert run.code == 3
-    assert "warning: nothing was sent, and 4 clients have messages due: the scenario stands still" in run.err
+    assert "warning: stalled scenario: nothing sent, 4 clients have overdue messages" in run.err
     fitness = run.report["fitness"]
     assert (fitness["planned"], fitness["sent"], fitness["missed"]) == (240, 40, 200)
     assert "the generator sent less than planned: 200 of 240 messages were due and never sent" in fitness["reasons"]

@@ -11,10 +11,11 @@ import numpy as np
 
 from harness.plan import Fitness as Limits
 from harness.record.row import OUR_ERRNOS, Gauge, Kind, Outcome
+from harness.units import SECOND
 
 from . import words
 from .percentile import percentile
-from .processes import SECOND, Process, StampShares
+from .processes import Process, StampShares
 from .spans import spans
 
 LOOSE_MS = 10.0

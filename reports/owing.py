@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.record.row import NO_ROOM, Flag, Kind, Outcome
+from harness.units import SECOND
 
 from .memberships import FOREVER, Memberships, latest_join, leave_after, places
 from .rows import Array, Rows, find
 
-SETTLE_NS = 1_000_000_000
+SETTLE_NS = SECOND
 EARLY_NS = 5_000_000_000
 LARGEST = np.iinfo(np.int64).max
 

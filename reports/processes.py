@@ -10,11 +10,11 @@ import msgspec
 import numpy as np
 
 from harness.record.row import Flag, Gauge, Kind, Outcome
+from harness.units import SECOND
 
 from .percentile import MILLION, percentile
 from .rows import NOT_OUR_LAG, Array, Rows
 
-SECOND = 1_000_000_000
 ARRIVE = (Kind.OPEN, Kind.JOIN, Kind.PUBLISH, Kind.DELIVERY, Kind.LEAVE, Kind.PROBE, Kind.PING)
 LEVEL = 0.95
 

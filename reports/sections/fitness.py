@@ -11,11 +11,12 @@ import numpy as np
 from harness.plan import Fitness as Limits
 from harness.record.row import Flag, Kind, Outcome
 from harness.record.run_directory import RunDirectory
+from harness.units import SECOND
 
 from .. import words
 from ..judging import ProcessFitness, measured, notes, reasons
 from ..percentile import Groups
-from ..processes import SECOND, all_processes
+from ..processes import all_processes
 from ..registry import section
 from ..rows import Rows
 

@@ -11,12 +11,13 @@ import msgspec
 import numpy as np
 
 from harness.record.row import Kind, Outcome
+from harness.units import SECOND
 
 from ..percentile import Percentiles, percentiles
 from ..registry import section
 from ..rows import Array, Rows
 
-SLACK_NS = 1_000_000_000
+SLACK_NS = SECOND
 Where = tuple[int, int]
 """Session and connection."""
 Fate = Literal["detected", "late", "overdue", "undetected", "too_early_to_tell", "never_listed"]

@@ -4,12 +4,12 @@ import msgspec
 import numpy as np
 
 from harness.record.row import Kind, Outcome
+from harness.units import SECOND
 
 from ..percentile import percentile
 from ..registry import section
 from ..rows import Array, Rows
 
-SECOND = 1_000_000_000
 MOST_SECONDS = 7 * 24 * 3600
 
 

@@ -41,7 +41,7 @@ def test_a_generator_that_was_stopped_is_unfit_and_the_endpoint_is_not_blamed(sq
     fitness, figures = run.report["fitness"], run.report["figures"]
     late = [reason for reason in fitness["reasons"] if "the generator sent late" in reason]
     assert len(late) == 1, fitness["reasons"]
-    assert re.search(r"lag p99 \d+\.\d ms, at most 50 is fit \(seconds? [\d, -]+\)", late[0])
+    assert re.search(r"send delay p99 was \d+\.\d ms \(limit 50 ms; seconds? [\d, -]+\)", late[0])
     assert fitness["unfit_seconds"]
     assert fitness["processes"][0]["loop_lag_max_ms"] >= HELD_S * 1000 - 150
     assert fitness["missed"] == 0

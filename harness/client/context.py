@@ -31,7 +31,7 @@ class Context:
     """What all sessions of one process share.
 
     Args:
-        mirror: None: nobody wants a copy of what is measured.
+        mirror: None: no copy of what is measured is wanted.
     """
 
     plan: Plan

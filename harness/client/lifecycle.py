@@ -84,13 +84,13 @@ class Client:
         return self.state is State.READY
 
     def missed(self, until_ns: int) -> int:
-        """How many messages fell due before `until_ns` that nobody has taken; none where the owner never paces."""
+        """How many messages fell due before `until_ns` and were not taken; none where the owner never paces."""
         if self.pace is None or not self._owner.has_paced:
             return 0
         return planned(self.pace, until_ns, self.n, self.speaks_from)
 
     def is_overdue(self, before_ns: int) -> bool:
-        """Whether a message has been due since before `before_ns` and nobody has taken it."""
+        """Whether a message has been due since before `before_ns` and was not taken."""
         if self.pace is None or not self._owner.has_paced:
             return False
         due = self.pace.due_ns(self.n)
@@ -145,7 +145,7 @@ class Client:
             self.session.abort()
 
     def load_over(self) -> None:
-        """The load is over: nobody comes back any more, and who is still away is counted so."""
+        """The load is over: the client does not come back, and is recorded as away if it is."""
         self._cancel()
         if self.state is State.WAITING and self.due <= self._run.clock.now() - JUST_DUE_NS:
             self.session.skip(self.due)
@@ -175,7 +175,7 @@ class Client:
         if not self._run.is_loading:
             self.state = State.OPEN
             self._recovered(Outcome.ABANDONED)
-            if self._run.is_departing:  # it missed the word to leave, and nobody will say it again
+            if self._run.is_departing:  # it was not open when all sessions were asked to leave
                 self.state = State.LEAVING
                 self.session.depart()
             return
@@ -287,7 +287,7 @@ class Client:
         waiting = self._joining.pop(room, None) if self._joining else None
         if waiting is not None:
             _tell(waiting, Outcome.ABANDONED, 0)
-        self.session.leave(room, done or _nobody, due)
+        self.session.leave(room, done or _ignore, due)
         self._ready_if_joined()  # that join may have been the last one that it waited for
 
     def _ask(self, room: int, waiting: Joining, *, remembered: bool = False) -> None:
@@ -344,5 +344,5 @@ def _call(done: Done | None, outcome: Outcome, code: int) -> None:
         done(outcome, code)
 
 
-def _nobody(_outcome: Outcome, _code: int) -> None:
-    """Nobody wants to hear."""
+def _ignore(_outcome: Outcome, _code: int) -> None:
+    """In place of a `done` where none was given."""

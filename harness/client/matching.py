@@ -99,5 +99,5 @@ class Matching:
         return self.given_up is not None and seq in self.given_up
 
     def forget(self) -> None:
-        """A fresh session takes the seat: what the one before gave up concerns nobody any more."""
+        """A fresh session takes the seat: what the one before gave up does not matter any more."""
         self.given_up = None

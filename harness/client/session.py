@@ -3,7 +3,7 @@
 
 It carries out one intent at a time, without ever blocking, and tells `done` how it ended. The subtle thing: everything
 may happen again from within a callback (a send that fails ends the connection, which ends every receipt), so a receipt
-is registered before its message is sent, and state is changed before anyone is told.
+is registered before its message is sent, and state is changed before any callback.
 
 Longer than other modules, because intents and what the transport tells act on the same few fields.
 """

@@ -45,7 +45,7 @@ class SessionLog:
 
     Args:
         room_numbers: a room's number by its name; empty where the plan has no rooms.
-        mirror: None: nobody wants a copy.
+        mirror: None: no copy is wanted.
     """
 
     __slots__ = ("_recorder", "_room_numbers", "mirror", "tally")

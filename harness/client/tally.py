@@ -67,7 +67,7 @@ class Tally:
         self._epochs[room] += 1
 
     def published(self, session: int, seq: int, room: int, due: int, sent: int) -> None:
-        """A message left for `room`, whose members should now get it (NO_ROOM: nobody is owed it).
+        """A message left for `room`, whose members should now get it (NO_ROOM: it is owed to no member).
 
         `due` 0: it was not planned, so it has no send delay.
         """
@@ -101,7 +101,7 @@ class Tally:
                 del self._owed[key]
 
     def refused(self, session: int, seq: int) -> None:
-        """It was rejected, or nobody knows: not owed."""
+        """It was rejected, or its outcome is unknown: not owed."""
         self._owed.pop((session, seq), None)
 
     def snapshot(self, now_ns: int) -> Snapshot:

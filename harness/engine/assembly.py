@@ -61,9 +61,9 @@ def assemble(orders: Orders, failure: Failure, mirror: StatsMirror | None = None
     """Wire one process's share of a run.
 
     Args:
-        orders: what this process is told.
+        orders: this process's share of the run.
         failure: hears whatever of ours goes wrong in a hub callback.
-        mirror: None: nobody wants a copy of what is measured.
+        mirror: None: no copy of what is measured is wanted.
 
     Raises:
         RunFailed: the shard cannot be made, the host has no address, or too few descriptors are allowed.

@@ -1,4 +1,4 @@
-"""What to report for an exception that nobody expected: one line, with the place in the code."""
+"""What to report for an unexpected exception: one line, with the place in the code."""
 
 import traceback
 from pathlib import Path

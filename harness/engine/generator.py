@@ -27,7 +27,7 @@ class Generator:
     """One process of a run, and the run context of its clients.
 
     Args:
-        mirror: None: nobody wants a copy of what is measured.
+        mirror: None: no copy of what is measured is wanted.
 
     Raises:
         RunFailed: the shard cannot be made, the host has no address, or too few descriptors are allowed.

@@ -15,8 +15,8 @@ from ..plan import Load, Plan
 def stay_local(parser: Any, **_: Any) -> None:
     """Locust's web UI and RPC listen on every address by default; ours do not.
 
-    With `--processes` its master and workers meet at a free port, which nobody else needs to know: at Locust's usual
-    one, two runs at the same time would take each other's orders, or fail.
+    With `--processes` its master and workers meet at a free port, which no other process needs to know. At Locust's
+    usual one, two runs at the same time would take each other's orders, or fail.
     """
     parser.set_defaults(master_bind_host="127.0.0.1", web_host="127.0.0.1")
     if forks(sys.argv[1:], os.environ):
@@ -65,5 +65,5 @@ def as_locust_wants(plan: Plan, environment: Any, runner: Any) -> Plan:
 
 
 def _roomy(load: Load, changed: dict[str, Any]) -> Load:
-    """The load so changed, while nobody knows yet how long it is to last."""
+    """The load with these changes, before its duration is known."""
     return msgspec.structs.replace(load, **changed, duration_s=1e9)

@@ -144,7 +144,7 @@ class _LocustRunner:
         gevent.spawn(self._conclude)
 
     def _conclude(self) -> None:
-        """When everybody is done by the plan's time line: seal and end Locust's test."""
+        """When all workers are done by the plan's time line: seal and end Locust's test."""
         self._all_done.wait()
         if self._seal():
             self._end_test()

@@ -1,4 +1,4 @@
-"""Orders: what each process of a run is told, by whoever prepared the run."""
+"""Orders: what each process of a run gets from the one that prepared it."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -114,7 +114,7 @@ class Roster:
         return sum(client.is_overdue(before_ns) for client in self.clients)
 
     def expire(self, now: int, share: int, of: int) -> None:
-        """Give up requests that have waited too long, in one share (from 0) `of` so many of the sessions."""
+        """Give up requests that have waited too long, in every `of`-th session from the `share`-th on."""
         for number in self.seats[share::of]:
             session = self.sessions.get(number)
             if session is not None and session.is_waiting:

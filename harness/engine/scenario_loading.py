@@ -41,7 +41,7 @@ def load_scenarios(load: Load, beside: Path | None = None) -> Scenarios:
         if user.needs_rooms and not load.room_count:
             raise PlanError(
                 f'load.scenario: "{name}" is about rooms, and the plan has none: change load.room_sizes '
-                "(a server that sends everything to everybody has one room)"
+                "(a server that sends everything to all sessions has one room)"
             )
     user = users[0] if len(users) == 1 else one_class_of(RealtimeUser, users, _next_index)
     return Scenarios(user, load.scenarios, tuple(each.pattern for each in users))

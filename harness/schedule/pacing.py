@@ -21,7 +21,7 @@ from ..units import SECOND
 from .rate_curve import Curve, curve
 
 NOT_YET = 1 << 62
-"""Due, but nobody can say when: after the answer to the message before."""
+"""Due at a time that is not known yet: after the answer to the message before."""
 
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
@@ -67,7 +67,9 @@ class Every:
 
     def __post_init__(self) -> None:
         if isinstance(self.pace, Thinking):
-            raise UsageError("Every(...) cannot count in a closed loop, whose times nobody knows: use seldom(...)")
+            raise UsageError(
+                "Every(...) cannot count in a closed loop, whose times are not known beforehand: use seldom(...)"
+            )
 
     def due_ns(self, n: int) -> int | None:
         """When the n-th (from 0) of these is due; None when there is none."""
@@ -179,7 +181,7 @@ class Thinking:
 
 def seldom(pace: Pace, step: int, first: int = 0) -> Pace:
     """The pace of what is done `step` times more seldom: every `step`-th of the due times, from the `first` (from 0)
-    on; in a closed loop, where nobody knows the times, thinking is `step` times as long.
+    on; in a closed loop, where the times are not known beforehand, thinking is `step` times as long.
     """
     return pace.slower(step, first) if isinstance(pace, Thinking) else Every(pace, step, first)
 

@@ -1,4 +1,4 @@
-"""A rate over time, and the way back from its integral: when have so many messages become due. Pure arithmetic.
+"""A rate over time, and the inverse of its integral: when a given number of messages has become due. Pure arithmetic.
 
 A curve is made of pieces in each of which the rate goes in a straight line, so the inverse is exact (a square root)
 and costs a bisection in a short table that all sessions share. The subtle thing: a curve may repeat, so a sine over a

@@ -38,7 +38,7 @@ class Rooms:
         return tuple(self._table[first : first + self._per_session])
 
     def led_by(self, number: int) -> tuple[int, ...]:
-        """The rooms of session `number` in which nobody has a lower number: each room has one such leader."""
+        """The rooms of session `number` in which no session has a lower number: each room has one such leader."""
         if not self._leaders and self.count:
             leaders = array("I", [self._sessions] * self.count)
             for session in reversed(range(self._sessions)):

@@ -83,7 +83,7 @@ class Masker:
     def __init__(self) -> None:
         self._masks: Iterator[tuple[bytes]] = iter(())
         self._heads: dict[int, bytes] = {}
-        """How a whole text of so many bytes begins."""
+        """How a whole text begins, by its number of bytes."""
 
     def frame(self, first: int, data: bytes) -> bytes:
         """One frame as a client sends it; `first` is its first byte: FIN_TEXT for one whole text."""

@@ -37,7 +37,6 @@ ANCILLARY_BYTES = _socket.CMSG_SPACE(STAMP.size)
 SOL_SOCKET = int(socket.SOL_SOCKET)  # plain, as all that is compared for each read
 unpack_stamp = STAMP.unpack
 
-# A port is freed at once by a reset, a minute later by an orderly close; and nobody wants Nagle in a latency test.
 Socket = Any  # _socket.socket: the C class, without the 200 bytes and the methods of its Python wrapper
 
 
@@ -76,7 +75,7 @@ class Sockets:
             OSError: no descriptors are left, or the address is not ours.
         """
         sock = _socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Nagle's delay is no latency of the endpoint's
         if self.stamped:
             sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         if source:

@@ -92,7 +92,7 @@ class WebSocket:
         self._between = False
         """Whether the next byte is the first of a frame; the core may have taken a header and hold nothing unread."""
         self._flows = False
-        """Whether it is open and nobody has begun to close: what the core knows too, further away."""
+        """Whether it is open and neither side has begun to close: what the core knows too, further away."""
         self._deadline: Timer | None = None
         self.phase = Phase.CONNECTING
         self.sent = 0

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.client.matching import MOST_SPANS, GivenUp, Matching
@@ -50,6 +50,7 @@ def test_what_was_given_up_is_late_until_a_fresh_session_takes_the_seat():
     assert not matching.is_late(receipt.seq)
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(1, 60)))
 def test_a_number_is_known_as_given_up_exactly_when_it_was(numbers):
     given_up = GivenUp()

@@ -86,6 +86,6 @@ def test_a_scenario_about_rooms_says_so_in_one_line_where_there_are_none(squall,
     assert run.code == 2
     assert run.err.strip() == (
         f'squall: load.scenario: "{scenario}" is about rooms, and the plan has none: change load.room_sizes '
-        "(a server that sends everything to everybody has one room)"
+        "(a server that sends everything to all sessions has one room)"
     )
     assert not list(squall.out.glob("runs/*"))

@@ -13,6 +13,7 @@ from harness.plan import build_plan
 from harness.plan.chaos import Act, Drop
 from harness.plan.fault_registry import discover, faults, kind_of
 from reports.faults import FIRST, Faults
+from reports.manifest import FaultKind
 
 ROOT = Path(__file__).parents[2]
 WHEN = {"at_s": 1.0, "count": 1}
@@ -25,7 +26,7 @@ def plan_of(**table):
 
 def test_the_numbers_of_the_first_faults_stay_for_ever():
     kinds = [(kind.number, kind.name, kind.takes_connection) for kind in faults().values()]
-    assert kinds[:7] == [(number, *named) for number, named in FIRST.items()]
+    assert kinds[:7] == [(number, kind.label, kind.drops) for number, kind in FIRST.items()]
     assert len({number for number, _, _ in kinds}) == len(kinds)
 
 
@@ -144,8 +145,8 @@ def test_reading_a_plan_imports_neither_sockets_nor_an_event_loop():
 
 
 def test_reports_read_the_faults_from_the_manifest_and_know_those_of_runs_before():
-    old = Faults({})
+    old = Faults(None)
     assert [old.label(number) for number in old.drops] == ["close", "fin", "reset", "half-open", "stall"]
     assert old.provoking == [old.number("burst")] == [6]
-    new = Faults({"faults": {"3": {"label": "cut", "drops": True}, "9": {"label": "loss", "drops": False}}})
+    new = Faults({3: FaultKind("cut", True), 9: FaultKind("loss", False)})
     assert (new.drops, new.label(9), new.number("burst")) == ([3], "loss", -1)

@@ -160,7 +160,7 @@ def test_from_a_checkout_a_package_of_the_users_comes_first_too(place):
     if not (place / "reports" / "__init__.py").exists():
         pytest.skip("Python prefers a package of ours to a folder of the user's")
     code = (
-        f"import squall; from pathlib import Path; from harness.engine.scenario_loading import load_scenario\n"
+        f"import locust; import squall; from pathlib import Path; from harness.engine.scenario_loading import load_scenario\n"
         f"print(load_scenario('own.py', Path({str(place)!r})).__name__)"
     )
     path = os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"]])

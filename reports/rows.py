@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import RunDirectoryError
-from harness.record.row import DTYPE, ROW_BYTES, Flag, Gauge, Kind, Outcome
+from harness.record.row import DTYPE, ROW_BYTES, SEQ_BITS, SESSION_BITS, Flag, Gauge, Kind, Outcome
 from harness.record.run_directory import RunDirectory, Shard
 
 from .faults import Faults
@@ -21,9 +21,6 @@ from .manifest import Contract, Manifest
 
 Array = NDArray[Any]
 
-SEQ_BITS = 36
-SESSION_BITS = 27
-"""A session and a sequence number make one positive 64-bit key."""
 NOT_A_MESSAGE = -1
 """The key of a (session, sequence number) that is out of range: an endpoint made it up."""
 NOT_OUR_LAG = Flag.BURST | Flag.WAITED

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from ..errors import UsageError
 from ..plan import Auth, Endpoint, JwtAuth, LoginAuth, TokenAuth, TokensAuth
 from ..record.row import Outcome
-from ..wire.ids import connection_key
+from ..wire.ids import connection_key, session_name
 from .redaction import Hiding
 
 
@@ -25,7 +25,7 @@ class Fields(NamedTuple):
     @classmethod
     def of(cls, nonce: str, session: int, conn: int) -> "Fields":
         """The fields of one connection."""
-        return cls(session, conn, connection_key(nonce, session, conn))
+        return cls(session, conn, connection_key(session_name(nonce, session), conn))
 
     @property
     def texts(self) -> Mapping[str, str]:

@@ -59,7 +59,7 @@ class Context:
         room_numbers: dict[str | None, int] = {name: number for number, name in enumerate(self.room_names)}
         self.log = SessionLog(self.recorder, self.tally, room_numbers, self.mirror)
         self.frames = FrameCache()
-        self.senders = Senders(self.nonce)
+        self.senders = Senders(self.nonce, load.sessions)
         self.answer_timeout_ns = round(self.plan.endpoint.answer_timeout_s * SECOND)
 
     def connect(self, listener: Listener, number: int, entry: Entry) -> WebSocket:

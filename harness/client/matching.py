@@ -3,7 +3,7 @@
 Pure bookkeeping: it sends, records and tells nothing.
 """
 
-from ..wire.ids import read_number
+from ..wire.ids import read_seq
 from .receipts import Receipt, Receipts
 
 MOST_SPANS = 32
@@ -43,7 +43,7 @@ class Matching:
     """The requests of one session that wait for an answer, and what is needed to recognise one.
 
     Args:
-        prefix: what stands before the number in each id of this session.
+        prefix: the session's `message_prefix`.
     """
 
     __slots__ = ("given_up", "prefix", "probe", "receipts", "seq")
@@ -65,7 +65,7 @@ class Matching:
 
     def number(self, text: str | None) -> int | None:
         """The message number that an id names; None where the id is absent or not one of this session's."""
-        return read_number(text.removeprefix(self.prefix)) if text is not None else None
+        return read_seq(text, self.prefix) if text is not None else None
 
     def take(self, text: str | None, is_error: bool) -> Receipt | None:
         """Take the request that an answer with this id belongs to.
@@ -78,7 +78,7 @@ class Matching:
         Returns:
             None where no open request is meant.
         """
-        seq = read_number(text.removeprefix(self.prefix)) if text is not None else None
+        seq = read_seq(text, self.prefix) if text is not None else None
         receipt = self.receipts.pop(seq, None) if seq is not None else None
         if receipt is None and is_error and self.probe is not None:
             receipt = self.receipts.pop(self.probe.seq, None)

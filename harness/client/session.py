@@ -18,6 +18,7 @@ from ..record.row import NO_PEER, NO_ROOM, Closer, Damage, Flag, Kind, Outcome, 
 from ..transport.events import Arrival, Ending, Pong, Refusal
 from ..units import SECOND
 from ..wire import Message
+from ..wire.ids import message_id, message_prefix, session_name
 from ..wire.signal import Signal
 from .context import Context
 from .matching import Matching
@@ -59,8 +60,8 @@ class Session:
         self._context = context
         self._log = context.log
         self._pattern = pattern
-        self._name = f"{context.nonce}-{number}"
-        self._matching = Matching(f"{self._name}-")
+        self._name = session_name(context.nonce, number)
+        self._matching = Matching(message_prefix(self._name))
         self._socket: Conversation | None = None
         self._rooms: tuple[int, ...] = ()
         self._due = 0
@@ -429,6 +430,6 @@ class Session:
     def _message(self, seq: int, room: int, text: str) -> Message:
         context = self._context
         return Message(  # by place: names would cost half a microsecond; and large numbers take long to divide
-            f"{self._matching.prefix}{seq}", seq, context.room_names[room] if room != NO_ROOM else "", text,
+            message_id(self._name, seq), seq, context.room_names[room] if room != NO_ROOM else "", text,
             self._name, self.number, self.conn, int(time.time() * 1000),
         )  # fmt: skip

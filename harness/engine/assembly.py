@@ -119,7 +119,7 @@ def _watches(orders: Orders, access: Access) -> tuple[Watch, ...]:
     plan = orders.plan
     found: list[Watch] = []
     if orders.rank == 0 and plan.observe.url:
-        found.append(Observer(plan.observe, plan.endpoint, orders.nonce, access.hiding))
+        found.append(Observer(plan.observe, plan.endpoint, orders.nonce, plan.load.sessions, access.hiding))
     if orders.rank == 0 and plan.observe.metrics:
         found.append(ProcessWatch(plan.observe, plan.endpoint, access.hiding))
     return tuple(found)

@@ -55,7 +55,7 @@ def preflight(
     if plan.endpoint.tls is not None and plan.endpoint.tls.insecure:
         warnings.append("endpoint.tls.insecure: the endpoint's certificate is not verified")
     if plan.observe.url:
-        Observer(plan.observe, plan.endpoint, nonce).check()
+        Observer(plan.observe, plan.endpoint, nonce, plan.load.sessions).check()
     if plan.observe.metrics:
         ProcessWatch(plan.observe, plan.endpoint).check()
     return tuple(good), warnings

@@ -21,6 +21,7 @@ from ..record.recorder import Recorder
 from ..record.row import Kind, Outcome
 from ..transport.clock import Clock
 from ..units import SECOND
+from ..wire.ids import read_connection_key
 from .http_session import session_for
 
 TIMEOUT_S = 5.0
@@ -35,10 +36,13 @@ class Observer:
         UsageError: an environment variable that the plan names is not set.
     """
 
-    def __init__(self, observe: Observe, endpoint: Endpoint, nonce: str, hiding: Hiding | None = None) -> None:
+    def __init__(
+        self, observe: Observe, endpoint: Endpoint, nonce: str, sessions: int, hiding: Hiding | None = None
+    ) -> None:
         self._hiding = hiding = hiding or Hiding()
         self._observe = observe
         self._nonce = nonce
+        self._sessions = sessions
         self.url = list_url(expand(observe.url, "observe.url", hiding), expand(endpoint.url, "endpoint.url", hiding))
         self._provider = make_provider(observe.auth, Setting("observe.auth", endpoint, hiding, 1, None, None))
         self._headers = {
@@ -111,7 +115,9 @@ class Observer:
             outcome = Outcome.GARBLED
             recorder.evidence(clock.now(), "note", 0, f"the connection list could not be read: {error}")
         ended = clock.now()
-        ours = {found for key in keys or () if (found := self._parse(key)) is not None}
+        ours = {
+            ours for key in keys or () if (ours := read_connection_key(key, self._nonce, self._sessions)) is not None
+        }
         recorder.row(
             Kind.POLL, outcome, 0, code, seq=len(keys or ()), peer=len(ours), sent=began, arrived=ended, read=ended
         )
@@ -159,13 +165,6 @@ class Observer:
             if item is not None:
                 keys.append(str(item))
         return keys
-
-    def _parse(self, key: str) -> tuple[int, int] | None:
-        run, _, rest = key.partition("-")
-        session, _, conn = rest.partition("-")
-        if run == self._nonce and session.isdecimal() and conn.isdecimal():
-            return int(session), int(conn)
-        return None
 
 
 def _shape(list_path: list[str], key_path: list[str]) -> Any:

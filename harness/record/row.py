@@ -182,6 +182,11 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
 ROW = Struct("<" + "".join(code for _, code, _ in COLUMNS))
 DTYPE: list[tuple[str, str]] = [(name, dtype) for name, _, dtype in COLUMNS]
 ROW_BYTES = ROW.size
+SEQ_BITS = 36
+SESSION_BITS = 27
+"""Sessions and the numbers of their messages are below these powers of 2: the two make one positive 64-bit key."""
+CONN_BITS = 32
+"""The `conn` column is an unsigned number of as many bits."""
 
 # A shard begins with one header the size of a row, so that rows stay aligned.
 SHARD_HEADER = Struct("<8sII48x")

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from ..record.row import SignalKind
+from .ids import connection_key
 from .signal import Signal
 
 REASON_CHARS = 200
@@ -38,7 +39,7 @@ class Message(Struct, frozen=True, gc=False):
     @property
     def key(self) -> str:
         """The name of this connection."""
-        return f"{self.sender}-{self.conn}"
+        return connection_key(self.sender, self.conn)
 
 
 class Dialect(Protocol):

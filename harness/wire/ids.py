@@ -1,28 +1,104 @@
-"""Whose message it is: a message's id, or a sender's name beside a plain number, read back to session and number.
+"""How the names of a run are built and read back. Nothing else knows what they look like.
 
-Pure; it must not know frames. The subtle thing: what an endpoint sends is anything at all, so a number with more digits
-than its column holds is no id of ours, and no more names are remembered than a run can have.
+    session      NONCE-7       who sends: session 7 of the run with this nonce
+    message      NONCE-7-12    the correlation id of its message 12
+    connection   NONCE-7-2     the key under which the endpoint may list its connection 2 (`{key}` of a url or header)
+
+An endpoint may send anything at all. A number that no session of the run could have, or that a row could not hold, is
+not one of ours, and reading never raises.
 """
 
+from ..record.row import CONN_BITS, SEQ_BITS
 from .signal import Signal
 
-SESSION_DIGITS, SEQ_DIGITS = 10, 19
-"""A number with as many digits may not fit its column: no id of ours has them."""
-REMEMBERED = 1 << 20
+SEQ_LIMIT, CONN_LIMIT = 1 << SEQ_BITS, 1 << CONN_BITS
+FEW_DIGITS = len(str(SEQ_LIMIT)) - 1
+"""A message number of no more digits is below the limit, whatever they are."""
+MOST_DIGITS = 100
+"""Longer texts are not read: Python takes long for them, and refuses those of more than 4,300 digits."""
 
 
-def read_number(text: str) -> int | None:
-    """The message number that a text is; None for what no session of ours counts to."""
-    return int(text) if text.isdecimal() and len(text) < SEQ_DIGITS else None
+def session_name(nonce: str, session: int) -> str:
+    """The name of a session, as the sender of its messages."""
+    return f"{nonce}-{session}"
+
+
+def message_id(name: str, seq: int) -> str:
+    """The correlation id of message `seq` of the session with this name."""
+    return f"{name}-{seq}"
+
+
+def connection_key(name: str, conn: int) -> str:
+    """The name of connection `conn` (0 = first) of the session with this name."""
+    return f"{name}-{conn}"
+
+
+def message_prefix(name: str) -> str:
+    """What stands before the number in each message id of the session with this name."""
+    return f"{name}-"
+
+
+def read_seq(text: str, prefix: str) -> int | None:
+    """The number of a message of one session.
+
+    Args:
+        text: the message's id; or the plain number, where the protocol's ids are numbers.
+        prefix: the session's `message_prefix`.
+
+    Returns:
+        None for what is no id of this session.
+
+    >>> read_seq("k3-7-12", "k3-7-"), read_seq("12", "k3-7-"), read_seq("k3-8-12", "k3-7-")
+    (12, 12, None)
+    """
+    number = text.removeprefix(prefix)
+    if len(number) <= FEW_DIGITS and number.isdecimal():
+        return int(number)
+    return _below(SEQ_LIMIT, number)
+
+
+def read_connection_key(text: str, nonce: str, sessions: int) -> tuple[int, int] | None:
+    """The session and connection that a key names.
+
+    Args:
+        text: a key out of the endpoint's list.
+        nonce: the run's.
+        sessions: how many sessions the run has.
+
+    Returns:
+        None for what is no connection of this run.
+
+    >>> read_connection_key("k3-7-2", "k3", 8), read_connection_key("k3-8-2", "k3", 8)
+    ((7, 2), None)
+    """
+    run, _, rest = text.partition("-")
+    session_text, _, conn_text = rest.partition("-")
+    if run != nonce:
+        return None
+    session, conn = _below(sessions, session_text), _below(CONN_LIMIT, conn_text)
+    return (session, conn) if session is not None and conn is not None else None
+
+
+def _below(limit: int, text: str) -> int | None:
+    """The number that a text is; None for none, and for one that is not below the limit."""
+    if text.isdecimal() and len(text) <= MOST_DIGITS and (number := int(text)) < limit:
+        return number
+    return None
 
 
 class Senders:
-    """The sessions of the run with this nonce, by how their ids begin."""
+    """Reads whose message a delivery carries.
 
-    def __init__(self, nonce: str) -> None:
+    Args:
+        nonce: the run's.
+        sessions: how many sessions the run has, over all processes.
+    """
+
+    def __init__(self, nonce: str, sessions: int) -> None:
         self._nonce = nonce
-        self._known: dict[str, int] = {}
-        """Those heard of already: half the cost of reading the id each time."""
+        self._sessions = sessions
+        self._known: dict[str | None, int] = {}
+        """The sessions heard of already, by name: half the cost of reading the id each time."""
         self._last: Signal | None = None
         self._origin: tuple[int, int] | None = None
         """Of the last: what a whole room hears is read once and asked for by each of its members."""
@@ -35,45 +111,19 @@ class Senders:
 
     def _read(self, signal: Signal) -> tuple[int, int] | None:
         text = signal.id or ""
-        prefix, _, number = text.rpartition("-")
-        known = self._known.get(prefix)
-        if known is not None and number.isdecimal() and len(number) < SEQ_DIGITS:
+        name, dash, number = text.rpartition("-")
+        known = self._known.get(name if dash else signal.sender)
+        if known is not None and len(number) <= FEW_DIGITS and number.isdecimal():
             return known, int(number)
-        run, _, rest = text.partition("-")
-        if run == self._nonce:
-            session, _, seq = rest.partition("-")
-        else:
-            # A protocol with plain numbers for ids tells the sender apart.
-            seq = text
-            run, _, session = (signal.sender or "").partition("-")
-            session = session.partition("-")[0]
-            if run != self._nonce:
-                return None
-        if not (session.isdecimal() and seq.isdecimal() and len(session) < SESSION_DIGITS and len(seq) < SEQ_DIGITS):
+        if not dash and signal.sender is not None:
+            # A protocol with plain numbers for ids tells the sender apart, by its own name or by its connection's.
+            name = "-".join(signal.sender.split("-", 2)[:2])
+        run, _, session_text = name.partition("-")
+        if run != self._nonce:
             return None
-        if text == f"{run}-{session}-{seq}" and len(self._known) < REMEMBERED:
-            self._known[f"{run}-{session}"] = int(session)
-        return int(session), int(seq)
-
-
-def message_id(nonce: str, session: int, seq: int) -> str:
-    """The correlation id of a message: which run, which session, its how-manieth."""
-    return f"{nonce}-{session}-{seq}"
-
-
-def parse_id(text: str, nonce: str) -> tuple[int, int] | None:
-    """Read (session, seq) out of an id that this run made; None for any other text.
-
-    >>> parse_id(message_id("k3", 7, 12), "k3")
-    (7, 12)
-    """
-    run, _, rest = text.partition("-")
-    session, _, seq = rest.partition("-")
-    if run != nonce or not (session.isdecimal() and seq.isdecimal()):
-        return None
-    return int(session), int(seq)
-
-
-def connection_key(nonce: str, session: int, conn: int) -> str:
-    """The name under which the endpoint may list one connection of ours (the `{key}` of a url or header)."""
-    return f"{nonce}-{session}-{conn}"
+        session, seq = _below(self._sessions, session_text), _below(SEQ_LIMIT, number)
+        if session is None or seq is None:
+            return None
+        if name == session_name(run, session):  # in one spelling only, so that there are no more than sessions
+            self._known[name] = session
+        return session, seq

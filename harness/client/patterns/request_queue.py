@@ -11,7 +11,7 @@ from ...record.row import Flag, Outcome, SignalKind
 from ...transport.events import Arrival
 from ...transport.http import HttpConnection
 from ...wire.exchange import Answer, Failure, Request
-from ...wire.ids import message_id
+from ...wire.ids import message_id, session_name
 from ..receipts import Receipt
 from .conversation import Client
 from .rest_endpoint import REFUSALS, Credentials, Origin
@@ -22,13 +22,13 @@ OUTCOMES = {SignalKind.ACK: Outcome.OK, SignalKind.ERROR: Outcome.REJECTED, Sign
 class Commands:
     """The posts of one conversation."""
 
-    __slots__ = ("_client", "_credentials", "_is_held", "_nonce", "_origin", "_queue", "connection", "is_over")
+    __slots__ = ("_client", "_credentials", "_is_held", "_name", "_origin", "_queue", "connection", "is_over")
 
     def __init__(self, origin: Origin, client: Client, credentials: Credentials, nonce: str) -> None:
         self._origin = origin
         self._client = client
         self._credentials = credentials
-        self._nonce = nonce
+        self._name = session_name(nonce, client.number)
         self._queue: deque[tuple[Request, Receipt]] = deque()
         self.connection: HttpConnection = origin.connection(client.number)
         self._is_held = False
@@ -88,7 +88,7 @@ class Commands:
             came = when if answer.outcome is Outcome.GARBLED else None
             client.answered(receipt, answer.outcome, answer.code, answer.text, came)
         else:
-            signal = self._origin.rest.posted(message_id(self._nonce, client.number, receipt.seq), answer)
+            signal = self._origin.rest.posted(message_id(self._name, receipt.seq), answer)
             client.answered(receipt, OUTCOMES[signal.kind], signal.code, signal.reason, when)
         self._next()
 

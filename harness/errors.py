@@ -9,6 +9,9 @@
 `SquallError.exit_code` is what the command line ends with.
 """
 
+import difflib
+from collections.abc import Iterable
+
 PASS = 0
 FAIL = 1
 USAGE = 2
@@ -37,3 +40,17 @@ class RunFailed(SquallError):
     """The run could not be made or could not go on; what was recorded is kept."""
 
     exit_code = UNFIT
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", *, like: str = "{}", cutoff: float = 0.5) -> str:
+    """The hint behind a misspelt name.
+
+    Args:
+        name: as it was written.
+        known: the right ones.
+        otherwise: what to say where no known name is like it.
+        like: how a name is written there.
+        cutoff: how alike the two must be, from 0 (anything) to 1 (equal).
+    """
+    near = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
+    return f'did you mean "{like.format(near[0])}"?' if near else otherwise

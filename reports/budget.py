@@ -4,7 +4,6 @@ A clause names a figure by its path in report.json. The paths follow from the re
 figures and findings.
 """
 
-import difflib
 import tomllib
 import types
 import typing
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness.errors import UsageError
+from harness.errors import UsageError, did_you_mean
 
 from . import build  # registers every section and finding
 from .figures import FIGURES
@@ -134,5 +133,5 @@ def _nearest_key(text: str) -> str:
 
 
 def _suggestion(unknown: str, known: list[str], alike: float = 0.6) -> str:
-    near = difflib.get_close_matches(unknown, known, 1, alike)
-    return f'; did you mean "{near[0]}"?' if near else ""
+    hint = did_you_mean(unknown, known, cutoff=alike)
+    return f"; {hint}" if hint else ""

@@ -22,6 +22,7 @@ from geventhttpclient.client import HTTPClient
 from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
 
 from ..errors import UsageError
+from ..paths import split, walk
 from ..plan import LoginAuth, Tls, mask_url
 from ..record.row import Outcome
 from .provider import Denied, Fields, Provider, Setting, Then, fit_for_a_request
@@ -239,14 +240,14 @@ class Login(Provider):
             answer = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return Denied(Outcome.GARBLED, status, "login: the answer is not JSON")
-        token = _at(answer, self._auth.token_path)
+        token = walk(answer, split(self._auth.token_path))
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
             return Denied(
                 Outcome.GARBLED, status, f'login: there is no token at token_path = "{self._auth.token_path}"'
             )
         life_s = FOREVER
         if self._auth.expires_in_path:
-            told = _at(answer, self._auth.expires_in_path)
+            told = walk(answer, split(self._auth.expires_in_path))
             if isinstance(told, bool) or not isinstance(told, int | float):
                 path = self._auth.expires_in_path
                 return Denied(Outcome.GARBLED, status, f'login: there is no number at expires_in_path = "{path}"')
@@ -317,13 +318,3 @@ def _expiry(token: str) -> float | None:
     except jwt.PyJWTError:
         return None
     return float(expires) if isinstance(expires, int | float) else None
-
-
-def _at(found: Any, path: str) -> Any:
-    """What stands at a dotted path of a JSON answer; None when nothing does."""
-    for name in path.split("."):
-        if isinstance(found, list) and name.isdecimal() and int(name) < len(found):
-            found = found[int(name)]
-        else:
-            found = found.get(name) if isinstance(found, dict) else None
-    return found

@@ -16,6 +16,7 @@ import requests
 from ..auth import Denied, Fields, Hiding, expand, make_provider, place
 from ..auth.provider import Setting, wait_for
 from ..errors import RunFailed
+from ..paths import Path, split
 from ..plan import Endpoint, Observe
 from ..record.recorder import Recorder
 from ..record.row import Kind, Outcome
@@ -49,8 +50,8 @@ class Observer:
             name: expand(value, f"observe.headers.{name}", hiding) for name, value in observe.headers.items()
         }
         self._http = session_for(self.url, endpoint, hiding)
-        self._list_path = [name for name in observe.list_path.split(".") if name]
-        self._key_path = [name for name in observe.key_path.split(".") if name]
+        self._list_path = split(observe.list_path)
+        self._key_path = split(observe.key_path)
         self._shape = _shape(self._list_path, self._key_path)
         self._present: set[tuple[int, int]] = set()
         self._last_began = 0
@@ -167,7 +168,7 @@ class Observer:
         return keys
 
 
-def _shape(list_path: list[str], key_path: list[str]) -> Any:
+def _shape(list_path: Path, key_path: Path) -> Any:
     """A type with only the fields on the way to the keys: the decoder skips all else, ten times as fast."""
     shape: Any = str | int | None
     for name in reversed(key_path):

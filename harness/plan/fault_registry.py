@@ -6,7 +6,6 @@ package is known, and reading a plan stays light because a fault's module import
 watches that). Only what a plan must know of a fault is here; how it is injected, `harness.faults.fault` says.
 """
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ..errors import PlanError
+from ..errors import PlanError, did_you_mean
 from .chaos import Act
 
 PACKAGE = "harness.faults"
@@ -138,8 +137,7 @@ def _value(table: Mapping[str, Any], key: str, known: Iterable[str], where: str)
 
 def _hint(value: str, known: Iterable[str]) -> str:
     known = list(known)
-    near = difflib.get_close_matches(value, known, n=1, cutoff=0.5)
     way = faults().get(value)
     if way is not None and way.tag != value:
         return f'write fault = "{way.tag}", how = "{value}"'
-    return (f'did you mean "{near[0]}"? ' if near else "") + f"known: {', '.join(known)}"
+    return f"{did_you_mean(value, known)} known: {', '.join(known)}".lstrip()

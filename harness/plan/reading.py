@@ -4,7 +4,6 @@ It must not know what any key is for. The subtle thing: the table that a wrong k
 structs' own annotations, so that a new key or section is suggested without being listed twice.
 """
 
-import difflib
 import json
 import re
 import tomllib
@@ -15,7 +14,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect
 
-from ..errors import PlanError
+from ..errors import PlanError, did_you_mean
+from ..paths import walk
 from .chaos import Act
 from .fault_registry import choose
 from .masking import mask_all, mask_url
@@ -167,8 +167,7 @@ def _explain(message: str, data: Mapping[str, Any], root: type[Any], under: str)
     if key in MOVED:
         return f'"{key}" has moved: write {MOVED[key]}'
     known = _fields_at(where, data, root)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f'did you mean "{near[0]}"?' if near else f"known keys: {', '.join(sorted(known))}"
+    hint = did_you_mean(name, known, f"known keys: {', '.join(sorted(known))}")
     return f'unknown key "{key}"; {hint}'
 
 
@@ -184,10 +183,8 @@ def _kinds_at(text: str, where: str, data: Mapping[str, Any], root: type[Any]) -
     value = str(_value_at(data, f"{table}.{tag}"))
     if missing:
         return f"{table}.{tag}: say which: {', '.join(known)}"
-    near = difflib.get_close_matches(value, known, n=1, cutoff=0.5)
-    return f'{table}.{tag}: there is no "{value}"; ' + (
-        f'did you mean "{near[0]}"?' if near else f"known: {', '.join(known)}"
-    )
+    hint = did_you_mean(value, known, f"known: {', '.join(known)}")
+    return f'{table}.{tag}: there is no "{value}"; {hint}'
 
 
 def _steps(where: str) -> list[str]:
@@ -196,17 +193,7 @@ def _steps(where: str) -> list[str]:
 
 
 def _value_at(data: Any, where: str) -> Any:
-    for name in _steps(where):
-        data = _below(data, name)
-    return data
-
-
-def _below(data: Any, name: str) -> Any:
-    """One step down plain data; None where there is nothing."""
-    try:
-        return data[int(name)] if isinstance(data, list) else data[name]
-    except (KeyError, IndexError, ValueError, TypeError):
-        return None
+    return walk(data, tuple(_steps(where)))
 
 
 def _fields_at(where: str, data: Any, root: type[Any]) -> list[str]:
@@ -222,7 +209,7 @@ def _type_at(where: str, data: Any, root: type[Any]) -> Any:
     kind: Any = inspect.type_info(root)
     for name in _steps(where):
         kind = _choice(kind, data)
-        data = _below(data, name)
+        data = walk(data, (name,))
         if isinstance(kind, inspect.StructType):
             kind = next((each.type for each in kind.fields if each.encode_name == name), None)
         else:
@@ -233,7 +220,7 @@ def _type_at(where: str, data: Any, root: type[Any]) -> Any:
 def _choice(kind: Any, data: Any) -> Any:
     """Of several kinds of table (or none at all) the one whose tag the data bears, or else the first."""
     tables = _tables(kind)
-    named = [each for each in tables if each.tag_field and _below(data, each.tag_field) == each.tag]
+    named = [each for each in tables if each.tag_field and walk(data, (each.tag_field,)) == each.tag]
     return (named or tables or [kind])[0]
 
 

@@ -4,7 +4,6 @@ For the json dialect. It must not know what a frame is for. The subtle thing: a 
 `"{session}"` or `"{timestamp}"` becomes a number; every other placeholder is text, escaped, and keys always are text.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from operator import attrgetter
@@ -12,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ..errors import PlanError
+from ..errors import PlanError, did_you_mean
 from .dialect import Message
 
 PLACEHOLDERS = {
@@ -127,9 +126,8 @@ def _compile_text(text: str, key: str, out: list[bytes | Render]) -> None:
 
 
 def _nearest(name: str) -> str:
-    near = difflib.get_close_matches(name, PLACEHOLDERS, n=1, cutoff=0.5)
     known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
-    return f'did you mean "{{{near[0]}}}"?' if near else f"known ones: {known}"
+    return did_you_mean(name, PLACEHOLDERS, f"known ones: {known}", like="{{{}}}")
 
 
 def _escaped(text: str) -> bytes:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from ..errors import PlanError
+from ..paths import split, walk_undecoded
 from ..plan import Endpoint
 from ..record.row import SignalKind
 from .dialect import REASON_CHARS, Dialect, Message
@@ -29,8 +30,6 @@ BEGINNING = "0"
 DIGITS = 100
 """A longer number is compared as the text that it is (Python reads none of more than 4,300 digits)."""
 JSON: Headers = (("Content-Type", "application/json"),)
-
-_Raws = dict[str, msgspec.Raw]
 
 
 class Page(NamedTuple):
@@ -57,11 +56,11 @@ class Rest:
         self._dialect = dialect
         self._publish = base_path + described.publish
         self._poll = base_path + described.poll
-        self._messages = _path(described.messages)
-        self._last = _path(described.last)
-        self._number = _path(described.number)
-        self._confirms = _path(described.confirms)
-        self._reason = _path(described.reason)
+        self._messages = split(described.messages)
+        self._last = split(described.last)
+        self._number = split(described.number)
+        self._confirms = split(described.confirms)
+        self._reason = split(described.reason)
         if not self._last and not self._number:
             raise PlanError("endpoint.rest: give last or number: a poll must learn what to ask after next")
 
@@ -88,7 +87,7 @@ class Rest:
         if not 200 <= answer.status < 300:
             return self.refused(answer)
         if self._confirms:
-            named = _text(_reach(answer.body, self._confirms))
+            named = _text(walk_undecoded(answer.body, self._confirms))
             if named != id:
                 said = f'names "{named[:40]}"' if named is not None else "names no message"
                 return Signal(SignalKind.GARBLED, id, code=answer.status, reason=f"the answer {said}, not {id}")
@@ -98,13 +97,13 @@ class Rest:
         """What a poll brought; ERROR or GARBLED when it brought nothing that can be read."""
         if answer.status != 200:
             return self.refused(answer)
-        found = _reach(answer.body, self._messages)
+        found = walk_undecoded(answer.body, self._messages)
         frames = _frames(found)
         if frames is None:
             return Signal(SignalKind.GARBLED, code=200, reason="a poll's answer holds no list of messages")
-        number = _text(_reach(frames[-1], self._number)) if frames and self._number else None
+        number = _text(walk_undecoded(frames[-1], self._number)) if frames and self._number else None
         if number is None and self._last:
-            number = _text(_reach(answer.body, self._last))
+            number = _text(walk_undecoded(answer.body, self._last))
         if number is None and (frames or not after):
             return Signal(SignalKind.GARBLED, code=200, reason="a poll's answer does not say what to ask after next")
         signals = tuple(signal for frame in frames for signal in self._dialect.decode(frame))
@@ -114,7 +113,7 @@ class Rest:
 
     def refused(self, answer: Answer) -> Signal:
         """What an answer that is no success says."""
-        reason = _text(_reach(answer.body, self._reason)) if self._reason else None
+        reason = _text(walk_undecoded(answer.body, self._reason)) if self._reason else None
         if reason is None:
             reason = answer.body[:REASON_CHARS].decode("utf-8", "replace")
         return Signal(SignalKind.ERROR, code=answer.status, reason=reason[:REASON_CHARS])
@@ -154,23 +153,6 @@ def _is_past(last: str, after: str) -> bool:
 
 
 # -- finding one's way in an answer ---------------------------------------------------------------------------------
-
-
-def _path(dotted: str) -> tuple[str, ...]:
-    return tuple(dotted.split(".")) if dotted else ()
-
-
-def _reach(data: bytes, path: tuple[str, ...]) -> bytes | None:
-    """The JSON that stands at a path of objects, undecoded; None when there is none, or no JSON."""
-    try:
-        for name in path:
-            found: msgspec.Raw | None = msgspec.json.decode(data, type=_Raws).get(name)
-            if found is None:
-                return None
-            data = bytes(found)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None
-    return data
 
 
 def _frames(data: bytes | None) -> list[bytes] | None:

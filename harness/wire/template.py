@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from ..errors import PlanError
+from ..paths import split, walk
 from ..plan import JsonDialect, Match
 from ..record.row import SignalKind
 from .dialect import REASON_CHARS, fitting_code, garbled
@@ -19,8 +20,6 @@ ANY = "*"
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
-
-Path = tuple[str, ...]
 
 
 class TemplateDialect:
@@ -75,19 +74,19 @@ class _Rule:
                 f'say what marks one, for example match = {{ type = "{name}" }}'
             )
         self.kind = kind
-        self.marks = [(_path(path), wanted) for path, wanted in match.match.items()]
-        self.id = _path(match.id)
-        self.room = _path(match.room)
-        self.sender = _path(match.sender)
-        self.code = _path(match.code)
-        self.reason = _path(match.reason)
+        self.marks = [(split(path), wanted) for path, wanted in match.match.items()]
+        self.id = split(match.id)
+        self.room = split(match.room)
+        self.sender = split(match.sender)
+        self.code = split(match.code)
+        self.reason = split(match.reason)
         shallow = all(len(path) < 2 for path in (self.id, self.room, self.sender)) and not self.code and not self.reason
         self.keys = tuple(path[0] if path else None for path in (self.id, self.room, self.sender)) if shallow else None
         """Of what is read by its key alone, which is the usual frame: three calls less."""
 
     def holds(self, frame: Any) -> bool:
         for path, wanted in self.marks:
-            found = _reach(frame, path)
+            found = walk(frame, path)
             if found is None or (wanted != ANY and not _equal(found, wanted)):
                 return False
         return True
@@ -105,11 +104,11 @@ class _Rule:
             )
         return Signal(
             self.kind,
-            _text(_reach(frame, self.id)) if self.id else None,
-            _text(_reach(frame, self.room)) if self.room else None,
-            _text(_reach(frame, self.sender)) if self.sender else None,
-            _number(_reach(frame, self.code)) if self.code else 0,
-            _reason(_reach(frame, self.reason)) if self.reason else "",
+            _text(walk(frame, self.id)) if self.id else None,
+            _text(walk(frame, self.room)) if self.room else None,
+            _text(walk(frame, self.sender)) if self.sender else None,
+            _number(walk(frame, self.code)) if self.code else 0,
+            _reason(walk(frame, self.reason)) if self.reason else "",
         )
 
 
@@ -130,22 +129,6 @@ def _check_ids(described: JsonDialect) -> None:
             "endpoint.json.delivery.id: a delivery must name the message; give the path of the id, "
             'for example id = "ref"'
         )
-
-
-def _path(dotted: str) -> Path:
-    return tuple(dotted.split(".")) if dotted else ()
-
-
-def _reach(node: Any, path: Path) -> Any:
-    """What stands at the path; None for absent and for null."""
-    for name in path:
-        if type(node) is dict:
-            node = node.get(name)
-        elif type(node) is list and name.isdecimal() and int(name) < len(node):
-            node = node[int(name)]
-        else:
-            return None
-    return node
 
 
 def _equal(found: Any, wanted: Any) -> bool:

@@ -4,13 +4,12 @@ The honest code knows nothing of this file. The subtle thing: chance is drawn fr
 defect found once is found again.
 """
 
-import difflib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 
-from ...errors import UsageError
+from ...errors import UsageError, did_you_mean
 from ..parts import Parts
 
 Bend = Callable[[Parts, float, Random], Parts]
@@ -62,8 +61,7 @@ def _choose(text: str) -> tuple[Defect, float]:
     name, equals, given = text.partition("=")
     found = REGISTRY.get(name)
     if found is None:
-        near = difflib.get_close_matches(name, REGISTRY, n=1)
-        hint = f'did you mean "{near[0]}"?' if near else "see --defects"
+        hint = did_you_mean(name, REGISTRY, "see --defects")
         raise UsageError(f"--defect {name}: there is no such defect; {hint}")
     if not equals:
         return found, found.default or 0.0

@@ -1,11 +1,12 @@
-"""Reach: from the plan's `[endpoint]` to what the transport needs, once for a run.
+"""Connection options: from the plan's `[endpoint]` to what the transport needs, once for a run.
 
-It must not know sessions. The subtle thing: addresses are resolved here and nowhere else, before the run, and each
-process is told them, so that a name with several answers is spread in the same way by all of them.
+Addresses are resolved here, before the run, and each process is told them, so that all of them spread a name with
+several answers in the same way.
 """
 
 import errno
 import socket
+from dataclasses import replace
 from ipaddress import ip_network
 
 from websockets.extensions import ClientExtensionFactory
@@ -16,7 +17,7 @@ from ..auth.proxy import Proxy, proxy_of
 from ..auth.redaction import Hiding
 from ..auth.templates import environment
 from ..errors import UsageError
-from ..plan import Deflate, Endpoint
+from ..plan import Deflate, Endpoint, Tls
 from ..units import SECOND
 from .options import UNLIMITED, Address, Options, Route
 from .sockets import bind, explain, resolve
@@ -28,15 +29,20 @@ MEMORY_LEVEL = 5
 FAMILIES = {4: int(socket.AF_INET), 6: int(socket.AF_INET6)}
 
 
-def find_addresses(endpoint: Endpoint, port: int) -> tuple[Address, ...]:
-    """Every address to call: the endpoint's (on `port`), or its proxy's.
+def find_addresses(endpoint: Endpoint, port: int, host: str = "") -> tuple[Address, ...]:
+    """Every address to call: those of the proxy, where there is one.
+
+    Args:
+        endpoint: the plan's.
+        port: where the host listens.
+        host: "": the endpoint's own.
 
     Raises:
-        RunFailed: the host has none.
+        RunFailed: there is none.
     """
     if (proxy := proxy_of(endpoint)) is not None:
         return resolve(proxy.host, proxy.port, "endpoint.proxy")
-    return resolve(endpoint.host, port)
+    return resolve(host or endpoint.host, port)
 
 
 def make_options(endpoint: Endpoint, port: int, addresses: tuple[Address, ...], hiding: Hiding) -> Options:
@@ -45,9 +51,10 @@ def make_options(endpoint: Endpoint, port: int, addresses: tuple[Address, ...], 
     Raises:
         UsageError: a file, an environment variable or a source address that the plan names cannot be used.
     """
+    tls = (endpoint.tls or Tls()) if endpoint.is_secure else None
     ping_every_s = endpoint.ping_every_s or 0.0
     return Options(
-        route=_route(endpoint, port, addresses, hiding),
+        route=find_route(endpoint, endpoint.host, port, tls, hiding, addresses),
         open_timeout_ns=round(endpoint.open_timeout_s * SECOND),
         max_message_bytes=endpoint.max_message_bytes,
         max_frame_bytes=endpoint.max_frame_bytes or UNLIMITED,
@@ -67,27 +74,61 @@ def _offer(deflate: Deflate) -> ClientExtensionFactory:
     )
 
 
-def _route(endpoint: Endpoint, port: int, addresses: tuple[Address, ...], hiding: Hiding) -> Route:
+def find_route(
+    endpoint: Endpoint, host: str, port: int, tls: Tls | None, hiding: Hiding,
+    addresses: tuple[Address, ...] | None = None,
+) -> Route:  # fmt: skip
+    """The way to a host through the endpoint's proxy, from its source addresses.
+
+    Args:
+        endpoint: whose proxy and source addresses count.
+        host: a name or an address.
+        port: where the host listens.
+        tls: what is trusted and shown there; None: no TLS.
+        hiding: is told of the secrets that the plan names.
+        addresses: as `find_addresses` found them; None: find them now.
+
+    Raises:
+        RunFailed: there is no address to call.
+        UsageError: a file, an environment variable or a source address that the plan names cannot be used.
+    """
+    if addresses is None:
+        addresses = find_addresses(endpoint, port, host)
+    route = make_route(host, port, tls, hiding, addresses, proxy_of(endpoint, hiding))
+    return replace(route, sources=_sources(endpoint, addresses))
+
+
+def make_route(
+    host: str, port: int, tls: Tls | None, hiding: Hiding, addresses: tuple[Address, ...] = (),
+    proxy: Proxy | None = None,
+) -> Route:  # fmt: skip
+    """The way to a host, from any address of ours.
+
+    Args:
+        host: a name or an address.
+        port: where the host listens.
+        tls: what is trusted and shown there; None: no TLS.
+        hiding: is told of the secrets that `tls` names.
+        addresses: those of the proxy, where there is one.
+        proxy: None: call the host itself.
+
+    Raises:
+        UsageError: a file or an environment variable that `tls` names cannot be used.
+    """
     context, server_name = None, ""
-    if endpoint.is_secure:
-        tls = endpoint.tls
-        server_name = (tls.server_name if tls else "") or endpoint.host
-        if tls is None:
-            context = make_context()
-        else:
-            context = make_context(
-                ca_file=tls.ca_file, cert_file=tls.cert_file, key_file=tls.key_file, insecure=tls.insecure,
-                key_password=environment(tls.key_password_env, "endpoint.tls", hiding) if tls.key_password_env else "",
-            )  # fmt: skip
+    if tls is not None:
+        server_name = tls.server_name or host
+        context = make_context(
+            ca_file=tls.ca_file, cert_file=tls.cert_file, key_file=tls.key_file, insecure=tls.insecure,
+            key_password=environment(tls.key_password_env, "endpoint.tls", hiding) if tls.key_password_env else "",
+        )  # fmt: skip
         try:
             TlsRecords(context, server_name)
         except ValueError as error:
             raise UsageError(f'endpoint.tls.server_name: "{server_name}": {error}') from None
-    proxy = proxy_of(endpoint, hiding)
     return Route(
         addresses=addresses,
-        sources=_sources(endpoint, addresses),
-        proxy_request=_connect_request(endpoint, port, proxy) if proxy is not None else b"",
+        proxy_request=_connect_request(host, port, proxy, tls is not None) if proxy is not None else b"",
         tls=context,
         server_name=server_name,
     )
@@ -96,9 +137,9 @@ def _route(endpoint: Endpoint, port: int, addresses: tuple[Address, ...], hiding
 # -- proxy ----------------------------------------------------------------------------------------------------------
 
 
-def _connect_request(endpoint: Endpoint, port: int, proxy: Proxy) -> bytes:
-    """The CONNECT for this endpoint (RFC 9110 9.3.6; credentials by RFC 7617)."""
-    target = build_host(endpoint.host, port, endpoint.is_secure, always_include_port=True)
+def _connect_request(host: str, port: int, proxy: Proxy, secure: bool) -> bytes:
+    """The CONNECT for this host (RFC 9110 9.3.6; credentials by RFC 7617)."""
+    target = build_host(host, port, secure, always_include_port=True)
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
     if proxy.user:
         lines.append(f"Proxy-Authorization: Basic {proxy.basic}")

@@ -13,7 +13,7 @@ from websockets.headers import build_host
 
 from ...auth import Access, Denied, expand
 from ...plan import Endpoint, Tls
-from ...transport.connection_options import find_addresses, make_options
+from ...transport.connection_options import find_route
 from ...transport.http import HttpConnection
 from ...transport.options import Options, Route
 from ...transport.sockets import Sockets
@@ -30,7 +30,6 @@ UNAUTHORISED = 401
 REFUSALS = (UNAUTHORISED, 403)
 """What may be the credentials' fault."""
 PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
-SCHEMES = {"http": "ws", "https": "wss"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +67,7 @@ def make_origin(
     host, port = parts.hostname or "", parts.port or PORTS.get(parts.scheme, 80)
     if endpoint.rest.url:
         path = parts.path.rstrip("/")
-        # The way to another origin is found as the way to a WebSocket there would be.
-        url = f"{SCHEMES[parts.scheme]}://{parts.netloc}/"
-        there = msgspec.structs.replace(endpoint, url=url, serve={}, tls=_tls(endpoint, parts.scheme, host))
-        route = make_options(there, port, find_addresses(there, port), access.hiding).route
+        route = find_route(endpoint, host, port, _tls(endpoint, parts.scheme, host), access.hiding)
     return Origin(
         Rest(endpoint, dialect, path), sockets, access, route,
         build_host(host, port, secure=parts.scheme in ("https", "wss")), room_names,
@@ -80,9 +76,11 @@ def make_origin(
 
 
 def _tls(endpoint: Endpoint, scheme: str, host: str) -> Tls | None:
-    """What `[endpoint.tls]` says to a REST origin: nothing without TLS; its server_name is the WebSocket host's own."""
-    if endpoint.tls is None or scheme != "https":
+    """The TLS settings of a REST origin (None: no TLS); the plan's server_name is the WebSocket host's own."""
+    if scheme != "https":
         return None
+    if endpoint.tls is None:
+        return Tls()
     return endpoint.tls if host == endpoint.host else msgspec.structs.replace(endpoint.tls, server_name="")
 
 

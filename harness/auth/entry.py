@@ -13,7 +13,7 @@ from websockets.uri import WebSocketURI, parse_uri
 
 from ..errors import RunFailed, UsageError
 from ..plan import Endpoint, mask_url
-from .provider import Denied, Fields, Setting, Witness, make_provider, wait_for
+from .provider import Denied, Fields, MakeHttpClient, Setting, Witness, make_provider, wait_for
 from .redaction import Hiding
 from .templates import expand, fill, one_line, with_query
 from .token_placement import place
@@ -33,7 +33,10 @@ class Entry(NamedTuple):
 class Access:
     """The way in of one run's process, for sessions 0 to `sessions` - 1.
 
-    `witness` is told of each login, `failure` of what breaks in the background.
+    Args:
+        witness: is told of each login.
+        failure: is told of what breaks in the background.
+        http: makes the HTTP clients of a login; needed where the plan wants one.
 
     Raises:
         UsageError: an environment variable that the plan names is not set, or a file that it names cannot be used.
@@ -42,6 +45,7 @@ class Access:
     def __init__(
         self, endpoint: Endpoint, nonce: str, sessions: int = 1, *, hiding: Hiding | None = None,
         witness: Witness | None = None, failure: Callable[[BaseException], None] | None = None,
+        http: MakeHttpClient | None = None,
     ) -> None:  # fmt: skip
         self.hiding = hiding or Hiding()
         self._endpoint = endpoint
@@ -52,7 +56,7 @@ class Access:
         cookies = [f"{name}={value}" for name, value in self._expanded("cookies").items()]
         if cookies:
             self._headers["Cookie"] = "; ".join(filter(None, (self._headers.get("Cookie"), *cookies)))
-        setting = Setting("endpoint.auth", endpoint, self.hiding, sessions, witness, failure)
+        setting = Setting("endpoint.auth", endpoint, self.hiding, sessions, witness, failure, http)
         self._provider = make_provider(endpoint.auth, setting)
         try:
             self._base = parse_uri(fill(self._url, dict.fromkeys(("session", "conn", "key"), "0")))

@@ -5,9 +5,6 @@ logins queue for a few greenlets (`at_once`), each with a connection kept alive;
 the one session that wanted it, which comes back later as after any failed opening.
 """
 
-import errno
-import re
-import ssl
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -15,26 +12,19 @@ from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import gevent
-import gevent.ssl
 import jwt
 import msgspec
-from geventhttpclient.client import HTTPClient
-from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
 
 from ..errors import UsageError
 from ..paths import split, walk
-from ..plan import LoginAuth, Tls, mask_url
+from ..plan import LoginAuth, mask_url
 from ..record.row import Outcome
-from .provider import Denied, Fields, Provider, Setting, Then, fit_for_a_request
-from .proxy import Proxy, proxy_of
-from .redaction import Hiding
-from .templates import environment, expand, expand_all, fill, fill_all
-from .tls_policy import tls_for
+from ..wire.exchange import Answer, Request
+from .provider import Denied, Fields, HttpClient, Provider, Setting, Then, fit_for_a_request
+from .templates import expand, expand_all, fill, fill_all
 
 FOREVER = float("inf")
-ANSWER_BYTES = 1 << 20
 BODY_CHARS = 500
-STATUS = re.compile(r"HTTP/1\.\d (\d{3})")
 
 
 @dataclass(slots=True, repr=False)
@@ -70,8 +60,9 @@ class Login(Provider):
             fit_for_a_request(value, f"{where}.headers.{name}")
         self._body = expand_all(auth.body, f"{where}.body", hiding)
         self._form = expand_all(auth.form, f"{where}.form", hiding)
-        self._proxy = _proxy(proxy_of(setting.endpoint, hiding))
-        self._tls = _tls(tls_for(setting.endpoint, self._url), hiding) if urlsplit(self._url).scheme == "https" else {}
+        if setting.http is None:
+            raise ValueError("a login needs an HTTP client")
+        self._client = setting.http(self._url, setting.endpoint, hiding, f"{where}.url", by_proxy=True)
         self._kept: dict[int, _Kept] = {}
         self._borne: dict[int, str] = {}
         """The token that each session was given last."""
@@ -146,11 +137,7 @@ class Login(Provider):
     # -- the few that log in ------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        parts = urlsplit(self._url)
-        client = HTTPClient(
-            parts.hostname or "", parts.port, ssl=parts.scheme == "https",
-            connection_timeout=self._auth.timeout_s, network_timeout=self._auth.timeout_s, **self._tls, **self._proxy,
-        )  # fmt: skip
+        client = self._client.another()
         try:
             while self._queue:
                 number, whose, due = self._queue.popleft()
@@ -180,43 +167,27 @@ class Login(Provider):
             raise error
         self._failure(error)
 
-    def _log_in(self, client: HTTPClient, whose: Fields, due: int) -> str | Denied:
+    def _log_in(self, client: HttpClient, whose: Fields, due: int) -> str | Denied:
         began, ended = time.monotonic_ns(), 0
         found: str | Denied
-        try:
-            with gevent.Timeout(self._auth.timeout_s, TimeoutError()):
-                answer = client.request(self._auth.method, *self._request(whose))
-                body = answer.read(ANSWER_BYTES)
-                ended = time.monotonic_ns()
-                found = self._judge(whose, answer.status_code, bytes(body))
-                if isinstance(found, Denied):
-                    said = answer.get("retry-after")
-                    found = found._replace(retry_after=said if isinstance(said, str) else "")
-        except TimeoutError:
-            found = Denied(Outcome.EXPIRED, 0, f"login: no answer within {self._auth.timeout_s:g} s")
-        except HTTPConnectionClosed:
-            found = Denied(Outcome.CLOSED, 0, "login: the connection ended before an answer")
-        except HTTPParseError as error:
-            found = Denied(Outcome.GARBLED, 0, f"login: the answer is not HTTP: {error}")
-        except RuntimeError as error:  # so the library tells of a proxy that opens no tunnel
-            status = STATUS.search(str(error))
-            code, outcome = (int(status[1]), Outcome.REJECTED) if status else (0, Outcome.CLOSED)
-            found = Denied(outcome, code, f"login: {self._hiding.conceal(str(error))}")
-        except ssl.SSLError as error:
-            found = Denied(Outcome.CLOSED, error.errno or 0, f"login: {error.reason or error}")
-        except OSError as error:
-            code = error.errno or 0
-            name = errno.errorcode.get(code)
-            found = Denied(Outcome.CLOSED, code, f"login: {error.strerror or error}{f' ({name})' if name else ''}")
-        if not isinstance(found, str):
-            client.close()  # whatever state its connection is in
+        answer = client.ask(self._request(whose), self._auth.timeout_s)
+        if isinstance(answer, Answer):
+            ended = time.monotonic_ns()
+            found = self._judge(whose, answer.status, answer.body)
+            if isinstance(found, Denied):
+                found = found._replace(retry_after=answer.header("retry-after"))
+        else:
+            text = answer.text
+            if answer.outcome is Outcome.EXPIRED:
+                text = f"no answer within {self._auth.timeout_s:g} s"
+            found = Denied(answer.outcome, answer.code, f"login: {self._hiding.conceal(text)}")
         if self._witness is not None:
             outcome, code = (found.outcome, found.code) if isinstance(found, Denied) else (Outcome.OK, 0)
             self._witness(whose, outcome, code, due, began, ended)
         return found
 
-    def _request(self, whose: Fields) -> tuple[str, bytes, dict[str, str]]:
-        """The target, body and headers of one login."""
+    def _request(self, whose: Fields) -> Request:
+        """The request of one login."""
         texts = whose.texts
         parts = urlsplit(fill(self._url, texts))
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -228,7 +199,8 @@ class Login(Provider):
         elif self._form is not None:
             body = urlencode(fill_all(self._form, texts)).encode()
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        return target, body, headers | fill_all(self._headers, texts)
+        headers |= fill_all(self._headers, texts)
+        return Request(self._auth.method, target, tuple(headers.items()), body)
 
     def _judge(self, whose: Fields, status: int, body: bytes) -> str | Denied:
         """The token in an answer, kept; or why there is none."""
@@ -269,44 +241,6 @@ class Login(Provider):
 
     def _number(self, whose: Fields) -> int:
         return whose.session if self._auth.per == "session" else -1
-
-
-def _proxy(proxy: Proxy | None) -> dict[str, Any]:
-    """How the library is told of a proxy: a http request is made to it, for https it opens a tunnel."""
-    if proxy is None:
-        return {}
-    if not proxy.user:
-        return {"proxy_host": proxy.host, "proxy_port": proxy.port}
-    return {
-        "proxy_host": proxy.host, "proxy_port": proxy.port, "proxy_user": proxy.user, "proxy_password": proxy.password,
-    }  # fmt: skip
-
-
-def _tls(tls: Tls, hiding: Hiding) -> dict[str, Any]:
-    """What the client needs to go by a table of TLS settings.
-
-    Raises:
-        UsageError: a file cannot be used.
-    """
-    password = environment(tls.key_password_env, "endpoint.tls", hiding) if tls.key_password_env else None
-
-    def context(cafile: str | None = None) -> Any:
-        made: Any = gevent.ssl.create_default_context(cafile=tls.ca_file or None)
-        if cafile and not tls.ca_file:
-            made.load_verify_locations(cafile)
-        if tls.insecure:
-            made.check_hostname = False
-            made.verify_mode = ssl.CERT_NONE
-        if tls.cert_file:
-            made.load_cert_chain(tls.cert_file, tls.key_file or None, password)
-        return made
-
-    try:
-        context()
-    except OSError as error:  # an SSLError is one
-        raise UsageError(f"endpoint.tls: its files cannot be used for the login: {error.strerror or error}") from None
-    options = {"server_hostname": tls.server_name} if tls.server_name else {}
-    return {"ssl_context_factory": context, "ssl_options": options, "insecure": tls.insecure}
 
 
 def _expiry(token: str) -> float | None:

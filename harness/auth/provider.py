@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from ..errors import UsageError
 from ..plan import Auth, Endpoint, JwtAuth, LoginAuth, TokenAuth, TokensAuth
 from ..record.row import Outcome
+from ..wire.exchange import Answer, Failure, Request
 from ..wire.ids import connection_key, session_name
 from .redaction import Hiding
 
@@ -49,6 +50,30 @@ class Witness(Protocol):
 
     def __call__(self, whose: Fields, outcome: Outcome, code: int, due: int, began: int, ended: int) -> None:
         """One login is over."""
+
+
+class HttpClient(Protocol):
+    """Asks one origin for a greenlet that may wait."""
+
+    def another(self) -> "HttpClient":
+        """A client of the same origin with a connection of its own."""
+
+    def ask(self, request: Request, timeout_s: float) -> Answer | Failure:
+        """Send one request and wait for the whole answer."""
+
+    def close(self) -> None:
+        """End the connection; another request would begin a new one."""
+
+
+class MakeHttpClient(Protocol):
+    """Makes the client of one origin; the transport, which is above this package, gives it."""
+
+    def __call__(self, url: str, endpoint: Endpoint, hiding: Hiding, key: str, *, by_proxy: bool) -> HttpClient:
+        """The client for the origin of `url`, which stands at `key` in the plan, perhaps by the endpoint's proxy.
+
+        Raises:
+            UsageError: a file or an environment variable that the plan names cannot be used.
+        """
 
 
 Then = Callable[[str | Denied], None]
@@ -90,6 +115,8 @@ class Setting(NamedTuple):
     sessions: int
     witness: Witness | None
     failure: Callable[[BaseException], None] | None
+    http: MakeHttpClient | None
+    """What a login asks by; None where there can be none."""
 
 
 def make_provider(auth: Auth, setting: Setting) -> Provider:

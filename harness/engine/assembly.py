@@ -19,6 +19,7 @@ from ..schedule.ownership import owned
 from ..schedule.replay import replayed
 from ..transport.clock import Clock, Failure
 from ..transport.connection_options import find_addresses, make_options
+from ..transport.http_client import HttpClient
 from ..transport.sockets import Sockets, allow_descriptors
 from ..units import SECOND
 from ..wire import make_dialect
@@ -81,7 +82,9 @@ def assemble(orders: Orders, failure: Failure, mirror: StatsMirror | None = None
             arrived=ended, read=ended,
         )  # fmt: skip
 
-    access = Access(plan.endpoint, orders.nonce, plan.load.sessions, witness=logged_in, failure=failure)
+    access = Access(
+        plan.endpoint, orders.nonce, plan.load.sessions, witness=logged_in, failure=failure, http=HttpClient
+    )
     watches = _watches(orders, access)
     addresses = orders.addresses or find_addresses(plan.endpoint, access.port)
     options = make_options(plan.endpoint, access.port, addresses, access.hiding)

@@ -18,6 +18,7 @@ from ..record.row import Outcome
 from ..transport.clock import Clock
 from ..transport.connection_options import find_addresses, make_options
 from ..transport.events import Arrival, Ending, Pong, Refusal
+from ..transport.http_client import HttpClient
 from ..transport.options import Address
 from ..transport.sockets import Sockets, explain
 from ..transport.websocket import WebSocket
@@ -39,7 +40,7 @@ def preflight(
     Raises:
         RunFailed: none of them works, or the list does not; with what the endpoint answered.
     """
-    access = Access(plan.endpoint, f"{nonce}x", plan.load.sessions)  # not a connection of the run
+    access = Access(plan.endpoint, f"{nonce}x", plan.load.sessions, http=HttpClient)  # not a connection of the run
     good, bad = [], []
     for address in find_addresses(plan.endpoint, access.port)[:ADDRESSES]:
         why = _scout(plan, access, address) if set(patterns) != {"polling"} else None

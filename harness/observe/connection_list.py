@@ -5,13 +5,13 @@ its end, so a change lies between the *beginning* of the last poll that did not 
 that did; both times stand in the row.
 """
 
-from collections.abc import Callable
+import string
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import gevent
 import msgspec
-import requests
 
 from ..auth import Denied, Fields, Hiding, expand, make_provider, place
 from ..auth.provider import Setting, wait_for
@@ -21,9 +21,10 @@ from ..plan import Endpoint, Observe
 from ..record.recorder import Recorder
 from ..record.row import Kind, Outcome
 from ..transport.clock import Clock
+from ..transport.http_client import HttpClient
 from ..units import SECOND
+from ..wire.exchange import Answer, Failure, Request
 from ..wire.ids import read_connection_key
-from .http_session import session_for
 
 TIMEOUT_S = 5.0
 NOBODY = Fields(0, 0, "observer")
@@ -45,11 +46,13 @@ class Observer:
         self._nonce = nonce
         self._sessions = sessions
         self.url = list_url(expand(observe.url, "observe.url", hiding), expand(endpoint.url, "endpoint.url", hiding))
-        self._provider = make_provider(observe.auth, Setting("observe.auth", endpoint, hiding, 1, None, None))
+        self._provider = make_provider(
+            observe.auth, Setting("observe.auth", endpoint, hiding, 1, None, None, HttpClient)
+        )
         self._headers = {
             name: expand(value, f"observe.headers.{name}", hiding) for name, value in observe.headers.items()
         }
-        self._http = session_for(self.url, endpoint, hiding)
+        self._http = HttpClient(self.url, endpoint, hiding, "observe.url")
         self._list_path = split(observe.list_path)
         self._key_path = split(observe.key_path)
         self._shape = _shape(self._list_path, self._key_path)
@@ -62,18 +65,17 @@ class Observer:
         Raises:
             RunFailed: the list cannot be had, or does not look as the plan says.
         """
+        answer = self._get()
+        self._http.close()
+        if isinstance(answer, Denied):
+            raise RunFailed(f"observe.auth: {answer.text}{f': {answer.body}' if answer.body else ''}")
+        if isinstance(answer, Failure):
+            raise RunFailed(f"observe.url: {self._shown} cannot be reached: {self._hiding.conceal(answer.text)}")
+        if answer.status != 200:
+            body = self._hiding.conceal(answer.body[:200].decode("utf-8", "replace").replace("\n", " "))
+            raise RunFailed(f"observe.url: {self._shown} answered HTTP {answer.status}: {body}")
         try:
-            answer = self._get()
-            if isinstance(answer, Denied):
-                raise RunFailed(f"observe.auth: {answer.text}{f': {answer.body}' if answer.body else ''}")
-            if answer.status_code != 200:
-                body = self._hiding.conceal(answer.text[:200].replace("\n", " "))
-                raise RunFailed(f"observe.url: {self._shown} answered HTTP {answer.status_code}: {body}")
-            self._keys(answer.content)
-        except requests.RequestException as error:
-            raise RunFailed(
-                f"observe.url: {self._shown} cannot be reached: {self._hiding.conceal(_short(error))}"
-            ) from None
+            self._keys(answer.body)
         except ValueError as error:
             raise RunFailed(f"observe.url: {self._shown}: {error}") from None
 
@@ -96,25 +98,21 @@ class Observer:
     def poll(self, clock: Clock, recorder: Recorder) -> None:
         """Look once and record it."""
         began = clock.now()
-        outcome, code, keys = Outcome.CLOSED, 0, None
-        try:
-            answer = self._get()
-            if isinstance(answer, Denied):
-                outcome, code = answer.outcome, answer.code
+        outcome, code, keys = Outcome.OK, 0, None
+        answer = self._get()
+        if isinstance(answer, Denied | Failure):
+            outcome, code = answer.outcome, answer.code
+            if isinstance(answer, Denied) or outcome is not Outcome.EXPIRED:
                 recorder.evidence(clock.now(), "note", 0, f"the connection list could not be had: {answer.text}")
-            elif answer.status_code != 200:
-                outcome, code = Outcome.REJECTED, answer.status_code
-                self._provider.forget(NOBODY, code)
-            else:
-                keys = self._keys(answer.content)
-                outcome, code = Outcome.OK, 0
-        except requests.Timeout:
-            outcome = Outcome.EXPIRED
-        except requests.RequestException as error:
-            recorder.evidence(clock.now(), "note", 0, f"the connection list could not be had: {_short(error)}")
-        except ValueError as error:
-            outcome = Outcome.GARBLED
-            recorder.evidence(clock.now(), "note", 0, f"the connection list could not be read: {error}")
+        elif answer.status != 200:
+            outcome, code = Outcome.REJECTED, answer.status
+            self._provider.forget(NOBODY, code)
+        else:
+            try:
+                keys = self._keys(answer.body)
+            except ValueError as error:
+                outcome = Outcome.GARBLED
+                recorder.evidence(clock.now(), "note", 0, f"the connection list could not be read: {error}")
         ended = clock.now()
         ours = {
             ours for key in keys or () if (ours := read_connection_key(key, self._nonce, self._sessions)) is not None
@@ -135,7 +133,7 @@ class Observer:
     def _shown(self) -> str:
         return self.url.partition("?")[0]
 
-    def _get(self) -> requests.Response | Denied:
+    def _get(self) -> Answer | Failure | Denied:
         headers = dict(self._headers)
         token: str | Denied | None = self._provider.token(NOBODY)
         if token is None:
@@ -143,7 +141,7 @@ class Observer:
         if isinstance(token, Denied):
             return token
         url, _ = place(self._observe.auth, token, self.url, headers)
-        return self._http.get(url, headers=headers, timeout=TIMEOUT_S)
+        return self._http.ask(page_request(url, headers), TIMEOUT_S)
 
     def _keys(self, body: bytes) -> list[str]:
         """The keys of all listed connections.
@@ -192,9 +190,8 @@ def list_url(url: str, endpoint_url: str) -> str:
     return urljoin(f"{scheme}://{parts.netloc}/", url)
 
 
-def _short(error: requests.RequestException) -> str:
-    """The innermost reason: requests wraps the one that matters in three others."""
-    cause: BaseException = error
-    while cause.__cause__ or cause.__context__:
-        cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
-    return str(cause) or type(error).__name__
+def page_request(url: str, headers: Mapping[str, str]) -> Request:
+    """The GET of one page; what its address must not hold as it is, is encoded."""
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Request("GET", quote(target, safe=string.punctuation), tuple(headers.items()))

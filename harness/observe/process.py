@@ -7,7 +7,6 @@ language. The subtle thing: a page may be large and this runs beside the load, s
 from collections.abc import Callable
 
 import gevent
-import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from ..auth import Hiding, expand
@@ -16,9 +15,10 @@ from ..plan import Endpoint, Observe
 from ..record.recorder import Recorder
 from ..record.row import Gauge, Kind
 from ..transport.clock import Clock
+from ..transport.http_client import HttpClient
 from ..units import SECOND
-from .connection_list import list_url
-from .http_session import session_for
+from ..wire.exchange import Answer, Failure
+from .connection_list import list_url, page_request
 
 TIMEOUT_S = 5.0
 NAMES = {
@@ -50,13 +50,14 @@ class ProcessWatch:
     """
 
     def __init__(self, observe: Observe, endpoint: Endpoint, hiding: Hiding | None = None) -> None:
-        hiding = hiding or Hiding()
+        self._hiding = hiding = hiding or Hiding()
         origin = expand(endpoint.url, "endpoint.url", hiding)
         self._url = list_url(expand(observe.metrics, "observe.metrics", hiding), origin)
         self._every_s = observe.metrics_every_s
-        self._http = session_for(self._url, endpoint, hiding)
-        self._http.headers.update(
-            {name: expand(value, f"observe.headers.{name}", hiding) for name, value in observe.headers.items()}
+        self._http = HttpClient(self._url, endpoint, hiding, "observe.metrics")
+        self._request = page_request(
+            self._url,
+            {name: expand(value, f"observe.headers.{name}", hiding) for name, value in observe.headers.items()},
         )
 
     def check(self) -> None:
@@ -66,15 +67,16 @@ class ProcessWatch:
             RunFailed: the page cannot be had, or says nothing about the process.
         """
         shown = self._url.partition("?")[0]
+        answer = self._get()
+        self._http.close()
+        if isinstance(answer, Failure):
+            raise RunFailed(f"observe.metrics: {shown} cannot be reached: {self._hiding.conceal(answer.text)}")
+        if answer.status != 200:
+            raise RunFailed(f"observe.metrics: {shown} answered HTTP {answer.status}")
         try:
-            answer = self._get()
-            found = gauges(answer.text) if answer.status_code == 200 else {}
-        except requests.RequestException as error:
-            raise RunFailed(f"observe.metrics: {shown} cannot be reached: {type(error).__name__}") from None
+            found = gauges(_text(answer))
         except ValueError as error:
             raise RunFailed(f"observe.metrics: {shown} is not a Prometheus page: {error}") from None
-        if answer.status_code != 200:
-            raise RunFailed(f"observe.metrics: {shown} answered HTTP {answer.status_code}")
         if not found:
             raise RunFailed(f"observe.metrics: {shown} says neither {' nor '.join(NAMES)}")
 
@@ -93,19 +95,27 @@ class ProcessWatch:
         finally:
             self._http.close()
 
-    def _get(self) -> requests.Response:
-        return self._http.get(self._url, timeout=TIMEOUT_S)
+    def _get(self) -> Answer | Failure:
+        return self._http.ask(self._request, TIMEOUT_S)
 
     def look(self, clock: Clock, recorder: Recorder) -> None:
         """Look once and record it; a look that failed leaves a note and no value."""
+        answer = self._get()
+        if isinstance(answer, Failure):
+            recorder.evidence(clock.now(), "note", answer.code, f"the metrics page could not be had: {answer.text}")
+            return
+        if answer.status != 200:
+            recorder.evidence(clock.now(), "note", answer.status, "the metrics page was refused")
+            return
         try:
-            answer = self._get()
-            found = gauges(answer.text) if answer.status_code == 200 else {}
-            if answer.status_code != 200:
-                recorder.evidence(clock.now(), "note", answer.status_code, "the metrics page was refused")
-        except (requests.RequestException, ValueError) as error:
-            recorder.evidence(clock.now(), "note", 0, f"the metrics page could not be had: {type(error).__name__}")
+            found = gauges(_text(answer))
+        except ValueError as error:
+            recorder.evidence(clock.now(), "note", 0, f"the metrics page could not be read: {error}")
             return
         now = clock.now()
         for gauge, value in found.items():
             recorder.row(Kind.SAMPLE, code=gauge, session=0, seq=value, arrived=now)
+
+
+def _text(answer: Answer) -> str:
+    return answer.body.decode("utf-8", "replace")

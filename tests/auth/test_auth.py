@@ -17,6 +17,7 @@ from harness.auth.templates import expand_all
 from harness.errors import PlanError, UsageError
 from harness.plan import Endpoint, JwtAuth, LoginAuth, NoAuth, TokenAuth, TokensAuth, build_plan
 from harness.plan.auth import mask_auth
+from harness.transport.http_client import HttpClient
 
 SECRET = "s" * 32
 KEYS = {
@@ -27,7 +28,7 @@ KEYS = {
 
 
 def access(sessions=1, **fields):
-    return Access(Endpoint(url=fields.pop("url", "ws://h:1/p"), **fields), "n1", sessions)
+    return Access(Endpoint(url=fields.pop("url", "ws://h:1/p"), **fields), "n1", sessions, http=HttpClient)
 
 
 def bearer(way, session=0, conn=0):

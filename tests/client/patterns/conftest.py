@@ -11,6 +11,7 @@ from harness.plan import build_plan
 from harness.record.row import Kind
 from harness.transport.clock import Clock
 from harness.transport.connection_options import find_addresses, make_options
+from harness.transport.http_client import HttpClient
 from harness.transport.sockets import Sockets
 from harness.wire import Message, make_dialect
 
@@ -71,7 +72,11 @@ class Bench:
         self.dialect = make_dialect(self.plan.endpoint)
         self.logins = []
         self.access = access = Access(
-            self.plan.endpoint, "n", 10, witness=lambda whose, outcome, *more: self.logins.append(outcome)
+            self.plan.endpoint,
+            "n",
+            10,
+            witness=lambda whose, outcome, *more: self.logins.append(outcome),
+            http=HttpClient,
         )
         self.options = options = make_options(
             self.plan.endpoint, access.port, find_addresses(self.plan.endpoint, access.port), access.hiding

@@ -10,6 +10,7 @@ from harness.plan import build_plan
 from harness.record.row import Outcome
 from harness.transport.clock import FakeClock
 from harness.transport.connection_options import find_addresses, make_options
+from harness.transport.http_client import HttpClient
 from harness.units import SECOND
 from harness.wire import make_dialect
 from harness.wire.exchange import Request
@@ -17,7 +18,7 @@ from harness.wire.exchange import Request
 
 def make(url, **endpoint):
     plan = build_plan({"endpoint": {"url": url, **endpoint}}).endpoint
-    access = Access(plan, "n", 10)
+    access = Access(plan, "n", 10, http=HttpClient)
     options = make_options(plan, access.port, find_addresses(plan, access.port), access.hiding)
     return make_origin(plan, make_dialect(plan), None, access, options, ["room-0"]), access
 

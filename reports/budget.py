@@ -31,6 +31,7 @@ RENAMED = {
     "noticed_at_least": "detected_at_least",
     "unnoticed": "undetected",
     "unseen": "never_listed",
+    "poll": "look",
 }
 """Names that budgets of before 0.1.0 may use, and what they are now."""
 ANY = "*"

@@ -1,7 +1,7 @@
 """What one upgrade request says, when there is a token for it.
 
-It must not know sockets or records. The subtle thing: most tokens are there at once, but a login takes a while and
-may fail, so a session asks with `admit` and is told, and never waits.
+Most tokens are there at once, but a login takes a while and may fail, so a session asks with `admit`, hears the result
+later, and never waits.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from websockets.uri import WebSocketURI, parse_uri
 from ..errors import RunFailed, UsageError
 from ..plan import Endpoint, mask_url
 from .provider import Denied, Fields, MakeHttpClient, Setting, Witness, make_provider, wait_for
-from .redaction import Hiding
+from .redaction import Redaction
 from .templates import expand, fill, one_line, with_query
 from .token_placement import place
 
@@ -34,8 +34,8 @@ class Access:
     """The way in of one run's process, for sessions 0 to `sessions` - 1.
 
     Args:
-        witness: is told of each login.
-        failure: is told of what breaks in the background.
+        witness: hears of each login.
+        failure: hears of what breaks in the background.
         http: makes the HTTP clients of a login; needed where the plan wants one.
 
     Raises:
@@ -43,20 +43,20 @@ class Access:
     """
 
     def __init__(
-        self, endpoint: Endpoint, nonce: str, sessions: int = 1, *, hiding: Hiding | None = None,
+        self, endpoint: Endpoint, nonce: str, sessions: int = 1, *, redaction: Redaction | None = None,
         witness: Witness | None = None, failure: Callable[[BaseException], None] | None = None,
         http: MakeHttpClient | None = None,
     ) -> None:  # fmt: skip
-        self.hiding = hiding or Hiding()
+        self.redaction = redaction or Redaction()
         self._endpoint = endpoint
         self._nonce = nonce
-        url = expand(endpoint.url, "endpoint.url", self.hiding)
+        url = expand(endpoint.url, "endpoint.url", self.redaction)
         self._url = one_line(with_query(url, self._expanded("query")), "endpoint.url")
         self._headers = self._expanded("headers")
         cookies = [f"{name}={value}" for name, value in self._expanded("cookies").items()]
         if cookies:
             self._headers["Cookie"] = "; ".join(filter(None, (self._headers.get("Cookie"), *cookies)))
-        setting = Setting("endpoint.auth", endpoint, self.hiding, sessions, witness, failure, http)
+        setting = Setting("endpoint.auth", endpoint, self.redaction, sessions, witness, failure, http)
         self._provider = make_provider(endpoint.auth, setting)
         try:
             self._base = parse_uri(fill(self._url, dict.fromkeys(("session", "conn", "key"), "0")))
@@ -73,7 +73,7 @@ class Access:
         """One of the endpoint's tables of texts, with the environment's values."""
         table: dict[str, str] = getattr(self._endpoint, key)
         return {
-            name: one_line(expand(text, where, self.hiding), where)
+            name: one_line(expand(text, where, self.redaction), where)
             for name, text in table.items()
             if (where := f"endpoint.{key}.{name}")
         }
@@ -85,10 +85,10 @@ class Access:
 
     def conceal(self, text: str) -> str:
         """The text without what is ours to hide: a refusal may echo what it refused."""
-        return self.hiding.conceal(text)
+        return self.redaction.conceal(text)
 
     def admit(self, session: int, conn: int, then: Callable[[Entry | Denied], None]) -> None:
-        """Tell `then` the upgrade request of a session's how-manieth connection: at once, or after a login."""
+        """Give `then` the upgrade request of connection `conn` (0 = first) of a session: at once, or after a login."""
         whose = Fields.of(self._nonce, session, conn)
         token = self._provider.token(whose)
         if token is not None:
@@ -127,7 +127,7 @@ class Access:
         return self._provider.life_s(Fields.of(self._nonce, session, conn))
 
     def renew(self, session: int, conn: int, then: Callable[[str | Denied], None]) -> bool:
-        """Log in anew, where it is time to; `then` hears of it. False when no token has to be fetched."""
+        """Log in again if it is time to; `then` hears the result. False when no token has to be fetched."""
         whose = Fields.of(self._nonce, session, conn)
         if self._provider.token(whose) is not None:
             return False
@@ -141,7 +141,7 @@ class Access:
         return self._provider.forget(Fields.of(self._nonce, session, conn), status)
 
     def close(self) -> None:
-        """End what is under way; whoever waits for it is told."""
+        """End the logins under way; whoever waits for one hears that it was abandoned."""
         self._provider.close()
 
     def _entry(self, whose: Fields, token: str) -> Entry:

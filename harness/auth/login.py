@@ -1,8 +1,7 @@
 """Tokens that the endpoint gives for an HTTP request: asked for before a session connects, kept until they run out.
 
-It must not know what is done with a token. The subtle thing: whoever opens runs in the hub and must not wait, so
-logins queue for a few greenlets (`at_once`), each with a connection kept alive; a login that fails is a value for
-the one session that wanted it, which comes back later as after any failed opening.
+Openings run in the hub and must not wait, so logins queue for a few greenlets (`at_once`), each with a connection kept
+alive. A login that fails is a value for the session that wanted it, which comes back later as after any failed opening.
 """
 
 import time
@@ -45,24 +44,24 @@ class Login(Provider):
     """
 
     def __init__(self, auth: LoginAuth, setting: Setting) -> None:
-        where, hiding = setting.where, setting.hiding
+        where, redaction = setting.where, setting.redaction
         self._auth = auth
-        self._hiding = hiding
+        self._redaction = redaction
         self._witness = setting.witness
         self._failure = setting.failure
-        endpoint = urlsplit(expand(setting.endpoint.url, "endpoint.url", hiding))
+        endpoint = urlsplit(expand(setting.endpoint.url, "endpoint.url", redaction))
         origin = f"{'https' if endpoint.scheme == 'wss' else 'http'}://{endpoint.netloc.rpartition('@')[2]}/"
-        self._url = urljoin(origin, expand(auth.url, f"{where}.url", hiding))
+        self._url = urljoin(origin, expand(auth.url, f"{where}.url", redaction))
         if urlsplit(self._url).scheme not in ("http", "https") or not urlsplit(self._url).hostname:
             raise UsageError(f'{where}.url: "{mask_url(auth.url)}" is not a http url')
-        self._headers: dict[str, str] = expand_all(auth.headers, f"{where}.headers", hiding)
+        self._headers: dict[str, str] = expand_all(auth.headers, f"{where}.headers", redaction)
         for name, value in self._headers.items():
             fit_for_a_request(value, f"{where}.headers.{name}")
-        self._body = expand_all(auth.body, f"{where}.body", hiding)
-        self._form = expand_all(auth.form, f"{where}.form", hiding)
+        self._body = expand_all(auth.body, f"{where}.body", redaction)
+        self._form = expand_all(auth.form, f"{where}.form", redaction)
         if setting.http is None:
             raise ValueError("a login needs an HTTP client")
-        self._client = setting.http(self._url, setting.endpoint, hiding, f"{where}.url", by_proxy=True)
+        self._client = setting.http(self._url, setting.endpoint, redaction, f"{where}.url", by_proxy=True)
         self._kept: dict[int, _Kept] = {}
         self._borne: dict[int, str] = {}
         """The token that each session was given last."""
@@ -90,7 +89,7 @@ class Login(Provider):
         return kept.token
 
     def life_s(self, whose: Fields) -> float:
-        """Until it is time to log in anew; half its life, where that is shorter than `refresh_before_s`."""
+        """Until it is time to log in again; half its life, where that is shorter than `refresh_before_s`."""
         kept = self._kept.get(self._number(whose))
         return max(0.0, min(kept.renew_s, kept.expires_s) - time.monotonic()) if kept is not None else 0.0
 
@@ -111,7 +110,7 @@ class Login(Provider):
             self._workers.add(gevent.spawn(self._work))
 
     def forget(self, whose: Fields, status: int) -> bool:
-        """Log in anew next time, when this status is one that says the token is no good any more.
+        """Log in again next time, if this status says that the token is no longer good.
 
         Only the token that this session bore: who hears late that a shared one is no good does not undo the login
         that has replaced it.
@@ -180,7 +179,7 @@ class Login(Provider):
             text = answer.text
             if answer.outcome is Outcome.EXPIRED:
                 text = f"no answer within {self._auth.timeout_s:g} s"
-            found = Denied(answer.outcome, answer.code, f"login: {self._hiding.conceal(text)}")
+            found = Denied(answer.outcome, answer.code, f"login: {self._redaction.conceal(text)}")
         if self._witness is not None:
             outcome, code = (found.outcome, found.code) if isinstance(found, Denied) else (Outcome.OK, 0)
             self._witness(whose, outcome, code, due, began, ended)
@@ -206,7 +205,7 @@ class Login(Provider):
         """The token in an answer, kept; or why there is none."""
         if not 200 <= status < 300:
             # Concealed before its blanks are made one: a password may hold two.
-            said = self._hiding.conceal(body[: 4 * BODY_CHARS].decode("utf-8", "replace"))
+            said = self._redaction.conceal(body[: 4 * BODY_CHARS].decode("utf-8", "replace"))
             return Denied(Outcome.REJECTED, status, f"login: HTTP {status}", " ".join(said.split())[:BODY_CHARS])
         try:
             answer = msgspec.json.decode(body)
@@ -219,11 +218,11 @@ class Login(Provider):
             )
         life_s = FOREVER
         if self._auth.expires_in_path:
-            told = walk(answer, split(self._auth.expires_in_path))
-            if isinstance(told, bool) or not isinstance(told, int | float):
+            given = walk(answer, split(self._auth.expires_in_path))
+            if isinstance(given, bool) or not isinstance(given, int | float):
                 path = self._auth.expires_in_path
                 return Denied(Outcome.GARBLED, status, f'login: there is no number at expires_in_path = "{path}"')
-            life_s = told
+            life_s = given
         elif (expires := _expiry(token)) is not None:
             life_s = expires - time.time()
         self._keep(self._number(whose), token, life_s)
@@ -233,8 +232,8 @@ class Login(Provider):
         """Keep a token, and go on hiding the one before: what echoes it may still be under way."""
         kept = self._kept.get(number)
         if kept is not None and kept.before not in ("", token):
-            self._hiding.forget(kept.before)
-        self._hiding.add(token)
+            self._redaction.forget(kept.before)
+        self._redaction.add(token)
         now = time.monotonic()
         renew_s = now + life_s - max(0.0, min(self._auth.refresh_before_s, life_s / 2))
         self._kept[number] = _Kept(token, now + life_s, renew_s, kept.token if kept else "")

@@ -1,7 +1,7 @@
 """Where tokens come from: the interface of a provider, and which one a plan's `auth` wants.
 
-It must not know how a connection is made. The subtle thing: `token` answers at once or says that it must be fetched,
-so that all providers but a login cost no switch, and a login never blocks whoever opens.
+`token` answers at once or says that the token must be fetched, so that all providers but a login cost no switch, and a
+login never blocks an opening.
 """
 
 import math
@@ -13,11 +13,11 @@ from ..plan import Auth, Endpoint, JwtAuth, LoginAuth, TokenAuth, TokensAuth
 from ..record.row import Outcome
 from ..wire.exchange import Answer, Failure, Request
 from ..wire.ids import connection_key, session_name
-from .redaction import Hiding
+from .redaction import Redaction
 
 
 class Fields(NamedTuple):
-    """Whose token: a session's how-manieth connection, and its name in the endpoint's list."""
+    """Whose token: a session, its connection (0 = first), and that connection's name in the endpoint's list."""
 
     session: int
     conn: int
@@ -46,7 +46,7 @@ class Denied(NamedTuple):
 
 
 class Witness(Protocol):
-    """Told of each login for the record; times in ns on the monotonic clock, `ended` 0 without an answer."""
+    """Hears of each login for the record; times in ns on the monotonic clock, `ended` 0 without an answer."""
 
     def __call__(self, whose: Fields, outcome: Outcome, code: int, due: int, began: int, ended: int) -> None:
         """One login is over."""
@@ -68,7 +68,7 @@ class HttpClient(Protocol):
 class MakeHttpClient(Protocol):
     """Makes the client of one origin; the transport, which is above this package, gives it."""
 
-    def __call__(self, url: str, endpoint: Endpoint, hiding: Hiding, key: str, *, by_proxy: bool) -> HttpClient:
+    def __call__(self, url: str, endpoint: Endpoint, redaction: Redaction, key: str, *, by_proxy: bool) -> HttpClient:
         """The client for the origin of `url`, which stands at `key` in the plan, perhaps by the endpoint's proxy.
 
         Raises:
@@ -111,7 +111,7 @@ class Setting(NamedTuple):
 
     where: str
     endpoint: Endpoint
-    hiding: Hiding
+    redaction: Redaction
     sessions: int
     witness: Witness | None
     failure: Callable[[BaseException], None] | None
@@ -127,13 +127,13 @@ def make_provider(auth: Auth, setting: Setting) -> Provider:
     """
     # Imported when wanted: signing and HTTP are heavy, and most plans want one of them at most.
     if isinstance(auth, TokenAuth | TokensAuth):
-        from .static_tokens import One, OneEach
+        from .static_tokens import SharedToken, TokenPerSession
 
-        return One(auth, setting) if isinstance(auth, TokenAuth) else OneEach(auth, setting)
+        return SharedToken(auth, setting) if isinstance(auth, TokenAuth) else TokenPerSession(auth, setting)
     if isinstance(auth, JwtAuth):
-        from .signed_tokens import Minted
+        from .signed_tokens import SignedTokens
 
-        return Minted(auth, setting)
+        return SignedTokens(auth, setting)
     if isinstance(auth, LoginAuth):
         from .login import Login
 

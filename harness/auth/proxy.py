@@ -1,14 +1,13 @@
 """The plan's proxy, read once for all that goes through it: the connections, and a login before them.
 
-It must not know who asks. The subtle thing: credentials only ever come from the environment, and whoever hides secrets
-is told of them.
+Credentials only ever come from the environment, and the redaction learns them.
 """
 
 import base64
 from typing import NamedTuple
 
 from ..plan import Endpoint
-from .redaction import Hiding
+from .redaction import Redaction
 from .templates import expand
 
 
@@ -26,7 +25,7 @@ class Proxy(NamedTuple):
         return base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 
 
-def proxy_of(endpoint: Endpoint, hiding: Hiding | None = None) -> Proxy | None:
+def proxy_of(endpoint: Endpoint, redaction: Redaction | None = None) -> Proxy | None:
     """`endpoint.proxy`; None where there is none.
 
     Raises:
@@ -39,9 +38,9 @@ def proxy_of(endpoint: Endpoint, hiding: Hiding | None = None) -> Proxy | None:
     port = host.rpartition(":")[2] if not host.endswith("]") and ":" in host else "80"
     user, _, password = login.replace("}:${", "}\n${").partition("\n")
     proxy = Proxy(
-        endpoint.proxy_host, int(port), expand(user, "endpoint.proxy", hiding),
-        expand(password, "endpoint.proxy", hiding),
+        endpoint.proxy_host, int(port), expand(user, "endpoint.proxy", redaction),
+        expand(password, "endpoint.proxy", redaction),
     )  # fmt: skip
-    if hiding is not None and proxy.user:
-        hiding.add(proxy.basic)
+    if redaction is not None and proxy.user:
+        redaction.add(proxy.basic)
     return proxy

@@ -1,8 +1,8 @@
 """What must never be written down, and text without it: a refusal may echo what it refused.
 
-It must not know where a secret came from. The subtle things: ten thousand tokens cannot each be looked for in each
-refusal, so they are filed under their first letters, and a text is walked through once; and a text is often cut short
-(a close reason has room for 123 bytes), so one that ends in the beginning of a secret is cut there.
+Ten thousand tokens cannot each be looked for in each refusal, so they are filed under their first letters, and a text
+is walked through once. A text is often cut short (a close reason has room for 123 bytes), so one that ends in the
+beginning of a secret is cut there.
 """
 
 import json
@@ -17,14 +17,14 @@ SHORTEST = 4
 """A shorter secret cannot be hidden without taking words apart, and hides nothing."""
 
 
-class Hiding:
+class Redaction:
     """Every secret and token of one process."""
 
     def __init__(self) -> None:
         self._filed: dict[str, list[str]] = {}
 
     def __repr__(self) -> str:
-        return f"Hiding({sum(map(len, self._filed.values()))} secrets)"
+        return f"Redaction({sum(map(len, self._filed.values()))} secrets)"
 
     def add(self, secret: str) -> None:
         """Hide this from now on, as it is and as it is spelt in urls, forms and JSON."""

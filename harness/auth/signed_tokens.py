@@ -1,7 +1,7 @@
 """JWTs signed by us, with the plan's claims.
 
-It must not know what the endpoint makes of them. The subtle thing: reading an RSA key out of its PEM takes 48 ms, a
-signature 0.3 ms, so the key is read once; and tried once, so that a wrong one is told before the run.
+Reading an RSA key out of its PEM takes 48 ms, a signature 0.3 ms, so the key is read once. It is tried once too, so
+that a wrong one is reported before the run.
 """
 
 import time
@@ -23,7 +23,7 @@ AUDIENCE = "squall"
 warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
 
 
-class Minted(Provider):
+class SignedTokens(Provider):
     """A token for each connection, or kept for each session or for all until shortly before it expires.
 
     Raises:
@@ -32,27 +32,27 @@ class Minted(Provider):
 
     def __init__(self, auth: JwtAuth, setting: Setting) -> None:
         self._auth = auth
-        self._hiding = setting.hiding
-        secret, source = held(auth.secret_env, SECRET_ENV, auth.secret_file, setting.where, setting.hiding)
+        self._redaction = setting.redaction
+        secret, source = held(auth.secret_env, SECRET_ENV, auth.secret_file, setting.where, setting.redaction)
         for line in secret.splitlines():
-            setting.hiding.add(line.strip())
+            setting.redaction.add(line.strip())
         self._key = _key(auth.algorithm, secret, f"{setting.where}: {source}")
         self._kept: dict[int, tuple[str, float]] = {}
 
     def token(self, whose: Fields) -> str:
         """A new one (HS256 35 us, EdDSA 70, ES256 80, RS256 300), or the kept one while it is fresh."""
         if self._auth.per == "connection":
-            return self._mint(whose, time.time())
+            return self._sign(whose, time.time())
         number = self._number(whose)
         token, expires = self._kept.get(number, ("", 0.0))
         now = time.time()
         if now >= expires - self._auth.refresh_before_s:
-            token = self._mint(whose, now)
+            token = self._sign(whose, now)
             self._kept[number] = (token, now + self._auth.ttl_s)
         return token
 
     def life_s(self, whose: Fields) -> float:
-        """Until it would be minted anew; one that is a connection's own, until shortly before it expires."""
+        """Until the next one would be signed; for a token per connection, until shortly before it expires."""
         auth = self._auth
         if auth.per == "connection":
             return auth.ttl_s - min(auth.refresh_before_s, auth.ttl_s / 2)
@@ -62,7 +62,7 @@ class Minted(Provider):
     def _number(self, whose: Fields) -> int:
         return whose.session if self._auth.per == "session" else -1
 
-    def _mint(self, whose: Fields, now: float) -> str:
+    def _sign(self, whose: Fields, now: float) -> str:
         auth = self._auth
         claims = {
             "aud": AUDIENCE,

@@ -1,7 +1,7 @@
-"""Tokens that somebody gave us: one for all, or one a session out of a file.
+"""Tokens from the plan: one for all, or one per session from a file.
 
-It must not know what a token says. The subtle thing: a file that is too short is told before the run, with how many
-it holds, since the session that finds no token would fail in the middle and look like the endpoint's fault.
+A file that is too short is reported before the run, with the number of its tokens: a session that finds no token would
+fail in the middle of the run and look like the endpoint's fault.
 """
 
 import csv
@@ -14,7 +14,7 @@ from .provider import Fields, Provider, Setting, fit_for_a_request
 from .templates import held, read_text
 
 
-class One(Provider):
+class SharedToken(Provider):
     """One token for all.
 
     Raises:
@@ -22,7 +22,7 @@ class One(Provider):
     """
 
     def __init__(self, auth: TokenAuth, setting: Setting) -> None:
-        token, source = held(auth.token_env, TOKEN_ENV, auth.token_file, setting.where, setting.hiding)
+        token, source = held(auth.token_env, TOKEN_ENV, auth.token_file, setting.where, setting.redaction)
         self._token = fit_for_a_request(token, f"{setting.where}: {source}")
 
     def token(self, whose: Fields) -> str:
@@ -30,7 +30,7 @@ class One(Provider):
         return self._token
 
 
-class OneEach(Provider):
+class TokenPerSession(Provider):
     """The n-th token of a file for session n.
 
     Raises:
@@ -42,7 +42,7 @@ class OneEach(Provider):
         self._tokens = tokens = _read(auth, where)
         for number, token in enumerate(tokens, 1):
             fit_for_a_request(token, f'{where}: token {number} of "{auth.file}"')
-            setting.hiding.add(token)
+            setting.redaction.add(token)
         if not tokens:
             raise UsageError(f'{where}: "{auth.file}" holds no token')
         if len(tokens) < setting.sessions and not auth.reuse:

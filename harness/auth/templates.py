@@ -1,7 +1,7 @@
 """Templates of an upgrade or a login: ${NAME} once from the environment, {session}, {conn} and {key} each time.
 
-Pure but for the environment. The subtle thing: what the environment gave may be a secret, whatever its name, so each
-value is told to whoever hides them.
+Pure but for the environment. What the environment gave may be a secret, whatever its name, so the redaction learns
+each value.
 """
 
 import os
@@ -12,29 +12,29 @@ from typing import Any
 from urllib.parse import quote
 
 from ..errors import UsageError
-from .redaction import Hiding
+from .redaction import Redaction
 
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 PLACE = re.compile(r"(\{(?:session|conn|key)\})")
 ENVIRONMENT = re.compile(r"\$\{(\w+)\}")
 
 
-def expand(text: str, where: str, hiding: Hiding | None = None) -> str:
+def expand(text: str, where: str, redaction: Redaction | None = None) -> str:
     """Replace every ${NAME} by the environment's value.
 
     Raises:
         UsageError: one is not set.
     """
-    return ENVIRONMENT.sub(lambda found: environment(found[1], where, hiding), text)
+    return ENVIRONMENT.sub(lambda found: environment(found[1], where, redaction), text)
 
 
-def expand_all(value: Any, where: str, hiding: Hiding | None = None) -> Any:
+def expand_all(value: Any, where: str, redaction: Redaction | None = None) -> Any:
     """The same for every string inside plain data."""
     if isinstance(value, dict):
-        return {name: expand_all(inside, f"{where}.{name}", hiding) for name, inside in value.items()}
+        return {name: expand_all(inside, f"{where}.{name}", redaction) for name, inside in value.items()}
     if isinstance(value, list | tuple):
-        return [expand_all(inside, where, hiding) for inside in value]
-    return expand(value, where, hiding) if isinstance(value, str) else value
+        return [expand_all(inside, where, redaction) for inside in value]
+    return expand(value, where, redaction) if isinstance(value, str) else value
 
 
 def with_query(url: str, query: Mapping[str, str]) -> str:
@@ -73,7 +73,7 @@ def fill_all(value: Any, fields: Mapping[str, str]) -> Any:
     return fill(value, fields) if isinstance(value, str) else value
 
 
-def environment(name: str, where: str, hiding: Hiding | None = None) -> str:
+def environment(name: str, where: str, redaction: Redaction | None = None) -> str:
     """The value of an environment variable.
 
     Raises:
@@ -82,8 +82,8 @@ def environment(name: str, where: str, hiding: Hiding | None = None) -> str:
     value = os.environ.get(name)
     if not value:
         raise UsageError(f"{where} wants the environment variable {name}, which is not set: export {name}=...")
-    if hiding is not None:
-        hiding.add(value)
+    if redaction is not None:
+        redaction.add(value)
     return value
 
 
@@ -101,7 +101,7 @@ def read_text(file: str, where: str) -> str:
         raise UsageError(f'{where}: "{file}" is not text (UTF-8)') from None
 
 
-def held(name: str | None, default: str, file: str | None, where: str, hiding: Hiding) -> tuple[str, str]:
+def held(name: str | None, default: str, file: str | None, where: str, redaction: Redaction) -> tuple[str, str]:
     """A secret out of its file or its environment variable, and the words for where it was.
 
     Raises:
@@ -109,9 +109,9 @@ def held(name: str | None, default: str, file: str | None, where: str, hiding: H
     """
     if file is None:
         name = name or default
-        return environment(name, where, hiding), f"the environment variable {name}"
+        return environment(name, where, redaction), f"the environment variable {name}"
     value = read_text(file, where).strip()
     if not value:
         raise UsageError(f'{where}: "{file}" is empty')
-    hiding.add(value)
+    redaction.add(value)
     return value, f'"{file}"'

@@ -1,7 +1,7 @@
-"""Which of `[endpoint.tls]` a plain https request beside the WebSocket goes by: all of it on the endpoint's own host.
+"""Which of `[endpoint.tls]` a plain https request beside the WebSocket uses: all of it on the endpoint's own host.
 
-It must not know who asks. The subtle thing: a staging endpoint's `insecure`, its authorities and our client certificate
-are for that endpoint; a login or a page at another host is verified as any browser would, and shown nothing.
+A staging endpoint's `insecure`, its authorities and our client certificate are for that endpoint. A login or a page on
+another host is verified as a browser would verify it, and is shown nothing.
 """
 
 from urllib.parse import urlsplit

@@ -1,7 +1,4 @@
-"""Where in a request a token stands: a header, the query, a subprotocol or a cookie.
-
-It must not know how the token was had.
-"""
+"""Where in a request a token stands: a header, the query, a subprotocol or a cookie."""
 
 from collections.abc import MutableMapping
 from urllib.parse import quote

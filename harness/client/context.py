@@ -21,7 +21,7 @@ from .frame_cache import FrameCache
 from .patterns.conversation import Pattern
 from .patterns.hybrid import Hybrid
 from .patterns.polling import Polling
-from .patterns.rest_endpoint import Origin, make_origin
+from .patterns.rest_endpoint import RestEndpoint, make_rest_endpoint
 from .session_log import SessionLog, StatsMirror
 from .tally import Tally
 
@@ -51,7 +51,7 @@ class Context:
     """Shared by all patterns, which all read frames by one dialect."""
     senders: Senders = field(init=False)
     answer_timeout_ns: int = field(init=False)
-    _origin: Origin | None = field(init=False, default=None)
+    _rest_endpoint: RestEndpoint | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         load = self.plan.load
@@ -77,8 +77,10 @@ class Context:
         if name == "websocket":
             return None
         endpoint = self.plan.endpoint
-        if self._origin is None:
-            self._origin = make_origin(endpoint, self.dialect, self.sockets, self.access, self.options, self.room_names)
+        if self._rest_endpoint is None:
+            self._rest_endpoint = make_rest_endpoint(
+                endpoint, self.dialect, self.sockets, self.access, self.options, self.room_names
+            )
         if name == "hybrid":
-            return Hybrid(self._origin, self.dialect, self.nonce, self.connect)
-        return Polling(self._origin, endpoint.rest, self.dialect, self.nonce)
+            return Hybrid(self._rest_endpoint, self.dialect, self.nonce, self.connect)
+        return Polling(self._rest_endpoint, endpoint.rest, self.dialect, self.nonce)

@@ -87,7 +87,7 @@ def assemble(orders: Orders, failure: Failure, mirror: StatsMirror | None = None
     )
     watches = _watches(orders, access)
     addresses = orders.addresses or find_addresses(plan.endpoint, access.port)
-    options = make_options(plan.endpoint, access.port, addresses, access.hiding)
+    options = make_options(plan.endpoint, access.port, addresses, access.redaction)
     text = payload_text(plan.seed, plan.load.payload_bytes)
     clock = Clock()
     clock.failure = failure
@@ -122,9 +122,9 @@ def _watches(orders: Orders, access: Access) -> tuple[Watch, ...]:
     plan = orders.plan
     found: list[Watch] = []
     if orders.rank == 0 and plan.observe.url:
-        found.append(Observer(plan.observe, plan.endpoint, orders.nonce, plan.load.sessions, access.hiding))
+        found.append(Observer(plan.observe, plan.endpoint, orders.nonce, plan.load.sessions, access.redaction))
     if orders.rank == 0 and plan.observe.metrics:
-        found.append(ProcessWatch(plan.observe, plan.endpoint, access.hiding))
+        found.append(ProcessWatch(plan.observe, plan.endpoint, access.redaction))
     return tuple(found)
 
 

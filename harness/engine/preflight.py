@@ -51,7 +51,7 @@ def preflight(
     if not good:
         raise RunFailed(f"endpoint.url: {mask_url(plan.endpoint.url)}: {bad[0][1]}")
     if set(patterns) != {"websocket"}:
-        check_rest(plan, access, make_options(plan.endpoint, access.port, tuple(good), access.hiding))
+        check_rest(plan, access, make_options(plan.endpoint, access.port, tuple(good), access.redaction))
     warnings = [f"left out {address[1][0]}, an address of the endpoint's: {why}" for address, why in bad]
     if plan.endpoint.tls is not None and plan.endpoint.tls.insecure:
         warnings.append("endpoint.tls.insecure: the endpoint's certificate is not verified")
@@ -68,7 +68,7 @@ def _scout(plan: Plan, access: Access, address: Address) -> Refusal | None:
     clock = Clock()
     clock.failure = scout.failed
     try:
-        options = make_options(plan.endpoint, access.port, (address,), access.hiding)
+        options = make_options(plan.endpoint, access.port, (address,), access.redaction)
         connection = WebSocket(Sockets(clock, scout.failed), scout, options)
         scout.connection = connection
         uri, headers, subprotocols = access.entry(0, 0)

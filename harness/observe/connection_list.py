@@ -1,8 +1,7 @@
-"""The observer: asks the endpoint whom it believes to be connected, and records who appeared and who vanished.
+"""The observer: looks at the endpoint's list of connections, and records which of ours appeared and which vanished.
 
-It must not know what was done to whom. The subtle thing: a poll sees a moment somewhere between its beginning and
-its end, so a change lies between the *beginning* of the last poll that did not show it and the *end* of the first
-that did; both times stand in the row.
+A look sees a moment somewhere between its beginning and its end, so a change lies between the *beginning* of the last
+look that did not show it and the *end* of the first that did. Both times stand in the row.
 """
 
 import string
@@ -13,7 +12,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import gevent
 import msgspec
 
-from ..auth import Denied, Fields, Hiding, expand, make_provider, place
+from ..auth import Denied, Fields, Redaction, expand, make_provider, place
 from ..auth.provider import Setting, wait_for
 from ..errors import RunFailed
 from ..paths import Path, split
@@ -32,27 +31,29 @@ NOBODY = Fields(0, 0, "observer")
 
 
 class Observer:
-    """Polls one list.
+    """Looks at one list.
 
     Raises:
         UsageError: an environment variable that the plan names is not set.
     """
 
     def __init__(
-        self, observe: Observe, endpoint: Endpoint, nonce: str, sessions: int, hiding: Hiding | None = None
+        self, observe: Observe, endpoint: Endpoint, nonce: str, sessions: int, redaction: Redaction | None = None
     ) -> None:
-        self._hiding = hiding = hiding or Hiding()
+        self._redaction = redaction = redaction or Redaction()
         self._observe = observe
         self._nonce = nonce
         self._sessions = sessions
-        self.url = list_url(expand(observe.url, "observe.url", hiding), expand(endpoint.url, "endpoint.url", hiding))
+        self.url = list_url(
+            expand(observe.url, "observe.url", redaction), expand(endpoint.url, "endpoint.url", redaction)
+        )
         self._provider = make_provider(
-            observe.auth, Setting("observe.auth", endpoint, hiding, 1, None, None, HttpClient)
+            observe.auth, Setting("observe.auth", endpoint, redaction, 1, None, None, HttpClient)
         )
         self._headers = {
-            name: expand(value, f"observe.headers.{name}", hiding) for name, value in observe.headers.items()
+            name: expand(value, f"observe.headers.{name}", redaction) for name, value in observe.headers.items()
         }
-        self._http = HttpClient(self.url, endpoint, hiding, "observe.url")
+        self._http = HttpClient(self.url, endpoint, redaction, "observe.url")
         self._list_path = split(observe.list_path)
         self._key_path = split(observe.key_path)
         self._shape = _shape(self._list_path, self._key_path)
@@ -70,9 +71,9 @@ class Observer:
         if isinstance(answer, Denied):
             raise RunFailed(f"observe.auth: {answer.text}{f': {answer.body}' if answer.body else ''}")
         if isinstance(answer, Failure):
-            raise RunFailed(f"observe.url: {self._shown} cannot be reached: {self._hiding.conceal(answer.text)}")
+            raise RunFailed(f"observe.url: {self._shown} cannot be reached: {self._redaction.conceal(answer.text)}")
         if answer.status != 200:
-            body = self._hiding.conceal(answer.body[:200].decode("utf-8", "replace").replace("\n", " "))
+            body = self._redaction.conceal(answer.body[:200].decode("utf-8", "replace").replace("\n", " "))
             raise RunFailed(f"observe.url: {self._shown} answered HTTP {answer.status}: {body}")
         try:
             self._keys(answer.body)
@@ -80,11 +81,11 @@ class Observer:
             raise RunFailed(f"observe.url: {self._shown}: {error}") from None
 
     def run(self, clock: Clock, recorder: Recorder, failure: Callable[[BaseException], None]) -> None:
-        """Poll for ever, every `every_s`; to be spawned, and killed at the end."""
+        """Look for ever, every `every_s`; to be spawned, and killed at the end."""
         due = clock.now()
         try:
             while True:
-                self.poll(clock, recorder)
+                self.look(clock, recorder)
                 due = max(due + round(self._observe.every_s * SECOND), clock.now())
                 clock.sleep_until(due)
         except gevent.GreenletExit:
@@ -95,7 +96,7 @@ class Observer:
             self._provider.close()
             self._http.close()
 
-    def poll(self, clock: Clock, recorder: Recorder) -> None:
+    def look(self, clock: Clock, recorder: Recorder) -> None:
         """Look once and record it."""
         began = clock.now()
         outcome, code, keys = Outcome.OK, 0, None
@@ -118,7 +119,7 @@ class Observer:
             ours for key in keys or () if (ours := read_connection_key(key, self._nonce, self._sessions)) is not None
         }
         recorder.row(
-            Kind.POLL, outcome, 0, code, seq=len(keys or ()), peer=len(ours), sent=began, arrived=ended, read=ended
+            Kind.LOOK, outcome, 0, code, seq=len(keys or ()), peer=len(ours), sent=began, arrived=ended, read=ended
         )
         if keys is None:
             return

@@ -1,7 +1,7 @@
 """What the endpoint says of its own process: resident memory and open descriptors, from its Prometheus page.
 
-It must not know what is made of them. The two names are the standard ones that Prometheus' client libraries give in any
-language. The subtle thing: a page may be large and this runs beside the load, so only the lines that matter are parsed.
+The two names are the standard ones that Prometheus' client libraries give in any language. A page may be large and
+this runs beside the load, so only the lines that matter are parsed.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import gevent
 from prometheus_client.parser import text_string_to_metric_families
 
-from ..auth import Hiding, expand
+from ..auth import Redaction, expand
 from ..errors import RunFailed
 from ..plan import Endpoint, Observe
 from ..record.recorder import Recorder
@@ -49,15 +49,15 @@ class ProcessWatch:
         UsageError: an environment variable that the plan names is not set.
     """
 
-    def __init__(self, observe: Observe, endpoint: Endpoint, hiding: Hiding | None = None) -> None:
-        self._hiding = hiding = hiding or Hiding()
-        origin = expand(endpoint.url, "endpoint.url", hiding)
-        self._url = list_url(expand(observe.metrics, "observe.metrics", hiding), origin)
+    def __init__(self, observe: Observe, endpoint: Endpoint, redaction: Redaction | None = None) -> None:
+        self._redaction = redaction = redaction or Redaction()
+        origin = expand(endpoint.url, "endpoint.url", redaction)
+        self._url = list_url(expand(observe.metrics, "observe.metrics", redaction), origin)
         self._every_s = observe.metrics_every_s
-        self._http = HttpClient(self._url, endpoint, hiding, "observe.metrics")
+        self._http = HttpClient(self._url, endpoint, redaction, "observe.metrics")
         self._request = page_request(
             self._url,
-            {name: expand(value, f"observe.headers.{name}", hiding) for name, value in observe.headers.items()},
+            {name: expand(value, f"observe.headers.{name}", redaction) for name, value in observe.headers.items()},
         )
 
     def check(self) -> None:
@@ -70,7 +70,7 @@ class ProcessWatch:
         answer = self._get()
         self._http.close()
         if isinstance(answer, Failure):
-            raise RunFailed(f"observe.metrics: {shown} cannot be reached: {self._hiding.conceal(answer.text)}")
+            raise RunFailed(f"observe.metrics: {shown} cannot be reached: {self._redaction.conceal(answer.text)}")
         if answer.status != 200:
             raise RunFailed(f"observe.metrics: {shown} answered HTTP {answer.status}")
         try:

@@ -33,7 +33,7 @@ class Kind(IntEnum):
     LIFT = 9
     SEEN = 10
     GONE = 11
-    POLL = 12
+    LOOK = 12
     SAMPLE = 13
     STRAY = 14
     PING = 15

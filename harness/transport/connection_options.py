@@ -14,7 +14,7 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 from websockets.headers import build_host
 
 from ..auth.proxy import Proxy, proxy_of
-from ..auth.redaction import Hiding
+from ..auth.redaction import Redaction
 from ..auth.templates import environment
 from ..errors import UsageError
 from ..plan import Deflate, Endpoint, Tls
@@ -45,7 +45,7 @@ def find_addresses(endpoint: Endpoint, port: int, host: str = "") -> tuple[Addre
     return resolve(host or endpoint.host, port)
 
 
-def make_options(endpoint: Endpoint, port: int, addresses: tuple[Address, ...], hiding: Hiding) -> Options:
+def make_options(endpoint: Endpoint, port: int, addresses: tuple[Address, ...], redaction: Redaction) -> Options:
     """How all connections of a run are opened and kept.
 
     Raises:
@@ -54,7 +54,7 @@ def make_options(endpoint: Endpoint, port: int, addresses: tuple[Address, ...], 
     tls = (endpoint.tls or Tls()) if endpoint.is_secure else None
     ping_every_s = endpoint.ping_every_s or 0.0
     return Options(
-        route=find_route(endpoint, endpoint.host, port, tls, hiding, addresses),
+        route=find_route(endpoint, endpoint.host, port, tls, redaction, addresses),
         open_timeout_ns=round(endpoint.open_timeout_s * SECOND),
         max_message_bytes=endpoint.max_message_bytes,
         max_frame_bytes=endpoint.max_frame_bytes or UNLIMITED,
@@ -75,7 +75,7 @@ def _offer(deflate: Deflate) -> ClientExtensionFactory:
 
 
 def find_route(
-    endpoint: Endpoint, host: str, port: int, tls: Tls | None, hiding: Hiding,
+    endpoint: Endpoint, host: str, port: int, tls: Tls | None, redaction: Redaction,
     addresses: tuple[Address, ...] | None = None,
 ) -> Route:  # fmt: skip
     """The way to a host through the endpoint's proxy, from its source addresses.
@@ -85,7 +85,7 @@ def find_route(
         host: a name or an address.
         port: where the host listens.
         tls: what is trusted and shown there; None: no TLS.
-        hiding: is told of the secrets that the plan names.
+        redaction: learns the secrets that the plan names.
         addresses: as `find_addresses` found them; None: find them now.
 
     Raises:
@@ -94,12 +94,12 @@ def find_route(
     """
     if addresses is None:
         addresses = find_addresses(endpoint, port, host)
-    route = make_route(host, port, tls, hiding, addresses, proxy_of(endpoint, hiding))
+    route = make_route(host, port, tls, redaction, addresses, proxy_of(endpoint, redaction))
     return replace(route, sources=_sources(endpoint, addresses))
 
 
 def make_route(
-    host: str, port: int, tls: Tls | None, hiding: Hiding, addresses: tuple[Address, ...] = (),
+    host: str, port: int, tls: Tls | None, redaction: Redaction, addresses: tuple[Address, ...] = (),
     proxy: Proxy | None = None,
 ) -> Route:  # fmt: skip
     """The way to a host, from any address of ours.
@@ -108,7 +108,7 @@ def make_route(
         host: a name or an address.
         port: where the host listens.
         tls: what is trusted and shown there; None: no TLS.
-        hiding: is told of the secrets that `tls` names.
+        redaction: learns the secrets that `tls` names.
         addresses: those of the proxy, where there is one.
         proxy: None: call the host itself.
 
@@ -120,7 +120,7 @@ def make_route(
         server_name = tls.server_name or host
         context = make_context(
             ca_file=tls.ca_file, cert_file=tls.cert_file, key_file=tls.key_file, insecure=tls.insecure,
-            key_password=environment(tls.key_password_env, "endpoint.tls", hiding) if tls.key_password_env else "",
+            key_password=environment(tls.key_password_env, "endpoint.tls", redaction) if tls.key_password_env else "",
         )  # fmt: skip
         try:
             TlsRecords(context, server_name)

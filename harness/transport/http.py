@@ -1,10 +1,10 @@
 """One HTTP/1.1 client connection: `h11`'s Sans-I/O core on a stream.
 
-One request at a time; kept alive between requests and dialled again when the endpoint has closed it. It must not know
-sockets, sessions, rooms or records: who asked is told the answer, or why there is none, with times. The subtle things:
-an endpoint may close an idle connection at the very moment at which we use it again, so a GET that got not one byte of
-an answer on a used connection is sent once more on a new one (RFC 9110 9.2.2; a POST is not, it may have been carried
-out); and what is told may ask again at once, so state is changed before.
+One request at a time; kept alive between requests and dialled again when the endpoint has closed it. The caller hears
+the answer, or why there is none, with times, and may ask again at once from there, so state is changed before. An
+endpoint may close an idle connection at the very moment at which we use it again, so a GET that got not one byte of an
+answer on a used connection is sent once more on a new one (RFC 9110 9.2.2); a POST is not, since it may have been
+carried out.
 """
 
 import string
@@ -167,7 +167,7 @@ class HttpConnection:
         self._is_writing = False
 
     def _soon(self, act: Callable[[], None]) -> None:
-        """Do it from the hub, unless this request has ended otherwise by then: nobody is told from within `ask`."""
+        """Do it from the hub, unless this request has ended otherwise by then: `ask` itself calls nobody back."""
         asked = self._asked
         self._sockets.clock.after(0, lambda: act() if self._asked is asked else None)
 
@@ -272,7 +272,7 @@ class HttpConnection:
     # -- failing ------------------------------------------------------------------------------------------------
 
     def _broken(self, code: int) -> None:
-        """The connection ended: while idle that is nobody's business, on first use again it may be tried anew."""
+        """The connection ended: while idle nobody needs to know; on first use after that, a GET is repeated."""
         asked = self._asked
         if asked is None and self._dialled is None:
             self._hang_up()
@@ -305,19 +305,19 @@ class HttpConnection:
     # -- ending -------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """End it; whoever waits for an answer is not told."""
+        """End it; nobody hears of the request under way."""
         self._forget()
         self._hang_up()
 
     def reset(self) -> None:
-        """Break it with a TCP reset; whoever waits is not told."""
+        """Break it with a TCP reset; nobody hears of the request under way."""
         self._forget()
         if self._stream is not None:
             self._stream.reset()
             self._stream = None
 
     def half_close(self) -> None:
-        """End our half of the stream with a FIN, and close a little later; whoever waits is not told."""
+        """End our half of the stream with a FIN, and close a little later; nobody hears of the request."""
         stood = self._core is not None
         self._forget()
         stream = self._stream

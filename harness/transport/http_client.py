@@ -15,7 +15,7 @@ from gevent.event import AsyncResult
 from websockets.headers import build_host
 
 from ..auth.proxy import proxy_of
-from ..auth.redaction import Hiding
+from ..auth.redaction import Redaction
 from ..auth.tls_policy import tls_for
 from ..errors import RunFailed
 from ..plan import Endpoint
@@ -38,7 +38,7 @@ class HttpClient:
     Args:
         url: names the origin; its path and query are not looked at.
         endpoint: whose `[endpoint.tls]` counts on its own host, and whose proxy may be used.
-        hiding: is told of the secrets that the plan names.
+        redaction: learns the secrets that the plan names.
         key: where the plan names the url.
         by_proxy: go through the endpoint's proxy, where there is one.
 
@@ -46,17 +46,17 @@ class HttpClient:
         UsageError: a file or an environment variable that the plan names cannot be used.
     """
 
-    def __init__(self, url: str, endpoint: Endpoint, hiding: Hiding, key: str, *, by_proxy: bool = False) -> None:
+    def __init__(self, url: str, endpoint: Endpoint, redaction: Redaction, key: str, *, by_proxy: bool = False) -> None:
         parts = urlsplit(url)
         is_secure = parts.scheme == "https"
         host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
-        proxy = proxy_of(endpoint, hiding) if by_proxy else None
+        proxy = proxy_of(endpoint, redaction) if by_proxy else None
         self._call = (host, port, key) if proxy is None else (proxy.host, proxy.port, "endpoint.proxy")
         # A proxy opens a tunnel for https; a plain request is made to the proxy itself (RFC 9110 7.2, RFC 9112 3.2.2).
         self._origin = "" if proxy is None or is_secure else f"http://{parts.netloc.rpartition('@')[2]}"
         self._more = (("Proxy-Authorization", f"Basic {proxy.basic}"),) if proxy and proxy.user and self._origin else ()
         self._route = make_route(
-            host, port, tls_for(endpoint, url) if is_secure else None, hiding, proxy=None if self._origin else proxy
+            host, port, tls_for(endpoint, url) if is_secure else None, redaction, proxy=None if self._origin else proxy
         )
         self._host = build_host(host, port, is_secure)
         self._clock: Clock | None = None

@@ -16,7 +16,7 @@ OPERATIONS = (
     Kind.PING,
     Kind.PROBE,
     Kind.CLOSE,
-    Kind.POLL,
+    Kind.LOOK,
     Kind.KEEPALIVE,
     Kind.FETCH,
 )

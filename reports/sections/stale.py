@@ -93,8 +93,8 @@ class Case(NamedTuple):
 @section("stale")
 def stale(rows: Rows) -> Stale | None:
     """Which dropped connections were detected; None when the list was never read."""
-    polls = rows.of(Kind.POLL)
-    good = polls[polls["outcome"] == Outcome.OK]
+    looks = rows.of(Kind.LOOK)
+    good = looks[looks["outcome"] == Outcome.OK]
     if not len(good):
         return None
     lifts = rows.of(Kind.LIFT)
@@ -118,8 +118,8 @@ def stale(rows: Rows) -> Stale | None:
         forgotten=_forgotten(rows, watch.gone),
         promise_s=watch.promise_s,
         resolution_ms=round(float(np.median(intervals)) / 1e6, 1) if len(intervals) else None,
-        polls=len(polls),
-        polls_failed=len(polls) - len(good),
+        polls=len(looks),
+        polls_failed=len(looks) - len(good),
         listed_last=int(good["peer"][-1]),
         not_listed=int(np.count_nonzero(polled)),
     )

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.uri import parse_uri
 
-from harness.auth import Access, Hiding, fill
+from harness.auth import Access, Redaction, fill
 from harness.auth.templates import expand_all
 from harness.errors import PlanError, UsageError
 from harness.plan import Endpoint, JwtAuth, LoginAuth, NoAuth, TokenAuth, TokensAuth, build_plan
@@ -314,41 +314,41 @@ def test_every_token_of_a_file_is_concealed_also_in_a_url_and_inside_another_wor
 
 
 def test_a_secret_is_concealed_however_an_endpoint_spells_it():
-    hiding = Hiding()
-    hiding.add('ü "1"')
+    redaction = Redaction()
+    redaction.add('ü "1"')
     told = ['ü "1"', "%C3%BC%20%221%22", "%C3%BC+%221%22", 'ü \\"1\\"', '\\u00fc \\"1\\"']
-    assert [hiding.conceal(f"<{text}>") for text in told] == ["<***>"] * 5
-    hiding.forget('ü "1"')
-    assert hiding.conceal(told[4]) == told[4]
+    assert [redaction.conceal(f"<{text}>") for text in told] == ["<***>"] * 5
+    redaction.forget('ü "1"')
+    assert redaction.conceal(told[4]) == told[4]
 
 
 def test_the_longest_of_two_secrets_with_one_beginning_is_taken_whole():
-    hiding = Hiding()
-    hiding.add("abcdef")
-    hiding.add("abcd")
-    assert hiding.conceal("abcdefg abcdx") == "***g ***x"
-    hiding.forget("abcdef")
-    assert hiding.conceal("abcdef") == "***ef"
+    redaction = Redaction()
+    redaction.add("abcdef")
+    redaction.add("abcd")
+    assert redaction.conceal("abcdefg abcdx") == "***g ***x"
+    redaction.forget("abcdef")
+    assert redaction.conceal("abcdef") == "***ef"
 
 
 def test_a_secret_that_was_cut_short_at_the_end_of_a_text_is_concealed():
-    hiding = Hiding()
-    hiding.add("hunter2hunter2")
-    assert hiding.conceal("no: hunter2hun") == "no: ***"
-    assert hiding.conceal("no: hunter2hun!") == "no: hunter2hun!"
+    redaction = Redaction()
+    redaction.add("hunter2hunter2")
+    assert redaction.conceal("no: hunter2hun") == "no: ***"
+    assert redaction.conceal("no: hunter2hun!") == "no: hunter2hun!"
     token = jwt.encode({"a": 1}, SECRET)
-    assert Hiding().conceal(f"no: {token[:30]}") == "no: ***"
+    assert Redaction().conceal(f"no: {token[:30]}") == "no: ***"
 
 
 @given(st.lists(st.text("abc", min_size=4, max_size=8), max_size=12), st.text("abc", max_size=30), st.integers(0, 12))
 def test_concealing_leaves_no_secret_and_takes_nothing_else(secrets, text, forgotten):
-    hiding = Hiding()
+    redaction = Redaction()
     for secret in secrets:
-        hiding.add(secret)
+        redaction.add(secret)
     for secret in secrets[:forgotten]:
-        hiding.forget(secret)
+        redaction.forget(secret)
     known = set(secrets) - set(secrets[:forgotten])
-    left = hiding.conceal(text)
+    left = redaction.conceal(text)
     assert not any(secret in left for secret in known)
     # The plain way to say the same: at each place the longest secret, or what the text ends with of one.
     expected, at = "", 0
@@ -367,7 +367,7 @@ def test_nothing_that_holds_a_secret_shows_it(secret, tmp_path, monkeypatch):
     given = (TokenAuth(via="query"), TokensAuth(file=str(file), via="subprotocol"), JwtAuth())
     for auth in (*given, LoginAuth(url="/l", headers={"X": "${SQUALL_TOKEN}"})):
         way = access(auth=auth)
-        shown = f"{way!r} {way.hiding!r} {way._provider!r} {[way.entry(0, 0)] if auth in given else []!r}"
+        shown = f"{way!r} {way.redaction!r} {way._provider!r} {[way.entry(0, 0)] if auth in given else []!r}"
         assert not any(word in shown for word in (SECRET, "hunter", "eyJ"))
 
 

@@ -180,7 +180,7 @@ def test_a_run_on_the_embedded_endpoint_leaves_nothing_either(squall, tmp_path, 
     run = squall.run(plan, env={"SQUALL_JWT_SECRET": SECRET})
     assert run.code in (0, 3), run.err
     assert run.report["outcomes"]["open"] == {"ok": 6}
-    assert run.report["outcomes"]["poll"]["ok"] > 0
+    assert run.report["outcomes"]["look"]["ok"] > 0
     pem = (tmp_path / "key.pem").read_text().splitlines()[1]
     for file in run.path.iterdir():
         content = file.read_text(errors="replace")

@@ -104,7 +104,7 @@ class Made:
                         arrived=answered)  # fmt: skip
 
     def poll(self, at, outcome=Outcome.OK):
-        return self.row(Kind.POLL, outcome, sent=at, arrived=at + 5, peer=4, seq=4)
+        return self.row(Kind.LOOK, outcome, sent=at, arrived=at + 5, peer=4, seq=4)
 
     def listed(self, kind, session, before, at, conn=0):
         return self.row(kind, Outcome.NONE, session=session, conn=conn, sent=before, arrived=at)

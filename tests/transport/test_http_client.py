@@ -9,7 +9,7 @@ import threading
 import gevent
 import pytest
 
-from harness.auth import Hiding
+from harness.auth import Redaction
 from harness.errors import UsageError
 from harness.plan import Endpoint, Tls
 from harness.record.row import Outcome
@@ -99,7 +99,7 @@ def client():
     made = []
 
     def make(url, **fields):
-        made.append(HttpClient(url, Endpoint(**{"url": "ws://127.0.0.1:1/"} | fields), Hiding(), "observe.url"))
+        made.append(HttpClient(url, Endpoint(**{"url": "ws://127.0.0.1:1/"} | fields), Redaction(), "observe.url"))
         return made[-1]
 
     yield make
@@ -109,7 +109,7 @@ def client():
 
 def look(url, host, tls):
     """What a page says to a run whose endpoint is at `host`: the body, or what kept it from us."""
-    asks = HttpClient(url, Endpoint(url=f"wss://{host}:1/", tls=tls), Hiding(), "observe.url")
+    asks = HttpClient(url, Endpoint(url=f"wss://{host}:1/", tls=tls), Redaction(), "observe.url")
     with contextlib.closing(asks):
         found = asks.ask(GET, 10.0)
     return found.body.decode() if isinstance(found, Answer) else found[:2]

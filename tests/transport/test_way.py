@@ -13,7 +13,7 @@ import gevent
 import pytest
 from websockets.uri import parse_uri
 
-from harness.auth import Hiding
+from harness.auth import Redaction
 from harness.errors import RunFailed, UsageError
 from harness.plan import build_plan
 from harness.record.row import Outcome
@@ -127,21 +127,21 @@ def test_the_answer_of_a_proxy_is_understood_byte_by_byte():
 def test_credentials_for_a_proxy_come_from_the_environment_and_are_hidden(monkeypatch):
     monkeypatch.setenv("P_USER", "me")
     monkeypatch.setenv("P_PASS", "s3cret:@/")
-    hiding = Hiding()
+    redaction = Redaction()
     proxied = endpoint(url="wss://endpoint.test/x", proxy="http://${P_USER}:${P_PASS}@127.0.0.1:3128")
     assert find_addresses(proxied, 443) == ((int(socket.AF_INET), ("127.0.0.1", 3128)),)
-    request = make_options(proxied, 443, find_addresses(proxied, 443), hiding).route.proxy_request
+    request = make_options(proxied, 443, find_addresses(proxied, 443), redaction).route.proxy_request
     login = base64.b64encode(b"me:s3cret:@/")
     assert request.startswith(b"CONNECT endpoint.test:443 HTTP/1.1\r\n")
     assert b"Proxy-Authorization: Basic " + login in request
-    assert "s3cret" not in hiding.conceal("denied for s3cret:@/")
-    assert login.decode() not in hiding.conceal(f"denied for {login.decode()}")
+    assert "s3cret" not in redaction.conceal("denied for s3cret:@/")
+    assert login.decode() not in redaction.conceal(f"denied for {login.decode()}")
 
 
 def test_an_ipv6_endpoint_is_named_in_brackets_to_the_proxy():
     proxied = endpoint(url="ws://[::1]:9000/", proxy="http://[::1]")
     assert find_addresses(proxied, 9000)[0][1][:2] == ("::1", 80)
-    request = make_options(proxied, 9000, find_addresses(proxied, 9000), Hiding()).route.proxy_request
+    request = make_options(proxied, 9000, find_addresses(proxied, 9000), Redaction()).route.proxy_request
     assert request.startswith(b"CONNECT [::1]:9000 HTTP/1.1")
 
 
@@ -196,7 +196,7 @@ def test_a_source_address_is_the_one_that_the_endpoint_sees(plain):
 
 def test_a_network_of_ours_is_all_of_its_hosts():
     wanted = endpoint(source_addresses=["127.0.0.9", "127.0.1.0/29"])
-    route = make_options(wanted, 9, find_addresses(wanted, 9), Hiding()).route
+    route = make_options(wanted, 9, find_addresses(wanted, 9), Redaction()).route
     assert route.sources == {int(socket.AF_INET): ("127.0.0.9", *(f"127.0.1.{number}" for number in range(1, 7)))}
 
 
@@ -211,7 +211,7 @@ def test_a_network_of_ours_is_all_of_its_hosts():
 def test_a_source_address_that_is_not_ours_is_told_before_the_run(source, said):
     wanted = endpoint(source_addresses=[source])
     with pytest.raises(UsageError, match=said):
-        make_options(wanted, 9, find_addresses(wanted, 9), Hiding())
+        make_options(wanted, 9, find_addresses(wanted, 9), Redaction())
 
 
 def test_one_local_port_serves_two_source_addresses_so_that_their_connections_add_up():

@@ -1,5 +1,5 @@
 """Patterns of talking to an endpoint: WebSocket alone, polling by REST, or hybrid (post by REST, hear by WebSocket).
 
 Each is a conversation that a session holds as it holds a WebSocket (`conversation.Conversation`), one file each; what
-all of them share to speak REST is the `origin`. They must not know Locust, pacing, chaos or rows.
+all of them share to speak REST is the `rest_endpoint`.
 """

@@ -1,6 +1,6 @@
 """What a session holds while it is open: a WebSocket, or a pattern's conversation that behaves like one.
 
-Interfaces only. The subtle thing: one conversation may rest on several TCP connections, so what breaks it on purpose
+Interfaces only. One conversation may rest on several TCP connections, so what breaks it on purpose
 acts on all of them: a client that walks out of the radio cell does not leave one of its connections behind.
 """
 
@@ -37,14 +37,14 @@ class Conversation(Protocol):
         """End our half of every stream with a FIN and no farewell."""
 
     def limit_reading(self, bytes_per_s: int | None) -> None:
-        """Read at most so many bytes per second from each connection there is now; None: as they come again."""
+        """Read at most `bytes_per_s` from each connection that exists now; None: as they come again."""
 
     def silence(self) -> None:
         """Stop reading and sending for good, keeping the sockets; end it with `reset` later."""
 
 
-class Client(Protocol):
-    """Who hears what happens in a conversation: a session."""
+class ConversationListener(Protocol):
+    """Hears what happens in a conversation: a session."""
 
     number: int
     conn: int
@@ -89,5 +89,5 @@ class Pattern(Protocol):
     def forget(self) -> None:
         """A fresh session takes the place of the one before and knows nothing of what that one heard."""
 
-    def begin(self, client: Client, entry: Entry) -> Conversation:
+    def begin(self, listener: ConversationListener, entry: Entry) -> Conversation:
         """Begin to open a conversation; `client` hears `opened` or `refused`, never from here."""

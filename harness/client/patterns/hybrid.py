@@ -1,7 +1,7 @@
 """Hybrid: a session that hears by WebSocket and posts what it says by REST; the HTTP answer is the ack.
 
-It behaves like the WebSocket that it holds. It must not know when anything is due. The subtle thing: the two belong
-together. When the WebSocket ends, the connection for commands ends with it; what breaks the client breaks both.
+It behaves like the WebSocket that it holds. The two belong together: when the WebSocket ends, the connection for posts
+ends with it, and what breaks the client breaks both.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from ...transport.websocket import WebSocket
 from ...wire import Dialect
 from ...wire.rest import Posting
 from ..receipts import Receipt
-from .conversation import Client
-from .request_queue import Commands
-from .rest_endpoint import Credentials, Origin
-from .socket_group import Sockets
+from .conversation import ConversationListener
+from .request_queue import RequestQueue
+from .rest_endpoint import Credentials, RestEndpoint
+from .socket_group import SocketGroup
 
 POSTED = (Kind.PUBLISH, Kind.PROBE)
 
@@ -28,48 +28,48 @@ Connect = Callable[[Listener, int, Entry], WebSocket]
 class Hybrid:
     """The pattern of one session; `connect` begins its WebSocket."""
 
-    __slots__ = ("_connect", "_nonce", "_origin", "dialect", "remembers")
+    __slots__ = ("_connect", "_endpoint", "_nonce", "dialect", "remembers")
 
-    def __init__(self, origin: Origin, dialect: Dialect, nonce: str, connect: Connect) -> None:
+    def __init__(self, endpoint: RestEndpoint, dialect: Dialect, nonce: str, connect: Connect) -> None:
         self.remembers = True
-        self.dialect: Dialect = Posting(dialect, origin.rest)
-        self._origin = origin
+        self.dialect: Dialect = Posting(dialect, endpoint.rest)
+        self._endpoint = endpoint
         self._nonce = nonce
         self._connect = connect
 
     def forget(self) -> None:
         """There is nothing that it remembers."""
 
-    def begin(self, client: Client, entry: Entry) -> "HybridConversation":
+    def begin(self, listener: ConversationListener, entry: Entry) -> "HybridConversation":
         """Begin to open."""
-        credentials = Credentials(self._origin, client.number, client.conn)
-        commands = Commands(self._origin, client, credentials, self._nonce)
-        conversation = HybridConversation(client, commands)
-        conversation.websocket = self._connect(conversation, client.number, entry)
+        credentials = Credentials(self._endpoint, listener.number, listener.conn)
+        posts = RequestQueue(self._endpoint, listener, credentials, self._nonce)
+        conversation = HybridConversation(listener, posts)
+        conversation.websocket = self._connect(conversation, listener.number, entry)
         return conversation
 
 
 class HybridConversation:
-    """A WebSocket and a connection for commands, as one."""
+    """A WebSocket and a connection for posts, as one."""
 
-    __slots__ = ("_client", "_commands", "websocket")
+    __slots__ = ("_listener", "_posts", "websocket")
 
     websocket: WebSocket
 
-    def __init__(self, client: Client, commands: Commands) -> None:
-        self._client = client
-        self._commands = commands
+    def __init__(self, listener: ConversationListener, posts: RequestQueue) -> None:
+        self._listener = listener
+        self._posts = posts
 
     # -- for the session ----------------------------------------------------------------------------------------
 
     def send(self, data: bytes, receipt: Receipt, /) -> bool:
         """Post a message, or send anything else as a frame."""
         if receipt.kind in POSTED:
-            return self._commands.post(data, receipt)
+            return self._posts.post(data, receipt)
         return self.websocket.send(data, receipt)
 
     def close(self, code: int = 1000) -> None:
-        """Begin the closing handshake; the commands end with it."""
+        """Begin the closing handshake; the posts end with it."""
         self.websocket.close(code)
 
     def reset(self) -> None:
@@ -84,7 +84,7 @@ class HybridConversation:
 
     def limit_reading(self, bytes_per_s: int | None) -> None:
         """Limit both, each by itself."""
-        self._commands.connection.limit_reading(bytes_per_s)
+        self._posts.connection.limit_reading(bytes_per_s)
         self.websocket.limit_reading(bytes_per_s)
 
     def silence(self) -> None:
@@ -93,35 +93,35 @@ class HybridConversation:
         self.websocket.silence()
 
     @property
-    def socket(self) -> Sockets:
+    def socket(self) -> SocketGroup:
         """Both sockets, as one."""
-        return Sockets([self.websocket.socket, self._commands.connection.socket])
+        return SocketGroup([self.websocket.socket, self._posts.connection.socket])
 
     def _drop(self, how: Callable[[HttpConnection], None]) -> None:
-        self._commands.drop()
-        how(self._commands.connection)
+        self._posts.drop()
+        how(self._posts.connection)
 
     # -- what the WebSocket tells -------------------------------------------------------------------------------
 
     def opened(self, sent: int, when: Arrival) -> None:
         """The upgrade was accepted."""
-        self._commands.warm()
-        self._client.opened(sent, when)
+        self._posts.warm()
+        self._listener.opened(sent, when)
 
     def refused(self, why: Refusal, sent: int, when: Arrival) -> None:
         """It did not open."""
-        self._client.refused(why, sent, when)
+        self._listener.refused(why, sent, when)
 
     def received(self, data: bytes, when: Arrival) -> None:
         """A whole message came."""
-        self._client.received(data, when)
+        self._listener.received(data, when)
 
     def ponged(self, pong: Pong, when: Arrival | None) -> None:
         """A keepalive ping has ended."""
-        self._client.ponged(pong, when)
+        self._listener.ponged(pong, when)
 
     def closed(self, end: Ending, when: Arrival) -> None:
-        """The WebSocket is no more: nor are the commands, unless they are being held in silence."""
-        if not self._commands.is_over:
+        """The WebSocket has ended: so do the posts, unless they are being held in silence."""
+        if not self._posts.is_over:
             self._drop(HttpConnection.close)
-        self._client.closed(end, when)
+        self._listener.closed(end, when)

@@ -1,9 +1,9 @@
 """Polling: a session that posts what it says and polls what it hears, by REST alone.
 
-It behaves like a WebSocket conversation. Open: the connection for commands stands (nothing is asked: IMPLICIT). Join:
-the first poll of the room. It must not know when anything is due. The subtle thing: a poll that fails for good ends the
-conversation, so that the session's own reconnecting (backoff, outcome, time to recover) serves this pattern too; the
-next conversation asks after what the last one heard, so nothing is lost to the interruption.
+It behaves like a WebSocket conversation. Open: the connection for posts stands (nothing is asked: IMPLICIT). Join:
+the first poll of the room. A poll that fails for good ends the conversation, so that the session's own reconnecting
+(backoff, outcome, time to recover) serves this pattern too. The next conversation asks after what the last one heard,
+so nothing is lost to the interruption.
 """
 
 from ...auth import Entry
@@ -15,33 +15,33 @@ from ...wire import Dialect
 from ...wire.exchange import Failure
 from ...wire.rest import Polled
 from ..receipts import Receipt
-from .conversation import Client
-from .request_queue import Commands
-from .rest_endpoint import Credentials, Origin
-from .room_poller import Feed
-from .socket_group import Sockets
+from .conversation import ConversationListener
+from .request_queue import RequestQueue
+from .rest_endpoint import Credentials, RestEndpoint
+from .room_poller import RoomPoller
+from .socket_group import SocketGroup
 
 
 class Polling:
     """The pattern of one session: what it remembers between two conversations is how far it has heard each room."""
 
-    __slots__ = ("_cursors", "_nonce", "_origin", "_plan", "dialect", "remembers")
+    __slots__ = ("_cursors", "_endpoint", "_nonce", "_plan", "dialect", "remembers")
 
-    def __init__(self, origin: Origin, plan: Rest, dialect: Dialect, nonce: str) -> None:
+    def __init__(self, endpoint: RestEndpoint, plan: Rest, dialect: Dialect, nonce: str) -> None:
         self.remembers = False
-        self.dialect: Dialect = Polled(dialect, origin.rest)
-        self._origin = origin
+        self.dialect: Dialect = Polled(dialect, endpoint.rest)
+        self._endpoint = endpoint
         self._plan = plan
         self._nonce = nonce
         self._cursors: dict[int, str] = {}
 
     def forget(self) -> None:
-        """Begin every room anew."""
+        """Start every room from its beginning."""
         self._cursors = {}
 
-    def begin(self, client: Client, entry: Entry) -> "PollingConversation":
+    def begin(self, listener: ConversationListener, entry: Entry) -> "PollingConversation":
         """Begin to open."""
-        conversation = PollingConversation(self._origin, self._plan, client, self._nonce, self._cursors)
+        conversation = PollingConversation(self._endpoint, self._plan, listener, self._nonce, self._cursors)
         conversation.connect()
         return conversation
 
@@ -50,18 +50,28 @@ class PollingConversation:
     """One conversation, from its first connection to its end."""
 
     __slots__ = (
-        "_began", "_client", "_commands", "_credentials", "_cursors", "_feeds", "_is_open", "_is_over", "_origin",
+        "_began",
+        "_credentials",
+        "_cursors",
+        "_endpoint",
+        "_is_open",
+        "_is_over",
+        "_listener",
         "_plan",
+        "_pollers",
+        "_posts",
     )  # fmt: skip
 
-    def __init__(self, origin: Origin, plan: Rest, client: Client, nonce: str, cursors: dict[int, str]) -> None:
-        self._origin = origin
+    def __init__(
+        self, endpoint: RestEndpoint, plan: Rest, listener: ConversationListener, nonce: str, cursors: dict[int, str]
+    ) -> None:
+        self._endpoint = endpoint
         self._plan = plan
-        self._client = client
+        self._listener = listener
         self._cursors = cursors
-        self._credentials = Credentials(origin, client.number, client.conn)
-        self._commands = Commands(origin, client, self._credentials, nonce)
-        self._feeds: dict[int, Feed] = {}
+        self._credentials = Credentials(endpoint, listener.number, listener.conn)
+        self._posts = RequestQueue(endpoint, listener, self._credentials, nonce)
+        self._pollers: dict[int, RoomPoller] = {}
         self._began = 0
         self._is_open = False
         self._is_over = False
@@ -70,16 +80,16 @@ class PollingConversation:
 
     def connect(self) -> None:
         """Begin to open; the client hears `opened` or `refused`, never from here."""
-        self._began = self._origin.sockets.clock.now()
-        self._commands.connection.dial(self._dialled, self._origin.open_timeout_ns)
+        self._began = self._endpoint.sockets.clock.now()
+        self._posts.connection.dial(self._dialled, self._endpoint.open_timeout_ns)
 
     def _dialled(self, failure: Failure | None, sent: int, when: Arrival) -> None:
         if failure is None:
             self._is_open = True
-            self._client.opened(sent, when, Flag.IMPLICIT)
+            self._listener.opened(sent, when, Flag.IMPLICIT)
         else:
             self._is_over = True
-            self._client.refused(Refusal(failure.outcome, failure.code, failure.text), sent, when)
+            self._listener.refused(Refusal(failure.outcome, failure.code, failure.text), sent, when)
 
     def send(self, data: bytes, receipt: Receipt, /) -> bool:
         """Post, or poll for the first or the last time."""
@@ -90,28 +100,28 @@ class PollingConversation:
         elif receipt.kind is Kind.LEAVE:
             self._leave(receipt)
         else:
-            self._commands.post(data, receipt)
+            self._posts.post(data, receipt)
         return True
 
     def _join(self, receipt: Receipt) -> None:
-        feed = self._feeds.get(receipt.room)
-        if feed is not None and not feed.is_over:
-            feed.close()
-        feed = Feed(
-            self._origin, self._plan, self._client, self._credentials, receipt.room, self._cursors, self._break_off
+        poller = self._pollers.get(receipt.room)
+        if poller is not None and not poller.is_over:
+            poller.close()
+        poller = RoomPoller(
+            self._endpoint, self._plan, self._listener, self._credentials, receipt.room, self._cursors, self._break_off
         )  # fmt: skip
-        self._feeds[receipt.room] = feed
-        feed.join(receipt)
+        self._pollers[receipt.room] = poller
+        poller.join(receipt)
 
     def _leave(self, receipt: Receipt) -> None:
-        feed = self._feeds.pop(receipt.room, None)
-        if feed is None or feed.is_over:
-            now = self._origin.sockets.clock.now()
-            self._client.answered(receipt, Outcome.OK, 0, "", Arrival(now, now, 0))
+        poller = self._pollers.pop(receipt.room, None)
+        if poller is None or poller.is_over:
+            now = self._endpoint.sockets.clock.now()
+            self._listener.answered(receipt, Outcome.OK, 0, "", Arrival(now, now, 0))
             return
         # Kept until it is over, so that an end of the conversation ends it too.
-        self._feeds[receipt.room] = feed
-        feed.leave(receipt)
+        self._pollers[receipt.room] = poller
+        poller.leave(receipt)
 
     # -- ending -------------------------------------------------------------------------------------------------
 
@@ -145,17 +155,17 @@ class PollingConversation:
         self._tell(Closer.US, 1006, "silenced by us", Outcome.CLOSED)
 
     @property
-    def socket(self) -> Sockets:
+    def socket(self) -> SocketGroup:
         """All its sockets, as one."""
-        return Sockets(each.socket for each in self._connections())
+        return SocketGroup(each.socket for each in self._connections())
 
     def _connections(self) -> list[HttpConnection]:
-        return [self._commands.connection, *(feed.connection for feed in self._feeds.values())]
+        return [self._posts.connection, *(poller.connection for poller in self._pollers.values())]
 
     def _stop(self) -> list[HttpConnection]:
-        for feed in self._feeds.values():
-            feed.stop()
-        self._commands.drop()
+        for poller in self._pollers.values():
+            poller.stop()
+        self._posts.drop()
         return self._connections()
 
     def _break_off(self, closer: Closer, code: int, reason: str, when: Arrival) -> None:
@@ -168,10 +178,10 @@ class PollingConversation:
         if self._is_over:
             return
         self._is_over = True
-        now = self._origin.sockets.clock.now()
+        now = self._endpoint.sockets.clock.now()
         when = when or Arrival(now, now, 0)
         if self._is_open:
             began = now if closer is Closer.US else 0
-            self._client.closed(Ending(closer, code, reason, outcome, began), when)
+            self._listener.closed(Ending(closer, code, reason, outcome, began), when)
         else:
-            self._client.refused(Refusal(Outcome.ABANDONED, 0, reason or "given up by us"), self._began, when)
+            self._listener.refused(Refusal(Outcome.ABANDONED, 0, reason or "given up by us"), self._began, when)

@@ -1,8 +1,8 @@
-"""Commands: one session's posts, one after the other on one kept connection, each answered by its HTTP answer.
+"""The request queue: one session's posts, one after the other on one kept connection, each answered by its HTTP answer.
 
-For the patterns that post. It must not know what a post says. The subtle thing: one connection and one request at a
-time keep the sender's order, which an endpoint may have promised; what is due meanwhile waits in a queue, and that
-waiting is the endpoint's doing, not ours: such a receipt is flagged WAITED and left out of our own lag.
+One connection and one request at a time keep the sender's order, which an endpoint may have promised. What is due
+meanwhile waits in the queue. The endpoint causes that wait, so such a receipt is flagged WAITED and left out of our
+own send delay.
 """
 
 from collections import deque
@@ -13,24 +13,26 @@ from ...transport.http import HttpConnection
 from ...wire.exchange import Answer, Failure, Request
 from ...wire.ids import message_id, session_name
 from ..receipts import Receipt
-from .conversation import Client
-from .rest_endpoint import REFUSALS, Credentials, Origin
+from .conversation import ConversationListener
+from .rest_endpoint import REFUSALS, Credentials, RestEndpoint
 
 OUTCOMES = {SignalKind.ACK: Outcome.OK, SignalKind.ERROR: Outcome.REJECTED, SignalKind.GARBLED: Outcome.GARBLED}
 
 
-class Commands:
+class RequestQueue:
     """The posts of one conversation."""
 
-    __slots__ = ("_client", "_credentials", "_is_held", "_name", "_origin", "_queue", "connection", "is_over")
+    __slots__ = ("_credentials", "_endpoint", "_is_held", "_listener", "_name", "_queue", "connection", "is_over")
 
-    def __init__(self, origin: Origin, client: Client, credentials: Credentials, nonce: str) -> None:
-        self._origin = origin
-        self._client = client
+    def __init__(
+        self, endpoint: RestEndpoint, listener: ConversationListener, credentials: Credentials, nonce: str
+    ) -> None:
+        self._endpoint = endpoint
+        self._listener = listener
         self._credentials = credentials
-        self._name = session_name(nonce, client.number)
+        self._name = session_name(nonce, listener.number)
         self._queue: deque[tuple[Request, Receipt]] = deque()
-        self.connection: HttpConnection = origin.connection(client.number)
+        self.connection: HttpConnection = endpoint.connection(listener.number)
         self._is_held = False
         """Whether the oldest post waits for other credentials, and all others behind it."""
         self.is_over = False
@@ -40,8 +42,8 @@ class Commands:
         """Post one body to the receipt's room, at once or as soon as those before it are answered."""
         if self.is_over:
             return False
-        origin = self._origin
-        request = origin.rest.post(origin.room_names[receipt.room], body)
+        endpoint = self._endpoint
+        request = endpoint.rest.post(endpoint.room_names[receipt.room], body)
         if self.connection.is_busy or self._is_held:
             receipt.flags |= Flag.WAITED
             self._queue.append((request, receipt))
@@ -54,7 +56,7 @@ class Commands:
     def warm(self) -> None:
         """Connect ahead of the first post; whether it works shows when one is sent."""
         if not self.connection.is_busy and not self.connection.is_connected:
-            self.connection.dial(lambda failure, sent, when: self._next(), self._origin.open_timeout_ns)
+            self.connection.dial(lambda failure, sent, when: self._next(), self._endpoint.open_timeout_ns)
 
     def _ask(self, request: Request, receipt: Receipt, *, again: bool = True) -> None:
         """Send it; `again`: it may be sent once more with other credentials (who is refused has done nothing)."""
@@ -62,7 +64,7 @@ class Commands:
 
         def once_more() -> None:
             self._is_held = False
-            if not self.is_over and self._client.awaits(receipt):
+            if not self.is_over and self._listener.awaits(receipt):
                 receipt.flags |= Flag.WAITED
                 self._ask(request, receipt, again=False)
             else:
@@ -78,25 +80,25 @@ class Commands:
             self._heard(receipt, answer, when)
 
         self.connection.ask(
-            signed, heard, self._origin.answer_timeout_ns, receipt, lambda: self._client.awaits(receipt)
+            signed, heard, self._endpoint.answer_timeout_ns, receipt, lambda: self._listener.awaits(receipt)
         )
 
     def _heard(self, receipt: Receipt, answer: Answer | Failure, when: Arrival) -> None:
-        client = self._client
+        listener = self._listener
         if isinstance(answer, Failure):
             # What got no answer has no arrival, but garbage has one.
             came = when if answer.outcome is Outcome.GARBLED else None
-            client.answered(receipt, answer.outcome, answer.code, answer.text, came)
+            listener.answered(receipt, answer.outcome, answer.code, answer.text, came)
         else:
-            signal = self._origin.rest.posted(message_id(self._name, receipt.seq), answer)
-            client.answered(receipt, OUTCOMES[signal.kind], signal.code, signal.reason, when)
+            signal = self._endpoint.rest.posted(message_id(self._name, receipt.seq), answer)
+            listener.answered(receipt, OUTCOMES[signal.kind], signal.code, signal.reason, when)
         self._next()
 
     def _next(self) -> None:
         """The connection is free: send the oldest that somebody still waits for."""
         while self._queue and not self.connection.is_busy and not self._is_held:
             request, receipt = self._queue.popleft()
-            if self._client.awaits(receipt):
+            if self._listener.awaits(receipt):
                 self._ask(request, receipt)
 
     def drop(self) -> None:

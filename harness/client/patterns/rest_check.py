@@ -1,7 +1,4 @@
-"""Before a run whose clients speak REST: poll one room once, and say in one line what is wrong if it does not work.
-
-It must not know sessions.
-"""
+"""Before a run whose clients speak REST: poll one room once, and say in one line what is wrong if it does not work."""
 
 from typing import Any
 
@@ -17,7 +14,7 @@ from ...transport.sockets import Sockets, explain
 from ...wire import make_dialect
 from ...wire.exchange import Answer, Failure
 from ...wire.rest import BEGINNING, Page
-from .rest_endpoint import Credentials, Origin, make_origin
+from .rest_endpoint import Credentials, RestEndpoint, make_rest_endpoint
 
 ADVICE = {
     401: "check endpoint.auth",
@@ -43,11 +40,11 @@ def check_rest(plan: Plan, access: Access, options: Options) -> None:
         sockets = Sockets(clock, heard.set_exception)
         dialect = make_dialect(plan.endpoint)
         names = [plan.load.room_name.replace("{room}", "0")]
-        origin = make_origin(plan.endpoint, dialect, sockets, access, options, names)
-        connection = origin.connection(0)
-        request = Credentials(origin, 0, 0).sign(origin.rest.poll(names[0], BEGINNING, 0, 0.0))
-        connection.ask(request, lambda answer, when: heard.set(answer), origin.open_timeout_ns)
-        why = _why(heard.get(), origin, access)
+        endpoint = make_rest_endpoint(plan.endpoint, dialect, sockets, access, options, names)
+        connection = endpoint.connection(0)
+        request = Credentials(endpoint, 0, 0).sign(endpoint.rest.poll(names[0], BEGINNING, 0, 0.0))
+        connection.ask(request, lambda answer, when: heard.set(answer), endpoint.open_timeout_ns)
+        why = _why(heard.get(), endpoint, access)
         connection.close()
     finally:
         clock.close()
@@ -56,13 +53,13 @@ def check_rest(plan: Plan, access: Access, options: Options) -> None:
         raise RunFailed(f"{where}: {why}")
 
 
-def _why(answer: Answer | Failure, origin: Origin, access: Access) -> str:
+def _why(answer: Answer | Failure, endpoint: RestEndpoint, access: Access) -> str:
     """What is wrong with it; "" when nothing is."""
     if isinstance(answer, Failure):
         if answer.outcome is Outcome.CLOSED and answer.code:
             return f"no connection: {explain(answer.code)}; is the endpoint running there?"
         return answer.text
-    found = origin.rest.polled(answer, "")
+    found = endpoint.rest.polled(answer, "")
     if isinstance(found, Page):
         return ""
     said = access.conceal(" ".join(found.reason.split()))

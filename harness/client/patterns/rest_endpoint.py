@@ -1,7 +1,6 @@
 """The REST side of a run as all sessions of one process share it: where it is, what is said there, how to get in.
 
-It must not know what is asked or when. The subtle thing: `[endpoint.rest] url` is empty for most endpoints, whose
-REST routes stand on the same origin as their WebSocket.
+`[endpoint.rest] url` is empty for most endpoints, whose REST routes stand on the same origin as their WebSocket.
 """
 
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from ...wire.exchange import Request
 from ...wire.rest import Rest
 
 LONGEST_S = 60.0
-"""Credentials are made anew at least this often."""
+"""Credentials are renewed at least this often."""
 RETRY_S = 1.0
 """After a login, failed or not, the next of the same conversation comes no sooner."""
 UNAUTHORISED = 401
@@ -33,7 +32,7 @@ PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class RestEndpoint:
     """What it takes to ask the endpoint something by REST."""
 
     rest: Rest
@@ -52,9 +51,9 @@ class Origin:
         return HttpConnection(self.sockets, self.route, session, self.host, self.max_body_bytes)
 
 
-def make_origin(
+def make_rest_endpoint(
     endpoint: Endpoint, dialect: Dialect, sockets: Sockets, access: Access, options: Options, room_names: list[str]
-) -> Origin:  # fmt: skip
+) -> RestEndpoint:  # fmt: skip
     """The REST side of a run; `options` are those of its WebSockets.
 
     Raises:
@@ -62,13 +61,13 @@ def make_origin(
         RunFailed: its host has no address.
         UsageError: an environment variable that its url names is not set.
     """
-    parts = urlsplit(expand(endpoint.rest.url or endpoint.url, "endpoint.rest.url", access.hiding))
+    parts = urlsplit(expand(endpoint.rest.url or endpoint.url, "endpoint.rest.url", access.redaction))
     path, route = "", options.route
     host, port = parts.hostname or "", parts.port or PORTS.get(parts.scheme, 80)
     if endpoint.rest.url:
         path = parts.path.rstrip("/")
-        route = find_route(endpoint, host, port, _tls(endpoint, parts.scheme, host), access.hiding)
-    return Origin(
+        route = find_route(endpoint, host, port, _tls(endpoint, parts.scheme, host), access.redaction)
+    return RestEndpoint(
         Rest(endpoint, dialect, path), sockets, access, route,
         build_host(host, port, secure=parts.scheme in ("https", "wss")), room_names,
         options.open_timeout_ns, round(endpoint.answer_timeout_s * SECOND), options.max_message_bytes,
@@ -91,10 +90,10 @@ class Credentials:
     refused all the same is worth another try once others are there.
     """
 
-    __slots__ = ("_conn", "_headers", "_is_trying", "_origin", "_session", "_until", "_waiting")
+    __slots__ = ("_conn", "_endpoint", "_headers", "_is_trying", "_session", "_until", "_waiting")
 
-    def __init__(self, origin: Origin, session: int, conn: int) -> None:
-        self._origin = origin
+    def __init__(self, endpoint: RestEndpoint, session: int, conn: int) -> None:
+        self._endpoint = endpoint
         self._session = session
         self._conn = conn
         self._headers: tuple[tuple[str, str], ...] = ()
@@ -106,7 +105,7 @@ class Credentials:
 
     def sign(self, request: Request) -> Request:
         """The request with them."""
-        if self._origin.sockets.clock.now() >= self._until:
+        if self._endpoint.sockets.clock.now() >= self._until:
             life_s = self._take()
             if life_s == 0 and self._waiting is None:
                 self._log_in([])
@@ -130,7 +129,7 @@ class Credentials:
             return True
         if self._is_trying:
             return False
-        if self._origin.access.refused(self._session, self._conn, status) and self._log_in([then]):
+        if self._endpoint.access.refused(self._session, self._conn, status) and self._log_in([then]):
             self._is_trying = True
             return True
         if status != UNAUTHORISED:
@@ -147,7 +146,7 @@ class Credentials:
 
     def _take(self) -> float:
         """Have them, and say how long they are good (seconds)."""
-        access, now = self._origin.access, self._origin.sockets.clock.now()
+        access, now = self._endpoint.access, self._endpoint.sockets.clock.now()
         self._headers = tuple(access.command(self._session, self._conn).items())
         life_s = access.command_life_s(self._session, self._conn)
         self._until = now + round(min(LONGEST_S, life_s) * SECOND)
@@ -155,7 +154,7 @@ class Credentials:
 
     def _log_in(self, waiting: list[Callable[[], None]]) -> bool:
         self._waiting = waiting
-        if self._origin.access.renew(self._session, self._conn, self._renewed):
+        if self._endpoint.access.renew(self._session, self._conn, self._renewed):
             return True
         self._waiting = None
         return False
@@ -164,9 +163,9 @@ class Credentials:
         """A login has ended; who waits goes on either way, and learns from the endpoint what the old token is worth."""
         waiting, self._waiting = self._waiting or [], None
         self._take()
-        self._until = max(self._until, self._origin.sockets.clock.now() + round(RETRY_S * SECOND))
+        self._until = max(self._until, self._endpoint.sockets.clock.now() + round(RETRY_S * SECOND))
         for then in waiting:
             self._soon(then)
 
     def _soon(self, then: Callable[[], None]) -> None:
-        self._origin.sockets.clock.after(0, then)
+        self._endpoint.sockets.clock.after(0, then)

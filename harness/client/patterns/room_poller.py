@@ -1,10 +1,9 @@
 """One room as a polling session hears it: ask what came after the last message, again and again.
 
-For `polling`. It must not know posts, or what a message is for. Two modes: `long` (the endpoint holds the answer until
-there is something) and `interval` (asked at absolute times). The subtle things: the first poll only learns where the
-room stands (or, after an interruption, catches up from where it stopped), and leaving is one last poll, so that what
-was sent before is still heard; and an endpoint that answers a long poll at once with nothing is not asked in a frenzy,
-but at the interval.
+Two modes: `long` (the endpoint holds the answer until there is something) and `interval` (asked at absolute times).
+The first poll only learns where the room stands (or, after an interruption, catches up from where it stopped), and
+leaving is one last poll, so that what was sent before is still heard. An endpoint that answers a long poll at once with
+nothing is not asked in a tight loop, but at the interval.
 """
 
 import time
@@ -19,8 +18,8 @@ from ...wire.exchange import Answer, Failure, Request
 from ...wire.rest import BEGINNING, Page
 from ..receipts import Receipt
 from ..reconnect import asked_s
-from .conversation import Client
-from .rest_endpoint import Credentials, Origin
+from .conversation import ConversationListener
+from .rest_endpoint import Credentials, RestEndpoint
 
 THROTTLED = (429, 503)
 LONGEST_PAUSE_S = 60.0
@@ -40,19 +39,19 @@ class Poll:
         self.sent = 0
 
 
-class Feed:
+class RoomPoller:
     """The polls of one room; `cursors` remembers, over all conversations of a session, how far each room was heard."""
 
     __slots__ = (
         "_after",
         "_asked",
         "_broken",
-        "_client",
         "_credentials",
         "_cursors",
         "_due",
+        "_endpoint",
+        "_listener",
         "_may_retry",
-        "_origin",
         "_plan",
         "_receipt",
         "_request",
@@ -64,12 +63,12 @@ class Feed:
     )  # fmt: skip
 
     def __init__(
-        self, origin: Origin, plan: Rest, client: Client, credentials: Credentials, room: int, cursors: dict[int, str],
-        broken: Broken,
+        self, endpoint: RestEndpoint, plan: Rest, listener: ConversationListener, credentials: Credentials,
+        room: int, cursors: dict[int, str], broken: Broken,
     ) -> None:  # fmt: skip
-        self._origin = origin
+        self._endpoint = endpoint
         self._plan = plan
-        self._client = client
+        self._listener = listener
         self._credentials = credentials
         self._room = room
         self._cursors = cursors
@@ -86,7 +85,7 @@ class Feed:
         self._signed: Request | None = None
         self._may_retry = True
         """Whether it may be sent once more with other credentials."""
-        self.connection = origin.connection(client.number)
+        self.connection = endpoint.connection(listener.number)
         self.is_over = False
 
     # -- asking -------------------------------------------------------------------------------------------------
@@ -112,11 +111,11 @@ class Feed:
         self._ask(self._cursors.get(self._room, ""), self._plan.limit, wait_s, Poll())
 
     def _ask(self, after: str, limit: int, wait_s: float, asked: "Receipt | Poll") -> None:
-        origin = self._origin
+        endpoint = self._endpoint
         self._after = after
         self._asked = asked
-        request = origin.rest.poll(origin.room_names[self._room], after or BEGINNING, limit, wait_s)
-        timeout_ns = origin.answer_timeout_ns + round(wait_s * SECOND)
+        request = endpoint.rest.poll(endpoint.room_names[self._room], after or BEGINNING, limit, wait_s)
+        timeout_ns = endpoint.answer_timeout_ns + round(wait_s * SECOND)
         self._request = request, timeout_ns
         self._may_retry = True
         self._send()
@@ -141,7 +140,7 @@ class Feed:
     # -- hearing ------------------------------------------------------------------------------------------------
 
     def _heard(self, answer: Answer | Failure, when: Arrival) -> None:
-        found = self._origin.rest.polled(answer, self._after) if isinstance(answer, Answer) else answer
+        found = self._endpoint.rest.polled(answer, self._after) if isinstance(answer, Answer) else answer
         if isinstance(found, Page):
             self._took(found, when)
         elif isinstance(found, Failure):
@@ -153,17 +152,17 @@ class Feed:
 
     def _took(self, page: Page, when: Arrival) -> None:
         """A page came: remember how far it goes, then tell of it."""
-        client, receipt = self._client, self._receipt
+        listener, receipt = self._listener, self._receipt
         self._credentials.accepted()
         self._cursors[self._room] = page.after
         if receipt is not None and receipt.kind is Kind.JOIN:
             self._receipt = None
-            client.answered(receipt, Outcome.OK, 0, "", when)
+            listener.answered(receipt, Outcome.OK, 0, "", when)
         else:
-            client.fetched(self._room, Outcome.OK, 200, page.messages, self._due, self._asked.sent, when)
+            listener.fetched(self._room, Outcome.OK, 200, page.messages, self._due, self._asked.sent, when)
         if self._after:  # else the page is from before our time
             for signal in page.signals:
-                client.heard(signal, when)
+                listener.heard(signal, when)
         if receipt is not None and receipt.kind is Kind.LEAVE:
             self._last(page, receipt, when)
         elif not self.is_over:
@@ -177,8 +176,8 @@ class Feed:
             self._ask(page.after, self._plan.limit, 0.0, Poll())
             return
         self.close()
-        self._cursors.pop(self._room, None)  # who comes back after leaving begins anew
-        self._client.answered(receipt, Outcome.OK, 0, "", when)
+        self._cursors.pop(self._room, None)  # a session that comes back after leaving starts from the beginning
+        self._listener.answered(receipt, Outcome.OK, 0, "", when)
 
     def _go_on(self, page: Page, now: int) -> None:
         """Ask again: at once when there may be more, at the next time otherwise."""
@@ -195,24 +194,24 @@ class Feed:
 
     def _again(self, at: int) -> None:
         self._cancel()
-        self._timer = self._origin.sockets.clock.at(at, self._poll)
+        self._timer = self._endpoint.sockets.clock.at(at, self._poll)
 
     # -- failing ------------------------------------------------------------------------------------------------
 
     def _failed(self, outcome: Outcome, code: int, reason: str, retry_after: str, when: Arrival) -> None:
         """A poll brought nothing: record it; wait where the endpoint says so, break off where it cannot go on."""
-        client, receipt = self._client, self._receipt
+        listener, receipt = self._listener, self._receipt
         came = when if outcome in (Outcome.REJECTED, Outcome.GARBLED) else None
         if receipt is None or receipt.kind is Kind.LEAVE:
-            client.fetched(self._room, outcome, code, 0, self._due, self._asked.sent, came or NEVER)
+            listener.fetched(self._room, outcome, code, 0, self._due, self._asked.sent, came or NEVER)
         if outcome is Outcome.REJECTED and self._is_worth_another(code):
             return
         throttled = outcome is Outcome.REJECTED and code in THROTTLED
-        if throttled and (receipt is None or (receipt.kind is Kind.LEAVE and client.awaits(receipt))):
+        if throttled and (receipt is None or (receipt.kind is Kind.LEAVE and listener.awaits(receipt))):
             self._due = 0
             self._cancel()
             wait_ns = pause_ns(retry_after, self._plan.every_s)
-            self._timer = self._origin.sockets.clock.at(
+            self._timer = self._endpoint.sockets.clock.at(
                 when.read + wait_ns, self._poll if receipt is None else self._retry
             )
             return
@@ -220,7 +219,7 @@ class Feed:
             self.close()
             if receipt.kind is Kind.LEAVE:
                 self._cursors.pop(self._room, None)
-            client.answered(receipt, outcome, code, reason, came)
+            listener.answered(receipt, outcome, code, reason, came)
             if outcome in (Outcome.REJECTED, Outcome.EXPIRED):
                 return  # the conversation is as good as before: whoever asked may ask again
         if outcome is Outcome.REJECTED:
@@ -251,7 +250,7 @@ class Feed:
         """A poll that was sent is a request, even when nobody waits for its answer any more."""
         asked, self._asked = self._asked, Poll()
         if isinstance(asked, Poll) and asked.sent:
-            self._client.fetched(self._room, Outcome.ABANDONED, 0, 0, self._due, asked.sent, NEVER)
+            self._listener.fetched(self._room, Outcome.ABANDONED, 0, 0, self._due, asked.sent, NEVER)
 
     def _cancel(self) -> None:
         if self._timer is not None:

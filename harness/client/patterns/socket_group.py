@@ -6,7 +6,7 @@ from typing import Any
 from ...transport.sockets import Socket
 
 
-class Sockets:
+class SocketGroup:
     """Those of the given sockets that are open."""
 
     def __init__(self, sockets: Iterable[Socket]) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from harness.auth import Access
 from harness.client.patterns.polling import Polling
-from harness.client.patterns.rest_endpoint import make_origin
+from harness.client.patterns.rest_endpoint import make_rest_endpoint
 from harness.client.receipts import Receipt
 from harness.plan import build_plan
 from harness.record.row import Kind
@@ -79,9 +79,9 @@ class Bench:
             http=HttpClient,
         )
         self.options = options = make_options(
-            self.plan.endpoint, access.port, find_addresses(self.plan.endpoint, access.port), access.hiding
+            self.plan.endpoint, access.port, find_addresses(self.plan.endpoint, access.port), access.redaction
         )
-        self.origin = make_origin(self.plan.endpoint, self.dialect, self.sockets, access, options, ROOMS)
+        self.origin = make_rest_endpoint(self.plan.endpoint, self.dialect, self.sockets, access, options, ROOMS)
         self.pattern = Polling(self.origin, self.plan.endpoint.rest, self.dialect, "n")
         self.client = Client()
 

@@ -71,7 +71,7 @@ def test_both_connections_end_together_and_it_is_told_once(hybrid, end):
 
 def test_an_option_is_set_on_both_sockets(hybrid):
     hybrid.ask(Kind.PUBLISH)
-    websocket, commands = hybrid.conversation.websocket.socket, hybrid.conversation._commands.connection.socket
+    websocket, commands = hybrid.conversation.websocket.socket, hybrid.conversation._posts.connection.socket
     assert websocket.fileno() != commands.fileno()
     import socket
 

@@ -138,9 +138,9 @@ def test_a_held_poll_that_is_given_up_was_a_request_all_the_same(make_bench, ser
     bench = make_bench(server, mode="long", wait_s=60.0)
     bench.begin()
     bench.ask(Kind.JOIN)
-    feed = bench.conversation._feeds[0]
-    bench.until(lambda: feed._asked.sent and feed.connection.is_busy)
-    sent = feed._asked.sent
+    poller = bench.conversation._pollers[0]
+    bench.until(lambda: poller._asked.sent and poller.connection.is_busy)
+    sent = poller._asked.sent
     if end == "leave":
         bench.ask(Kind.LEAVE)
     else:
@@ -338,7 +338,7 @@ def test_a_post_given_up_while_its_connection_was_made_again_is_not_sent(make_be
     bench = make_bench(server, **LONG)
     bench.begin()
     bench.ask(Kind.JOIN)
-    bench.conversation._commands.connection.close()  # as when the endpoint has hung up
+    bench.conversation._posts.connection.close()  # as when the endpoint has hung up
     late = bench.send(Kind.PUBLISH)
     bench.client.given_up.add(late.seq)
     after, outcome, _ = bench.ask(Kind.PUBLISH)

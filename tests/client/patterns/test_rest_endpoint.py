@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.auth import Access, Denied
-from harness.client.patterns.rest_endpoint import Credentials, make_origin
+from harness.client.patterns.rest_endpoint import Credentials, make_rest_endpoint
 from harness.plan import build_plan
 from harness.record.row import Outcome
 from harness.transport.clock import FakeClock
@@ -19,8 +19,8 @@ from harness.wire.exchange import Request
 def make(url, **endpoint):
     plan = build_plan({"endpoint": {"url": url, **endpoint}}).endpoint
     access = Access(plan, "n", 10, http=HttpClient)
-    options = make_options(plan, access.port, find_addresses(plan, access.port), access.hiding)
-    return make_origin(plan, make_dialect(plan), None, access, options, ["room-0"]), access
+    options = make_options(plan, access.port, find_addresses(plan, access.port), access.redaction)
+    return make_rest_endpoint(plan, make_dialect(plan), None, access, options, ["room-0"]), access
 
 
 def test_what_the_environment_gave_to_the_url_is_concealed_in_what_comes_back(monkeypatch):

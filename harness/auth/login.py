@@ -8,7 +8,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import gevent
 import jwt
@@ -20,7 +20,7 @@ from ..plan import LoginAuth, mask_url
 from ..record.row import Outcome
 from ..wire.exchange import Answer, Request
 from .provider import Denied, Fields, HttpClient, Provider, Setting, Then, fit_for_a_request
-from .templates import expand, expand_all, fill, fill_all
+from .templates import expand, expand_all, fill, fill_all, on_origin
 
 FOREVER = float("inf")
 BODY_CHARS = 500
@@ -49,9 +49,8 @@ class Login(Provider):
         self._redaction = redaction
         self._witness = setting.witness
         self._failure = setting.failure
-        endpoint = urlsplit(expand(setting.endpoint.url, "endpoint.url", redaction))
-        origin = f"{'https' if endpoint.scheme == 'wss' else 'http'}://{endpoint.netloc.rpartition('@')[2]}/"
-        self._url = urljoin(origin, expand(auth.url, f"{where}.url", redaction))
+        endpoint_url = expand(setting.endpoint.url, "endpoint.url", redaction)
+        self._url = on_origin(expand(auth.url, f"{where}.url", redaction), endpoint_url)
         if urlsplit(self._url).scheme not in ("http", "https") or not urlsplit(self._url).hostname:
             raise UsageError(f'{where}.url: "{mask_url(auth.url)}" is not a http url')
         self._headers: dict[str, str] = expand_all(auth.headers, f"{where}.headers", redaction)

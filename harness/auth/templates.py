@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin, urlsplit
 
 from ..errors import UsageError
 from .redaction import Redaction
@@ -35,6 +35,13 @@ def expand_all(value: Any, where: str, redaction: Redaction | None = None) -> An
     if isinstance(value, list | tuple):
         return [expand_all(inside, where, redaction) for inside in value]
     return expand(value, where, redaction) if isinstance(value, str) else value
+
+
+def on_origin(url: str, endpoint_url: str) -> str:
+    """The url of something beside the WebSocket: a path is taken on the endpoint's own origin."""
+    parts = urlsplit(endpoint_url)
+    scheme = "https" if parts.scheme == "wss" else "http"
+    return urljoin(f"{scheme}://{parts.netloc}/", url)
 
 
 def with_query(url: str, query: Mapping[str, str]) -> str:

@@ -5,18 +5,20 @@ look that did not show it and the *end* of the first that did. Both times stand 
 """
 
 import string
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import gevent
 import msgspec
 
 from ..auth import Denied, Fields, Redaction, expand, make_provider, place
 from ..auth.provider import Setting, wait_for
+from ..auth.templates import on_origin
 from ..errors import RunFailed
 from ..paths import Path, split
-from ..plan import Endpoint, Observe
+from ..plan import Endpoint, Observe, mask_url
 from ..record.recorder import Recorder
 from ..record.row import Kind, Outcome
 from ..transport.clock import Clock
@@ -44,7 +46,7 @@ class Observer:
         self._observe = observe
         self._nonce = nonce
         self._sessions = sessions
-        self.url = list_url(
+        self.url = on_origin(
             expand(observe.url, "observe.url", redaction), expand(endpoint.url, "endpoint.url", redaction)
         )
         self._provider = make_provider(
@@ -132,7 +134,7 @@ class Observer:
 
     @property
     def _shown(self) -> str:
-        return self.url.partition("?")[0]
+        return mask_url(self.url).partition("?")[0]
 
     def _get(self) -> Answer | Failure | Denied:
         headers = dict(self._headers)
@@ -182,17 +184,11 @@ def _holder(name: str, inside: Any) -> Any:
     return msgspec.defstruct("Holder", [("inside", inside | None, None)], rename={"inside": name})
 
 
-def list_url(url: str, endpoint_url: str) -> str:
-    """The list's address: absolute as it is, a path on the endpoint's own origin."""
-    if url.startswith(("http://", "https://")):
-        return url
-    parts = urlsplit(endpoint_url)
-    scheme = "https" if parts.scheme == "wss" else "http"
-    return urljoin(f"{scheme}://{parts.netloc}/", url)
-
-
 def page_request(url: str, headers: Mapping[str, str]) -> Request:
-    """The GET of one page; what its address must not hold as it is, is encoded."""
+    """The GET of one page; the url's user and password become a header (RFC 7617), and what must be encoded is."""
     parts = urlsplit(url)
+    if parts.username is not None:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers = {"Authorization": f"Basic {b64encode(login.encode()).decode()}"} | dict(headers)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Request("GET", quote(target, safe=string.punctuation), tuple(headers.items()))

@@ -10,15 +10,16 @@ import gevent
 from prometheus_client.parser import text_string_to_metric_families
 
 from ..auth import Redaction, expand
+from ..auth.templates import on_origin
 from ..errors import RunFailed
-from ..plan import Endpoint, Observe
+from ..plan import Endpoint, Observe, mask_url
 from ..record.recorder import Recorder
 from ..record.row import Gauge, Kind
 from ..transport.clock import Clock
 from ..transport.http_client import HttpClient
 from ..units import SECOND
 from ..wire.exchange import Answer, Failure
-from .connection_list import list_url, page_request
+from .connection_list import page_request
 
 TIMEOUT_S = 5.0
 NAMES = {
@@ -52,7 +53,7 @@ class ProcessWatch:
     def __init__(self, observe: Observe, endpoint: Endpoint, redaction: Redaction | None = None) -> None:
         self._redaction = redaction = redaction or Redaction()
         origin = expand(endpoint.url, "endpoint.url", redaction)
-        self._url = list_url(expand(observe.metrics, "observe.metrics", redaction), origin)
+        self._url = on_origin(expand(observe.metrics, "observe.metrics", redaction), origin)
         self._every_s = observe.metrics_every_s
         self._http = HttpClient(self._url, endpoint, redaction, "observe.metrics")
         self._request = page_request(
@@ -66,7 +67,7 @@ class ProcessWatch:
         Raises:
             RunFailed: the page cannot be had, or says nothing about the process.
         """
-        shown = self._url.partition("?")[0]
+        shown = mask_url(self._url).partition("?")[0]
         answer = self._get()
         self._http.close()
         if isinstance(answer, Failure):

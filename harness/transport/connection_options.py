@@ -26,6 +26,7 @@ from .trust import make_context
 
 MEMORY_LEVEL = 5
 """What zlib spends on the compressor's state: 8 KiB a session instead of 128 at the default of 8."""
+PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 FAMILIES = {4: int(socket.AF_INET), 6: int(socket.AF_INET6)}
 
 

@@ -23,12 +23,11 @@ from ..record.row import Outcome
 from ..units import SECOND
 from ..wire.exchange import Answer, Failure, Request
 from .clock import Clock
-from .connection_options import make_route
+from .connection_options import PORTS, make_route
 from .events import Arrival
 from .http import HttpConnection
 from .sockets import Sockets, resolve
 
-PORTS = {"http": 80, "https": 443}
 MAX_BODY_BYTES = 64 << 20
 
 

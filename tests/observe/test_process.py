@@ -1,3 +1,4 @@
+import base64
 import http.server
 import threading
 
@@ -42,6 +43,7 @@ def page():
         status, body, asked = 200, PAGE, []
 
         def do_GET(self):
+            Answer.authorization = self.headers.get("Authorization")
             Answer.asked.append((self.path, self.headers.get("X-Key")))
             self.send_response(Answer.status)
             self.end_headers()
@@ -67,6 +69,18 @@ def watch(page, **observe):
 def test_the_page_is_looked_for_on_the_endpoints_origin_with_the_plans_headers(page):
     watch(page, headers={"X-Key": "k"}).check()
     assert page.asked == [("/metrics", "k")]
+
+
+def test_the_urls_user_is_a_header_and_is_not_shown(page):
+    page.asked = []
+    url = f"{page.origin.replace('ws://', 'http://us%40er:pa%3Ass@')}/m%C3%A9?a=1 2"
+    ProcessWatch(Observe(metrics=url), Endpoint(url="ws://127.0.0.1:1/ws")).check()
+    assert page.asked == [("/m%C3%A9?a=1%202", None)]
+    assert page.authorization == "Basic " + base64.b64encode(b"us@er:pa:ss").decode()
+    page.status = 401
+    with pytest.raises(RunFailed) as refused:
+        ProcessWatch(Observe(metrics=url), Endpoint(url="ws://127.0.0.1:1/ws")).check()
+    assert "pa%3Ass" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from websockets.headers import build_host
 
 from ...auth import Access, Denied, expand
 from ...plan import Endpoint, Tls
-from ...transport.connection_options import find_route
+from ...transport.connection_options import PORTS, find_route
 from ...transport.http import HttpConnection
 from ...transport.options import Options, Route
 from ...transport.sockets import Sockets
@@ -28,7 +28,6 @@ RETRY_S = 1.0
 UNAUTHORISED = 401
 REFUSALS = (UNAUTHORISED, 403)
 """What may be the credentials' fault."""
-PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check fuzz bench bench-peers bench-accuracy bench-scale bench-transport bench-wire clean
+.PHONY: demo test test-slow test-all check fuzz bench bench-peers bench-accuracy bench-scale bench-transport bench-wire clean
 
 demo: $(READY)
 	$(BIN)/squall run demo
 
-# Whole runs mostly wait, so two files of tests at a time; a file stays with one worker.
+# Two tiers. `test` is quick: the pure core, contracts, sockets, and a handful of whole runs. `test-slow` is the rest:
+# whole runs, several processes, Redis, browsers, public clients. Tests mostly wait, so two files at a time; a file
+# stays with one worker.
 test: check
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+
+test-slow: $(READY)
+	$(BIN)/pytest -n 2 --dist loadfile -m slow
+
+test-all: test test-slow
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -19,6 +19,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.sync.client import ClientConnection, connect
 
+from tests.waiting import until
+
 SECRET = "a secret of the tests, longer than 32 bytes"
 STEP_S = 0.02
 FRAME_CHARS = 30_000
@@ -123,8 +125,7 @@ class Endpoint:
 
     def eventually_listed(self, keys: set[str]) -> None:
         """Wait until exactly these clients are listed; the test's own time-out is the only limit."""
-        while {item["clientId"] for item in self.listed()} != keys:
-            time.sleep(STEP_S)
+        until(lambda: {item["clientId"] for item in self.listed()} == keys)
 
 
 class Redis:

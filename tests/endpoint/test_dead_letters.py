@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.endpoint.test_rest import ask, post, read
+from tests.waiting import until
 
 REFUSE = """CREATE TRIGGER refuse BEFORE INSERT ON events WHEN new.text LIKE 'dead%'
     BEGIN SELECT RAISE(ABORT, 'no dead people'); END"""
@@ -24,8 +25,7 @@ def broken(serving, tmp_path):
             assert (status, body["code"], body["requestId"]) == (503, 503, f"i{number}")
             assert int(headers["Retry-After"]) >= 1
         other.execute("DROP TRIGGER refuse")
-        while len(letters(endpoint)) < 2:
-            time.sleep(0.02)
+        until(lambda: len(letters(endpoint)) >= 2)
         yield endpoint
 
 

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.endpoint.test_rest import ask, post, read
+from tests.waiting import until
 
 
 class Events:
@@ -161,8 +162,7 @@ def test_a_stream_ends_when_the_store_is_gone_and_begins_anew_when_it_is_back_wi
             status, headers, _ = post(endpoint, "r")
             assert status == 503 and int(headers["Retry-After"]) >= 1
             assert ask(endpoint, "GET", "/rooms/r/messages?wait=5")[0] == 503
-        while endpoint.call("GET", "/ready")[0] != 200:
-            time.sleep(0.02)
+        until(lambda: endpoint.call("GET", "/ready")[0] == 200)
         with Events(endpoint, "r", **{"Last-Event-ID": "3"}) as events:
             post(endpoint, "r", "a new life")
             while events.next()[1]["payload"]["text"] != "a new life":  # after what was kept as dead letter, if any

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from tests.endpoint.raw import frame, masked, upgraded
+from tests.waiting import until
 
 
 def test_beyond_the_burst_a_frame_gets_429_with_its_id_and_the_connection_stays(serving):
@@ -61,8 +62,7 @@ def test_a_client_that_does_not_read_is_given_up_and_does_not_hold_up_the_room(s
         with slow:
             slow.sendall(masked(frame("joinRoom", "j")))
             ann.ask("joinRoom", "j", "r1")
-            while endpoint.listed()[0]["rooms"] != ["r1"] or endpoint.listed()[1]["rooms"] != ["r1"]:
-                time.sleep(0.01)
+            until(lambda: endpoint.listed()[0]["rooms"] == ["r1"] and endpoint.listed()[1]["rooms"] == ["r1"])
             number = 0
             while "does not read" not in endpoint.log:
                 ann.send("sendMessage", f"m{number}", text="x" * 30_000)
@@ -97,8 +97,7 @@ def test_the_table_in_a_file_follows_the_connections(serving, tmp_path):
         with endpoint.client("ann", "k") as ann:
             ann.ask("joinRoom", "j", "red")
             assert wait_for_row(file) == ("k", "ann", "t1", "red")
-        while wait_for_row(file, present=False):
-            time.sleep(0.02)
+        until(lambda: not wait_for_row(file, present=False))
 
 
 def wait_for_row(file, present=True):
@@ -115,8 +114,7 @@ def both_join(endpoint, ann, slow):
     """Both are in the room."""
     slow.sendall(masked(frame("joinRoom", "j")))
     ann.ask("joinRoom", "j", "r1")
-    while [item["rooms"] for item in endpoint.listed()] != [["r1"], ["r1"]]:
-        time.sleep(0.01)
+    until(lambda: [item["rooms"] for item in endpoint.listed()] == [["r1"], ["r1"]])
 
 
 OPTIONS = ("--throttle-per-s", "100000", "--throttle-burst", "100000", "--ping-interval-s", "0")

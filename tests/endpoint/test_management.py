@@ -8,6 +8,8 @@ from urllib.parse import quote
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from tests.waiting import until
+
 
 def path_of(endpoint, key):
     """The management path of the connection that a client named `key`."""
@@ -101,8 +103,7 @@ def test_pushes_to_a_client_that_does_not_read_end_in_429_and_it_keeps_its_conne
         assert [item["clientId"] for item in endpoint.listed()] == ["a"]
         for _ in range(sent):
             assert len(ann.connection.recv(10)) == 131072
-        while endpoint.call("POST", path, b"after", endpoint.admin())[0] != 200:
-            time.sleep(0.02)
+        until(lambda: endpoint.call("POST", path, b"after", endpoint.admin())[0] == 200)
         assert ann.connection.recv(10) == "after"
 
 
@@ -110,8 +111,7 @@ def test_a_push_that_finds_the_connection_dead_deletes_it(serving):
     with serving("--defect", "stale-never") as endpoint, endpoint.client(key="a") as ann:
         path = path_of(endpoint, "a")
         ann.connection.socket.shutdown(socket.SHUT_RDWR)
-        while 'squall_disconnects_total{reason="lost"}' not in endpoint.metrics():
-            time.sleep(0.02)
+        until(lambda: 'squall_disconnects_total{reason="lost"}' in endpoint.metrics())
         assert [item["clientId"] for item in endpoint.listed()] == ["a"]  # the endpoint has not noticed
         with pytest.raises(ConnectionClosed):
             ann.get()

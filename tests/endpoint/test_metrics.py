@@ -4,12 +4,13 @@ import contextlib
 import math
 import socket
 import sqlite3
-import time
 import urllib.request
 
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+
+from tests.waiting import until
 
 UPGRADE = (
     "GET /ws?token={token} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -99,8 +100,7 @@ def test_a_broken_rule_and_an_operator_are_told_apart_as_reasons_of_a_disconnect
         'squall_disconnects_total{reason="broke a rule (1003)"}',
         'squall_disconnects_total{reason="closed by the operator"}',
     }
-    while not reasons <= difference(before, endpoint.metrics()).keys():
-        time.sleep(0.02)
+    until(lambda: reasons <= difference(before, endpoint.metrics()).keys())
 
 
 def test_a_client_that_answers_no_ping_is_counted_as_stale(serving):
@@ -109,10 +109,8 @@ def test_a_client_that_answers_no_ping_is_counted_as_stale(serving):
         with socket.create_connection((host, int(port)), timeout=10) as silent:
             silent.sendall(UPGRADE.format(token=endpoint.token()).encode())
             assert silent.recv(4096).startswith(b"HTTP/1.1 101")
-            while not endpoint.metrics()["squall_stale_cleaned_total"]:
-                time.sleep(0.02)
-        while 'squall_disconnects_total{reason="no pong"}' not in endpoint.metrics():
-            time.sleep(0.02)
+            until(lambda: endpoint.metrics()["squall_stale_cleaned_total"])
+        until(lambda: 'squall_disconnects_total{reason="no pong"}' in endpoint.metrics())
         assert endpoint.metrics()['squall_disconnects_total{reason="no pong"}'] == 1
 
 
@@ -150,15 +148,13 @@ def test_an_endpoint_whose_store_cannot_be_written_lives_but_is_not_ready_until_
     with serving("--store", str(file)) as endpoint, contextlib.closing(sqlite3.connect(file)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with endpoint.client():
-            while endpoint.call("GET", "/ready")[0] == 200:
-                time.sleep(0.02)
+            until(lambda: endpoint.call("GET", "/ready")[0] != 200)
             status, body = endpoint.call("GET", "/ready")
             assert (status, body) == (503, {"message": "not ready", "code": 503})
             assert endpoint.call("GET", "/health") == (200, {"status": "ok"})
         other.rollback()
         with endpoint.client():
-            while endpoint.call("GET", "/ready") != (200, {"status": "ready"}):
-                time.sleep(0.02)
+            until(lambda: endpoint.call("GET", "/ready") == (200, {"status": "ready"}))
 
 
 def test_bytes_that_are_no_http_are_400_and_one_line_in_the_log(serving):

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.waiting import until
+
 WIDE = ("--throttle-per-s", "100000", "--throttle-burst", "100000")
 
 
@@ -98,8 +100,7 @@ def test_any_process_lists_pushes_to_and_ends_the_connections_of_all(pair):
         path = f"/@connections/{listed[bob_key].replace('=', '%3D')}"
         assert pair.call("DELETE", path, token=pair.admin())[0] == 204
         assert bob.close_code() == 1000
-        while pair.call("GET", path, token=pair.admin())[0] != 410:
-            time.sleep(0.02)
+        until(lambda: pair.call("GET", path, token=pair.admin())[0] == 410)
 
 
 def test_a_killed_process_loses_only_its_own_clients_is_replaced_and_its_rows_are_swept(serving, redis):
@@ -115,11 +116,9 @@ def test_a_killed_process_loses_only_its_own_clients_is_replaced_and_its_rows_ar
         assert bob.ask("joinRoom", "j", "r1")["action"] == "ack"
         bob.send("sendMessage", "m", "r1", text="still here")
         assert {bob.get()["action"], bob.get()["action"]} == {"ack", "message"}
-        while len(children(endpoint)) < 2:
-            time.sleep(0.02)
+        until(lambda: len(children(endpoint)) >= 2)
         assert before[1] in children(endpoint)
-        while bob_key not in (keys := {item["clientId"] for item in endpoint.listed()}) or ann_key in keys:
-            time.sleep(0.1)
+        until(lambda: bob_key in (keys := {item["clientId"] for item in endpoint.listed()}) and ann_key not in keys)
         assert "SIGKILL" in endpoint.log
         with both(endpoint) as ((_, _), (_, _)):
             assert bob.ask("ping", "p")["action"] == "pong"
@@ -169,8 +168,7 @@ def test_when_redis_goes_clients_are_told_1013_readiness_fails_and_all_is_well_o
                 assert int(caught.value.response.headers["Retry-After"]) >= 1
             finally:
                 redis.start()
-        while endpoint.call("GET", "/ready")[0] != 200:
-            time.sleep(0.02)
+        until(lambda: endpoint.call("GET", "/ready")[0] == 200)
         with endpoint.client(key="again") as ann:
             ann.ask("joinRoom", "j")
             ann.send("sendMessage", "m", text="back")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
+
 
 def ask(endpoint, method, path, body=None, token=None, content_type="application/json"):
     """A call: status, headers, body."""
@@ -181,8 +183,7 @@ def test_a_long_poll_waits_for_the_next_message_and_not_longer(endpoint):
 
     thread = threading.Thread(target=poll)
     thread.start()
-    while not endpoint.metrics()["squall_waiting"]:
-        time.sleep(0.02)
+    until(lambda: endpoint.metrics()["squall_waiting"])
     assert not answers
     began_ns = time.monotonic_ns()
     post(endpoint, "polled", "second")
@@ -208,8 +209,7 @@ def test_waiting_costs_no_thread(endpoint):
     polls = [threading.Thread(target=read, args=(endpoint, "crowd", "?wait=30")) for _ in range(50)]
     for poll in polls:
         poll.start()
-    while endpoint.metrics()["squall_waiting"] < 50:
-        time.sleep(0.02)
+    until(lambda: endpoint.metrics()["squall_waiting"] >= 50)
     assert threads() == before
     post(endpoint, "crowd")
     for poll in polls:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import threading
-import time
 import urllib.request
 from urllib.parse import quote
 
@@ -12,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.endpoint.test_events import Events
 from tests.endpoint.test_rest import ask, post, read
+from tests.waiting import until
 
 CLIENTS = 8
 """So many that each of two processes has some: all in one has a chance of 1 in 128, and is waited out."""
@@ -95,8 +95,7 @@ def test_a_message_posted_to_any_process_is_heard_by_sockets_streams_and_polls_o
             poll.join()
         assert polled == [1] * 4
         whole = {"rooms": [{"roomId": "wide", "members": len(spread), "last": 1}]}
-        while ask(several, "GET", "/rooms")[2] != whole:  # the other process's members come a moment later
-            time.sleep(0.02)
+        until(lambda: ask(several, "GET", "/rooms")[2] == whole)
 
 
 def test_a_stream_resumes_at_another_process_without_gap_or_duplicate(several):

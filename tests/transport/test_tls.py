@@ -17,6 +17,7 @@ from harness.transport.trust import make_context
 from tests.transport.authority import Authority
 from tests.transport.conftest import Bench, Trust, serve_with
 from tests.transport.serving import accept, close_frame, read_to_end, text
+from tests.waiting import until
 
 LOCAL = Route((), server_name="127.0.0.1")
 
@@ -173,8 +174,7 @@ def test_a_message_with_part_of_a_further_record_behind_it_has_no_exact_arrival(
 
     def behave(peer):
         accept(peer)
-        while not go:
-            time.sleep(0.005)
+        until(lambda: go)
         peer.sendall(text(b"whole"))
         socket.socket.sendall(peer, b"\x17\x03\x03\x01\x00" + bytes(9))
         read_to_end(peer)

@@ -16,6 +16,7 @@ from harness.plan.fault_registry import faults
 from harness.record.row import Closer, Flag, Outcome
 from harness.transport.websocket import LINGER_NS
 from tests.transport.serving import accept, close_frame, read_to_end, text
+from tests.waiting import until
 
 
 class Stamped:
@@ -85,8 +86,7 @@ def test_a_busy_process_still_learns_when_the_kernel_had_the_message(bench):
 
     connection = bench.connect(behave)
     bench.until(lambda: bench.witness.opening)
-    while not arrived_by:
-        time.sleep(0.01)  # the hub does not run
+    until(lambda: arrived_by)
     time.sleep(0.1)
     bench.until(lambda: bench.witness.messages)
     _, when = bench.witness.messages[0]
@@ -260,8 +260,7 @@ def test_a_full_socket_queues_and_sent_is_stamped_when_the_kernel_takes_the_last
 
     def behave(peer):
         accept(peer)
-        while not begin:
-            time.sleep(0.005)
+        until(lambda: begin)
         read_to_end(peer)
 
     connection = bench.connect(behave)
@@ -323,8 +322,7 @@ def test_each_way_of_dropping_looks_to_the_endpoint_as_it_should(bench, how, pee
 
     def behave(peer):
         accept(peer)
-        while not dropped:
-            time.sleep(0.005)
+        until(lambda: dropped)
         peer.settimeout(0.5)
         try:
             socket.socket.recv(peer, 1, socket.MSG_PEEK)  # below TLS, whose reader takes a reset for an end
@@ -358,8 +356,7 @@ def test_a_half_open_socket_acknowledges_nothing(bench):
 
     def behave(peer):
         accept(peer)
-        while not go:
-            time.sleep(0.005)
+        until(lambda: go)
         peer.sendall(text(b"are you there"))
         time.sleep(0.1)
         # tcpi_unacked of struct tcp_info (linux/tcp.h)

@@ -12,6 +12,8 @@ import pytest
 from tests.contracts.conftest import HERE
 from tests.endpoint.conftest import SECRET
 
+pytestmark = pytest.mark.slow(reason="runs every command of the page")
+
 PAGE = (HERE.parents[1] / "docs" / "serve.md").read_text()
 
 

@@ -16,6 +16,8 @@ from harness.endpoint.settings import MAX_DEPTH, MAX_ROOMS, Settings
 from harness.plan.contract import Contract
 from tests.contracts.conftest import CONTRACTS
 
+pytestmark = pytest.mark.slow(reason="runs the public validators of npm, once a document")
+
 SCHEMAS = sorted((CONTRACTS / "reference").glob("*.json"))
 OPENAPI = json.loads((CONTRACTS / "openapi.json").read_text())
 ASYNCAPI = json.loads((CONTRACTS / "asyncapi.json").read_text())

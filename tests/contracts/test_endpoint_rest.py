@@ -18,6 +18,8 @@ from harness.endpoint.sqlite_store import SqliteStore
 from tests.contracts.conftest import CONTRACTS
 from tests.endpoint.conftest import SECRET
 
+pytestmark = pytest.mark.slow(reason="hundreds of generated calls")
+
 EXAMPLES = 15
 CONFIG = """
 [checks.positive_data_acceptance]
@@ -57,7 +59,6 @@ def run_tool(endpoint, document, *options, config=None):
     return subprocess.run(command, cwd=document.parent, capture_output=True, text=True, timeout=110)
 
 
-@pytest.mark.slow  # hundreds of generated calls: some 15 s
 def test_schemathesis_finds_no_answer_that_the_openapi_document_does_not_promise(endpoint, tmp_path):
     document = tmp_path / "openapi.json"
     document.write_text(json.dumps(without_waiting(json.loads((CONTRACTS / "openapi.json").read_text()))))
@@ -92,7 +93,6 @@ def test_schemathesis_finds_no_answer_that_the_openapi_document_does_not_promise
     assert received  # the pushes went to a real client
 
 
-@pytest.mark.slow  # starts the tool once more
 def test_schemathesis_finds_an_answer_that_is_not_as_a_document_promises(endpoint, tmp_path):
     document = without_waiting(json.loads((CONTRACTS / "openapi.json").read_text()))
     document["components"]["schemas"]["Room"]["properties"]["last"] = {"type": "string"}

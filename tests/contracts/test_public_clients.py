@@ -13,6 +13,8 @@ import pytest
 from tests.contracts.conftest import HERE
 from tests.npm import beside, found
 
+pytestmark = pytest.mark.slow(reason="installs and starts public clients from npm")
+
 PUSH = '{"pushed":"bye"}'
 
 

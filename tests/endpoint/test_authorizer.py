@@ -16,6 +16,8 @@ from harness.endpoint.authorizer import Handshake, custom
 from harness.endpoint.refusal import Refused
 from tests.endpoint import hooks
 
+pytestmark = pytest.mark.slow(reason="starts a server for each way of authorising")
+
 KEYS = {
     "RS256": lambda: rsa.generate_private_key(65537, 2048),
     "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),

@@ -9,6 +9,8 @@ import pytest
 from tests.endpoint.test_rest import ask, post, read
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow(reason="starts a server whose worker fails, for each case")
+
 REFUSE = """CREATE TRIGGER refuse BEFORE INSERT ON events WHEN new.text LIKE 'dead%'
     BEGIN SELECT RAISE(ABORT, 'no dead people'); END"""
 

@@ -12,6 +12,8 @@ import pytest
 
 from harness.endpoint.defects import REGISTRY
 
+pytestmark = pytest.mark.slow(reason="servers and command lines are started for each case")
+
 WIDE = ("--throttle-per-s", "100000", "--throttle-burst", "100000")
 
 

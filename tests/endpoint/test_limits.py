@@ -12,6 +12,8 @@ import pytest
 from tests.endpoint.raw import frame, masked, upgraded
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow(reason="waits for limits of time to pass")
+
 
 def test_beyond_the_burst_a_frame_gets_429_with_its_id_and_the_connection_stays(serving):
     with serving() as endpoint, endpoint.client() as ann:

@@ -14,6 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow(reason="starts several processes over Redis")
+
 WIDE = ("--throttle-per-s", "100000", "--throttle-burst", "100000")
 
 

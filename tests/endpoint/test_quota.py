@@ -2,7 +2,11 @@
 
 import time
 
+import pytest
+
 from tests.endpoint.test_rest import ask, post
+
+pytestmark = pytest.mark.slow(reason="waits for a quota's window to pass")
 
 NO_REFILL = "0.001"
 

@@ -12,6 +12,8 @@ from harness.endpoint import routing
 from harness.endpoint.routing import Selection
 from harness.errors import UsageError
 
+pytestmark = pytest.mark.slow(reason="starts a server for each limit of the gateway")
+
 
 def test_the_examples_in_the_module_hold():
     assert doctest.testmod(routing).failed == 0

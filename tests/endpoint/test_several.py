@@ -13,6 +13,8 @@ from tests.endpoint.test_events import Events
 from tests.endpoint.test_rest import ask, post, read
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow(reason="starts several processes over Redis")
+
 CLIENTS = 8
 """So many that each of two processes has some: all in one has a chance of 1 in 128, and is waited out."""
 

@@ -16,6 +16,8 @@ from harness.endpoint.settings import Settings
 from harness.endpoint.state import Event
 from harness.endpoint.tokens import Verifier
 
+pytestmark = pytest.mark.slow(reason="one server is started for each defect")
+
 WIDE = ("--throttle-per-s", "100000", "--throttle-burst", "100000")
 FAST_PINGS = ("--ping-interval-s", "0.1", "--ping-timeout-s", "0.1")
 

@@ -21,6 +21,8 @@ from harness.record.row import Damage, SignalKind
 from harness.wire import Message, make_dialect
 from tests.foreign.serving import ForeignServer
 
+pytestmark = pytest.mark.slow(reason="installs and starts a chat server from npm")
+
 PLAN = load_plan(Path(__file__).parents[2] / "plans" / "foreign-chat.toml")
 SCHEMA = json.loads((Path(__file__).parents[2] / "plans" / "foreign-chat.say.json").read_text())
 DIALECT = make_dialect(PLAN.endpoint)

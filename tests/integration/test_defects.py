@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.slow(reason="a whole run for each defect")
+
 AT_ONCE = 6
 BIG_FRAMES = ("--set", "endpoint.serve.max-frame-bytes=131072")  # what is too long shall be the schema's to refuse
 MORE = {

@@ -10,6 +10,8 @@ import pytest
 
 from harness.record.run_directory import open_run
 
+pytestmark = pytest.mark.slow(reason="whole runs that are interrupted")
+
 LONG = ("--sessions", 20, "--rooms", 4, "--duration", 60, "--rate", 5, "--set", "load.ramp_s=0.5")
 
 

@@ -7,7 +7,11 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from harness.record.run_directory import open_run
+
+pytestmark = pytest.mark.slow(reason="whole runs of a generator that is held up")
 
 LOCUSTFILE = Path(__file__).parents[2] / "locustfile.py"
 HELD_S = 0.4

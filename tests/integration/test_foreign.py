@@ -4,6 +4,8 @@ import pytest
 
 from tests.foreign.serving import Unavailable, foreign_server
 
+pytestmark = pytest.mark.slow(reason="whole runs against a server on another stack")
+
 
 @pytest.fixture(scope="module")
 def run(shared_squall):

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow(reason="builds the wheel and installs it")
+
 ROOT = Path(__file__).parents[2]
 SMALL = ("--sessions", "30", "--rooms", "6", "--rate", "4", "--duration", "2", "--set", "chaos=[]")
 OPEN = """

@@ -13,6 +13,8 @@ import pytest
 from harness.record.row import DTYPE, ROW_BYTES, Kind, Outcome
 from harness.record.run_directory import open_run
 
+pytestmark = pytest.mark.slow(reason="whole runs under Locust, some in several processes")
+
 LOCUSTS_PORT = 5557
 LOCUSTFILE = Path(__file__).parents[2] / "locustfile.py"
 

@@ -4,6 +4,8 @@ import pytest
 
 from tests.client.patterns.serving import rooms_server
 
+pytestmark = pytest.mark.slow(reason="whole runs of each way of talking")
+
 SMALL = """
 name = "small"
 seed = 5

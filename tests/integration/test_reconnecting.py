@@ -12,6 +12,8 @@ import pytest
 from harness.record.row import DTYPE, ROW_BYTES, Closer, Kind, Outcome
 from harness.record.run_directory import open_run
 
+pytestmark = pytest.mark.slow(reason="whole runs with reconnecting clients")
+
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 REFUSAL = "HTTP/1.1 {status} No\r\n{header}Content-Length: 0\r\nConnection: close\r\n\r\n"
 PLAN = """

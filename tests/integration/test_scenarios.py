@@ -10,6 +10,8 @@ from harness.record.row import DTYPE, ROW_BYTES, Gauge, Kind, Outcome
 from harness.record.run_directory import open_run
 from harness.schedule.rooms import Rooms, sizes
 
+pytestmark = pytest.mark.slow(reason="a whole run for each shipped scenario")
+
 ROOT = Path(__file__).parents[2]
 SMALL = {
     "load.sessions": 24,

@@ -9,6 +9,8 @@ from harness.record.run_directory import open_run
 from harness.schedule.rooms import Rooms
 from harness.units import SECOND
 
+pytestmark = pytest.mark.slow(reason="whole runs of each shape of load")
+
 SMALL = ("--sessions", 6, "--rooms", 2, "--duration", 3, "--set", "load.ramp_s=0.2", "--set", "load.settle_s=1")
 
 

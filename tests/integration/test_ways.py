@@ -10,6 +10,8 @@ from tests.integration.relay import Relay
 from tests.integration.test_bad_input import one_line
 from tests.transport.authority import Authority
 
+pytestmark = pytest.mark.slow(reason="whole runs through proxies and TLS")
+
 SECRET = "a-secret-of-at-least-thirty-two-bytes"
 PLAN = """
 name = "ways"

@@ -50,7 +50,7 @@ class Own(RealtimeUser):
 """
 
 
-whole_run = pytest.mark.slow  # each needs 4 to 8 seconds: a whole run in a process of its own
+whole_run = pytest.mark.slow(reason="a whole run in a process of its own")
 
 
 @pytest.fixture(params=["packages", "folders"])
@@ -160,7 +160,8 @@ def test_from_a_checkout_a_package_of_the_users_comes_first_too(place):
     if not (place / "reports" / "__init__.py").exists():
         pytest.skip("Python prefers a package of ours to a folder of the user's")
     code = (
-        f"import locust; import squall; from pathlib import Path; from harness.engine.scenario_loading import load_scenario\n"
+        f"import locust; import squall; from pathlib import Path\n"
+        f"from harness.engine.scenario_loading import load_scenario\n"
         f"print(load_scenario('own.py', Path({str(place)!r})).__name__)"
     )
     path = os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"]])

@@ -84,10 +84,13 @@ class Pipeline:
             StoreDown: it still does not take them; they are kept.
         """
         while self._unburied:
-            letters = list(self._unburied)[:BATCH]
-            await self._hub.parts.bury(self._hub.store, letters)
-            for _ in letters:
-                self._unburied.popleft()
+            # Taken out before the store is waited for: several workers may do this at once, each with letters of its own.
+            letters = [self._unburied.popleft() for _ in range(min(BATCH, len(self._unburied)))]
+            try:
+                await self._hub.parts.bury(self._hub.store, letters)
+            except BaseException:
+                self._unburied.extendleft(reversed(letters))
+                raise
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
         """Keep dead letters, in memory until the store takes them."""

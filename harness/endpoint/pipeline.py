@@ -84,7 +84,7 @@ class Pipeline:
             StoreDown: it still does not take them; they are kept.
         """
         while self._unburied:
-            # Taken out before the store is waited for: several workers may do this at once, each with letters of its own.
+            # Taken out before the store is waited for: several workers may do this at once, each with its own.
             letters = [self._unburied.popleft() for _ in range(min(BATCH, len(self._unburied)))]
             try:
                 await self._hub.parts.bury(self._hub.store, letters)

@@ -23,7 +23,7 @@ STEP_S = 0.2
 FIRST_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 5.0
 STEADY_S = 10.0
-"""A child that lived this long is restarted after the first delay; one that dies sooner waits twice as long each time."""
+"""A child that lived this long is restarted after the first delay; one that dies sooner, twice as late each time."""
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
 

@@ -9,10 +9,9 @@ from ipaddress import ip_network
 from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-import msgspec
-
 from ..errors import PlanError
 from .auth import Auth, NoAuth
+from .dialect_registry import dialect_of
 from .masking import mask_url
 from .rest import Rest
 from .section import Count, Positive, Section
@@ -72,7 +71,7 @@ class Endpoint(Section, frozen=True, kw_only=True):
     """
 
     url: str = EMBEDDED
-    dialect: Literal["envelope", "json"] = "envelope"
+    dialect: str = "envelope"
     auth: Auth = NoAuth()
     query: dict[str, str] = {}
     headers: dict[str, str] = {}
@@ -102,8 +101,8 @@ class Endpoint(Section, frozen=True, kw_only=True):
                 )
             if self.serve:
                 raise PlanError(f'endpoint.serve: only the embedded endpoint (url = "{EMBEDDED}") takes it')
-        if self.dialect == "json" and self.json is None:
-            raise PlanError('endpoint.dialect: "json" needs a table [endpoint.json] that describes the protocol')
+        if lacking := dialect_of(self.dialect).why_not(self):
+            raise PlanError(f'endpoint.dialect: "{self.dialect}" {lacking}')
         if self.tls is not None and not self.is_secure:
             raise PlanError("endpoint.tls: only a wss:// url speaks TLS")
         self._check_pings()
@@ -157,7 +156,7 @@ class Endpoint(Section, frozen=True, kw_only=True):
     @property
     def needs_room(self) -> bool:
         """Whether a message of this dialect says which room it is for."""
-        return self.json is None or "{room}" in str(msgspec.to_builtins(self.json.publish))
+        return dialect_of(self.dialect).needs_room(self)
 
     @property
     def host(self) -> str:

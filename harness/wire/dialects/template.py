@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from ..errors import PlanError
-from ..paths import split, walk
-from ..plan import JsonDialect, Match
-from ..record.row import SignalKind
-from .dialect import REASON_CHARS, fitting_code, garbled
-from .placeholders import compile_intent
-from .signal import Signal
+from ...errors import PlanError
+from ...paths import split, walk
+from ...plan.endpoint import Endpoint, JsonDialect, Match
+from ...record.row import SignalKind
+from ..dialect import REASON_CHARS, fitting_code, garbled
+from ..placeholders import compile_intent
+from ..registry import dialect
+from ..signal import Signal
 
 ANY = "*"
 
@@ -166,3 +167,23 @@ def _reason(found: Any) -> str:
         return _encode(found)[:REASON_CHARS].decode(errors="replace")
     except RecursionError:
         return "nested too deep to quote"
+
+
+def _lacking(endpoint: Endpoint) -> str:
+    return "" if endpoint.json is not None else "needs a table [endpoint.json] that describes the protocol"
+
+
+def _names_rooms(endpoint: Endpoint) -> bool:
+    return endpoint.json is None or "{room}" in str(msgspec.to_builtins(endpoint.json.publish))
+
+
+@dialect("json", needs_room=_names_rooms, why_not=_lacking)
+def make_template(endpoint: Endpoint) -> TemplateDialect:
+    """As `[endpoint.json]` describes it.
+
+    Raises:
+        PlanError: a template or match is wrong; names the key and what would be right.
+    """
+    if endpoint.json is None:
+        raise PlanError(f'endpoint.dialect: "json" {_lacking(endpoint)}')
+    return TemplateDialect(endpoint.json)

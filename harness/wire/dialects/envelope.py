@@ -11,9 +11,11 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from ..record.row import SignalKind
-from .dialect import REASON_CHARS, Message, fitting_code, garbled
-from .signal import Signal
+from ...plan.endpoint import Endpoint
+from ...record.row import SignalKind
+from ..dialect import REASON_CHARS, Message, fitting_code, garbled
+from ..registry import dialect
+from ..signal import Signal
 
 VERSION = "1.0"
 
@@ -124,3 +126,9 @@ def _uncommon(frame: _Response) -> tuple[Signal, ...]:
     if frame.message is not None:
         return (Signal(SignalKind.ERROR, reason=frame.message[:REASON_CHARS]),)
     return garbled("an object with no action")
+
+
+@dialect("envelope", needs_room=lambda _: True)
+def make_envelope(_endpoint: Endpoint) -> EnvelopeDialect:
+    """The same for every endpoint."""
+    return EnvelopeDialect()

@@ -1,0 +1,31 @@
+"""`@dialect`: registers what makes a dialect, so that plans, sessions and the command line know it by its name."""
+
+from collections.abc import Callable
+
+from ..plan.dialect_registry import DialectKind, register
+from ..plan.endpoint import Endpoint
+from .dialect import Dialect
+
+Maker = Callable[[Endpoint], Dialect]
+
+
+def _nothing(_endpoint: Endpoint) -> str:
+    return ""
+
+
+def dialect(
+    name: str, *, needs_room: Callable[[Endpoint], bool], why_not: Callable[[Endpoint], str] = _nothing
+) -> Callable[[Maker], Maker]:
+    """Register a function that makes a dialect from the plan's `[endpoint]`.
+
+    Args:
+        name: the value of `endpoint.dialect`.
+        needs_room: whether a message of it says which room it is for, so that a run without rooms is refused.
+        why_not: what the plan lacks for it, in one line; "" when nothing.
+    """
+
+    def registered(make: Maker) -> Maker:
+        register(DialectKind(name, make.__module__, make, needs_room, why_not))
+        return make
+
+    return registered

@@ -1,0 +1,54 @@
+"""A server that sends back whatever text it gets, to whoever sent it: the least that an endpoint can be.
+
+A message is `ID TEXT`, and its echo is its answer and its only delivery. There are no rooms, joins or pings. A plan
+gives each session a room of its own: `[load.room_sizes] sizes = "own"`.
+"""
+
+from typing import Literal
+
+from ...plan.endpoint import Endpoint
+from ...record.row import SignalKind
+from ..dialect import Message, garbled
+from ..registry import dialect
+from ..signal import Signal
+
+
+class EchoDialect:
+    """Plain text; the sender's own delivery confirms a message."""
+
+    acks: Literal["frame", "delivery", "none"] = "delivery"
+    joins = False
+    leaves = False
+    pings = False
+
+    def join(self, message: Message) -> bytes:
+        """Raises ValueError: an echo has no rooms."""
+        raise ValueError("echo has no joins")
+
+    def leave(self, message: Message) -> bytes:
+        """Raises ValueError: an echo has no rooms."""
+        raise ValueError("echo has no leaves")
+
+    def publish(self, message: Message) -> bytes:
+        """The id, a space, and the text."""
+        return f"{message.id} {message.text}".encode()
+
+    def ping(self, message: Message) -> bytes:
+        """Raises ValueError: an echo has no pings."""
+        raise ValueError("echo has no pings")
+
+    def decode(self, data: bytes) -> tuple[Signal, ...]:
+        """One delivery, named by the first word; GARBLED for what has no second word or is not UTF-8."""
+        name, space, _ = data.partition(b" ")
+        if not space:
+            return garbled("an echo with no id")
+        try:
+            return (Signal(SignalKind.DELIVERY, name.decode()),)
+        except UnicodeDecodeError:
+            return garbled("an echo whose id is not UTF-8")
+
+
+@dialect("echo", needs_room=lambda _: False)
+def make_echo(_endpoint: Endpoint) -> EchoDialect:
+    """The same for every endpoint."""
+    return EchoDialect()

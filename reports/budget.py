@@ -68,7 +68,7 @@ def load_budget(path: Path) -> Budget:
             that no report has.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         budget = msgspec.convert(data, Budget)
     except OSError as error:
         raise UsageError(f"cannot read the budget {path}: {error.strerror}") from error

@@ -37,7 +37,7 @@ def load_plan(path: Path | None, overrides: Iterable[tuple[str, Any]] = ()) -> P
     data: dict[str, Any] = {}
     if path is not None:
         try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
+            data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise PlanError(f"cannot read the plan {path}: {error.strerror}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -160,6 +160,8 @@ def _explain(message: str, data: Mapping[str, Any], root: type[Any], under: str)
         if kinds := _kinds_at(text, where, data, root):
             return kinds
         value = _value_at(data, where)
+        if known := _values_of(_type_at(where, data, root)):
+            return f'{shown_at}: there is no "{value}"; {did_you_mean(str(value), known)} known: {", ".join(known)}'
         shown = f" (it is {value!r})" if value is not None and not isinstance(value, dict | list) else ""
         return f"{shown_at or 'plan'}: {text[:1].lower()}{text[1:]}{shown}"
     name = unknown[1]
@@ -185,6 +187,16 @@ def _kinds_at(text: str, where: str, data: Mapping[str, Any], root: type[Any]) -
         return f"{table}.{tag}: say which: {', '.join(known)}"
     hint = did_you_mean(value, known, f"known: {', '.join(known)}")
     return f'{table}.{tag}: there is no "{value}"; {hint}'
+
+
+def _values_of(kind: Any) -> list[str]:
+    """The values that a key with a few named ones may have; none for any other type."""
+    for each in getattr(kind, "types", [kind]):
+        if isinstance(each, inspect.LiteralType):
+            return [str(value) for value in each.values]
+        if isinstance(each, inspect.EnumType):
+            return [str(member.value) for member in each.cls]
+    return []
 
 
 def _steps(where: str) -> list[str]:

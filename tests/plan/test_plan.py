@@ -208,3 +208,27 @@ def test_every_shipped_plan_loads(name):
 def test_a_key_in_the_address_of_the_metrics_is_not_written_down():
     plan = build_plan({"observe": {"metrics": "http://u:hidden@127.0.0.1:1/metrics?token=hidden"}})
     assert "hidden" not in str(plan.masked())
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path):
+    (tmp_path / "plan.toml").write_text("[load]\nsessions = 7\n", encoding="utf-8-sig")
+    assert load_plan(tmp_path / "plan.toml").load.sessions == 7
+
+
+@pytest.mark.parametrize(
+    ("tables", "nearest", "known"),
+    [
+        ({"endpoint": {"dialect": "jason"}}, "json", ["echo", "envelope", "json"]),
+        ({"endpoint": {"rest": {"mode": "lang"}}}, "long", ["interval", "long"]),
+        (
+            {"chaos": [{"fault": "drop", "how": "rest", "at_s": 1.0, "count": 1}]},
+            "reset",
+            ["close", "fin", "half-open"],
+        ),
+    ],
+)
+def test_a_value_that_is_none_of_those_there_are_is_answered_with_them_and_the_nearest(tables, nearest, known):
+    with pytest.raises(PlanError) as error:
+        build_plan(tables)
+    assert f'"{nearest}"' in str(error.value)
+    assert all(name in str(error.value) for name in known)

@@ -13,7 +13,7 @@ from harness.plan import build_plan
 from harness.record.row import SignalKind
 from harness.wire import Message, make_dialect
 from harness.wire.exchange import Answer
-from harness.wire.rest import Page, Polled, Posting, Rest
+from harness.wire.rest_mapping import Page, Polled, Posting, RestMapping
 
 MESSAGE = Message(id="n-3-7", seq=7, room="r", text='say "hi"', timestamp_ms=5)
 
@@ -21,7 +21,7 @@ MESSAGE = Message(id="n-3-7", seq=7, room="r", text='say "hi"', timestamp_ms=5)
 def make(rest=None, base="", **endpoint):
     plan = build_plan({"endpoint": {"url": "ws://127.0.0.1:1/", "rest": rest or {}, **endpoint}})
     dialect = make_dialect(plan.endpoint)
-    return Rest(plan.endpoint, dialect, base), dialect
+    return RestMapping(plan.endpoint, dialect, base), dialect
 
 
 def answer(status, body, *headers):

@@ -12,7 +12,7 @@ from ...transport.events import Arrival, Ending, Listener, Pong, Refusal
 from ...transport.http import HttpConnection
 from ...transport.websocket import WebSocket
 from ...wire import Dialect
-from ...wire.rest import Posting
+from ...wire.rest_mapping import Posting
 from ..receipts import Receipt
 from .conversation import ConversationListener
 from .request_queue import RequestQueue
@@ -32,7 +32,7 @@ class Hybrid:
 
     def __init__(self, endpoint: RestEndpoint, dialect: Dialect, nonce: str, connect: Connect) -> None:
         self.remembers = True
-        self.dialect: Dialect = Posting(dialect, endpoint.rest)
+        self.dialect: Dialect = Posting(dialect, endpoint.mapping)
         self._endpoint = endpoint
         self._nonce = nonce
         self._connect = connect

@@ -13,7 +13,7 @@ from ...transport.events import Arrival, Ending, Refusal
 from ...transport.http import HttpConnection
 from ...wire import Dialect
 from ...wire.exchange import Failure
-from ...wire.rest import Polled
+from ...wire.rest_mapping import Polled
 from ..receipts import Receipt
 from .conversation import ConversationListener
 from .request_queue import RequestQueue
@@ -29,7 +29,7 @@ class Polling:
 
     def __init__(self, endpoint: RestEndpoint, plan: Rest, dialect: Dialect, nonce: str) -> None:
         self.remembers = False
-        self.dialect: Dialect = Polled(dialect, endpoint.rest)
+        self.dialect: Dialect = Polled(dialect, endpoint.mapping)
         self._endpoint = endpoint
         self._plan = plan
         self._nonce = nonce

@@ -43,7 +43,7 @@ class RequestQueue:
         if self.is_over:
             return False
         endpoint = self._endpoint
-        request = endpoint.rest.post(endpoint.room_names[receipt.room], body)
+        request = endpoint.mapping.post(endpoint.room_names[receipt.room], body)
         if self.connection.is_busy or self._is_held:
             receipt.flags |= Flag.WAITED
             self._queue.append((request, receipt))
@@ -90,7 +90,7 @@ class RequestQueue:
             came = when if answer.outcome is Outcome.GARBLED else None
             listener.answered(receipt, answer.outcome, answer.code, answer.text, came)
         else:
-            signal = self._endpoint.rest.posted(message_id(self._name, receipt.seq), answer)
+            signal = self._endpoint.mapping.posted(message_id(self._name, receipt.seq), answer)
             listener.answered(receipt, OUTCOMES[signal.kind], signal.code, signal.reason, when)
         self._next()
 

@@ -13,7 +13,7 @@ from ...transport.options import Options
 from ...transport.sockets import Sockets, explain
 from ...wire import make_dialect
 from ...wire.exchange import Answer, Failure
-from ...wire.rest import BEGINNING, Page
+from ...wire.rest_mapping import BEGINNING, Page
 from .rest_endpoint import Credentials, RestEndpoint, make_rest_endpoint
 
 ADVICE = {
@@ -42,7 +42,7 @@ def check_rest(plan: Plan, access: Access, options: Options) -> None:
         names = [plan.load.room_name.replace("{room}", "0")]
         endpoint = make_rest_endpoint(plan.endpoint, dialect, sockets, access, options, names)
         connection = endpoint.connection(0)
-        request = Credentials(endpoint, 0, 0).sign(endpoint.rest.poll(names[0], BEGINNING, 0, 0.0))
+        request = Credentials(endpoint, 0, 0).sign(endpoint.mapping.poll(names[0], BEGINNING, 0, 0.0))
         connection.ask(request, lambda answer, when: heard.set(answer), endpoint.open_timeout_ns)
         why = _why(heard.get(), endpoint, access)
         connection.close()
@@ -59,7 +59,7 @@ def _why(answer: Answer | Failure, endpoint: RestEndpoint, access: Access) -> st
         if answer.outcome is Outcome.CLOSED and answer.code:
             return f"no connection: {explain(answer.code)}; is the endpoint running there?"
         return answer.text
-    found = endpoint.rest.polled(answer, "")
+    found = endpoint.mapping.polled(answer, "")
     if isinstance(found, Page):
         return ""
     said = access.conceal(" ".join(found.reason.split()))

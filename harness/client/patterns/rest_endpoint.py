@@ -19,7 +19,7 @@ from ...transport.sockets import Sockets
 from ...units import SECOND
 from ...wire import Dialect
 from ...wire.exchange import Request
-from ...wire.rest import Rest
+from ...wire.rest_mapping import RestMapping
 
 LONGEST_S = 60.0
 """Credentials are renewed at least this often."""
@@ -34,7 +34,7 @@ REFUSALS = (UNAUTHORISED, 403)
 class RestEndpoint:
     """What it takes to ask the endpoint something by REST."""
 
-    rest: Rest
+    mapping: RestMapping
     sockets: Sockets
     access: Access
     route: Route
@@ -67,7 +67,7 @@ def make_rest_endpoint(
         path = parts.path.rstrip("/")
         route = find_route(endpoint, host, port, _tls(endpoint, parts.scheme, host), access.redaction)
     return RestEndpoint(
-        Rest(endpoint, dialect, path), sockets, access, route,
+        RestMapping(endpoint, dialect, path), sockets, access, route,
         build_host(host, port, secure=parts.scheme in ("https", "wss")), room_names,
         options.open_timeout_ns, round(endpoint.answer_timeout_s * SECOND), options.max_message_bytes,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from ...transport.clock import Timer
 from ...transport.events import Arrival
 from ...units import SECOND
 from ...wire.exchange import Answer, Failure, Request
-from ...wire.rest import BEGINNING, Page
+from ...wire.rest_mapping import BEGINNING, Page
 from ..receipts import Receipt
 from ..reconnect import asked_s
 from .conversation import ConversationListener
@@ -114,7 +114,7 @@ class RoomPoller:
         endpoint = self._endpoint
         self._after = after
         self._asked = asked
-        request = endpoint.rest.poll(endpoint.room_names[self._room], after or BEGINNING, limit, wait_s)
+        request = endpoint.mapping.poll(endpoint.room_names[self._room], after or BEGINNING, limit, wait_s)
         timeout_ns = endpoint.answer_timeout_ns + round(wait_s * SECOND)
         self._request = request, timeout_ns
         self._may_retry = True
@@ -140,7 +140,7 @@ class RoomPoller:
     # -- hearing ------------------------------------------------------------------------------------------------
 
     def _heard(self, answer: Answer | Failure, when: Arrival) -> None:
-        found = self._endpoint.rest.polled(answer, self._after) if isinstance(answer, Answer) else answer
+        found = self._endpoint.mapping.polled(answer, self._after) if isinstance(answer, Answer) else answer
         if isinstance(found, Page):
             self._took(found, when)
         elif isinstance(found, Failure):

@@ -26,7 +26,7 @@ def make(url, **endpoint):
 def test_what_the_environment_gave_to_the_url_is_concealed_in_what_comes_back(monkeypatch):
     monkeypatch.setenv("API_KEY", "key-4711")
     origin, access = make("ws://127.0.0.1:1/ws", rest={"url": "http://127.0.0.1:2/${API_KEY}"})
-    assert origin.rest.post("r", b"{}").target == "/key-4711/rooms/r/messages"
+    assert origin.mapping.post("r", b"{}").target == "/key-4711/rooms/r/messages"
     assert access.conceal("no route /key-4711/rooms/r/messages") == "no route /***/rooms/r/messages"
 
 

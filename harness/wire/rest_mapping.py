@@ -40,7 +40,7 @@ class Page(NamedTuple):
     after: str
 
 
-class Rest:
+class RestMapping:
     """The REST side of one endpoint. Stateless: one instance serves every session.
 
     Raises:
@@ -125,17 +125,17 @@ class Posting:
     acks: Literal["frame", "delivery", "none"] = "frame"
     """The HTTP answer confirms."""
 
-    def __init__(self, dialect: Dialect, rest: Rest) -> None:
+    def __init__(self, dialect: Dialect, mapping: RestMapping) -> None:
         self.joins, self.leaves, self.pings = dialect.joins, dialect.leaves, dialect.pings
         self.join, self.leave, self.ping, self.decode = dialect.join, dialect.leave, dialect.ping, dialect.decode
-        self.publish = rest.body
+        self.publish = mapping.body
 
 
 class Polled(Posting):
     """What a session of the polling pattern speaks: its first poll of a room is its joining, its last its leaving."""
 
-    def __init__(self, dialect: Dialect, rest: Rest) -> None:
-        super().__init__(dialect, rest)
+    def __init__(self, dialect: Dialect, mapping: RestMapping) -> None:
+        super().__init__(dialect, mapping)
         self.joins, self.leaves, self.pings = True, True, False
         self.join = self.leave = _nothing
 

@@ -24,12 +24,12 @@ Act = Callable[["Hub", Connection, Request], None]
 def join(hub: "Hub", connection: Connection, request: Request) -> None:
     """Become a member of a room."""
     room = _room(hub, connection, request)
-    if not hub.parts.may_join(connection.identity, room):
+    if not hub.policies.may_join(connection.identity, room):
         raise Refused(403, "forbidden", request_id=request.id, room=request.room)
     if len(connection.rooms) >= MAX_ROOMS:
         raise Refused(403, "too many rooms", request_id=request.id, room=request.room)
     hub.join(connection, room)
-    hub.parts.reply(connection, envelope.ack(request))
+    hub.policies.reply(connection, envelope.ack(request))
 
 
 def leave(hub: "Hub", connection: Connection, request: Request) -> None:
@@ -40,7 +40,7 @@ def leave(hub: "Hub", connection: Connection, request: Request) -> None:
         hub.later(asyncio.create_task(_leave_settled(hub, connection, request, room)))
         return
     hub.leave(connection, room)
-    hub.parts.reply(connection, envelope.ack(request))
+    hub.policies.reply(connection, envelope.ack(request))
 
 
 async def _leave_settled(hub: "Hub", connection: Connection, request: Request, room: str) -> None:
@@ -51,23 +51,23 @@ async def _leave_settled(hub: "Hub", connection: Connection, request: Request, r
         hub.refuse(connection, refused)
         return
     hub.leave(connection, room)
-    hub.parts.reply(connection, envelope.ack(request))
+    hub.policies.reply(connection, envelope.ack(request))
 
 
 def send(hub: "Hub", connection: Connection, request: Request) -> None:
     """Say something in a room."""
     room = _room(hub, connection, request)
-    parts, identity = hub.parts, connection.identity
-    if not parts.may_publish(identity, room):
+    policies, identity = hub.policies, connection.identity
+    if not policies.may_publish(identity, room):
         raise Refused(403, "forbidden", request_id=request.id, room=request.room)
-    if parts.needs_membership(room):
+    if policies.needs_membership(room):
         _require_member(connection, request, room)
 
     def done(event: Event | None) -> None:
         if event is None:
             hub.refuse(connection, _not_accepted(request))
         else:
-            parts.reply(connection, envelope.ack(request))
+            policies.reply(connection, envelope.ack(request))
 
     event = Event(identity.tenant, room, 0, request.id, identity.user, request.text, envelope.now_ms(), connection.id)
     if not hub.pipeline.submit(event, done):
@@ -76,12 +76,12 @@ def send(hub: "Hub", connection: Connection, request: Request) -> None:
 
 def ping(hub: "Hub", connection: Connection, request: Request) -> None:
     """Answer."""
-    hub.parts.reply(connection, envelope.pong(request))
+    hub.policies.reply(connection, envelope.pong(request))
 
 
 def _room(hub: "Hub", connection: Connection, request: Request) -> str:
     try:
-        return hub.parts.room_of(connection.identity, request.room)
+        return hub.policies.room_of(connection.identity, request.room)
     except Refused as refused:
         refused.request_id, refused.room = request.id, request.room
         raise

@@ -77,14 +77,14 @@ class Buckets:
 
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
-        self.endpoint: Limit = hub.parts.endpoint_bucket(hub)
+        self.endpoint: Limit = hub.policies.endpoint_bucket(hub)
         self._tenants: dict[str, Limit] = {}
 
     def of(self, tenant: str) -> Limit:
         """A tenant's limit."""
         found = self._tenants.get(tenant)
         if found is None:
-            found = self._tenants[tenant] = self._hub.parts.tenant_bucket(self._hub, tenant)
+            found = self._tenants[tenant] = self._hub.policies.tenant_bucket(self._hub, tenant)
         return found
 
     async def prepare(self, tenant: str) -> None:

@@ -10,7 +10,7 @@ from .gate import Gate
 from .http import answer, whole, whole_number
 from .hub import Hub
 from .refusal import Refused
-from .rest import LIMIT, MAX_LIMIT
+from .rest_routes import LIMIT, MAX_LIMIT
 from .state import DeadLetter
 
 

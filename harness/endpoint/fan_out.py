@@ -74,12 +74,12 @@ class FanOut:
 
 async def hand_on(hub: "Hub", event: Event) -> None:
     """Encode an event once; to every recipient's transport, and to whoever subscribed."""
-    parts = hub.parts
-    members = tuple(parts.recipients(hub, event))
+    policies = hub.policies
+    members = tuple(policies.recipients(hub, event))
     subscriptions = hub.subscriptions.of(event.tenant, event.room)
     if not members and not subscriptions:
         return
-    frame = parts.encode(parts.message(event))
+    frame = policies.encode(policies.message(event))
     for subscription in tuple(subscriptions):
         subscription.put(Said(event.seq, frame))
     if members:

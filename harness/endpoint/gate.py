@@ -41,7 +41,7 @@ class Gate:
         return identity
 
     async def _known(self, request: web.Request, role: str) -> Identity:
-        return require(await self._hub.parts.authorize(handshake_of(request)), role)
+        return require(await self._hub.policies.authorize(handshake_of(request)), role)
 
     async def _spend(self, tenant: str) -> None:
         whose, wait_s = await self._hub.buckets.admit(tenant)

@@ -18,13 +18,13 @@ from .counters import Counters
 from .enrichment import Enrichment
 from .envelope import Request
 from .fan_out import FanOut
-from .parts import Parts
 from .pipeline import Pipeline
+from .policies import Policies
 from .quiet import AtMost
 from .refusal import Refused
-from .rows import Rows
 from .settings import Settings
 from .state import Asked, ConnectionRow, DeadLetter, Event, Store
+from .store_writer import StoreWriter
 from .subscription import Said, Subscription, Subscriptions
 from .tokens import Identity
 
@@ -34,8 +34,8 @@ class Hub:
 
     log = logging.getLogger("squall.endpoint")
 
-    def __init__(self, parts: Parts, store: Store, settings: Settings, process: str = "") -> None:
-        self.parts = parts
+    def __init__(self, policies: Policies, store: Store, settings: Settings, process: str = "") -> None:
+        self.policies = policies
         self.store = store
         self.process = process or secrets.token_hex(4)
         self.counters = Counters()
@@ -44,10 +44,10 @@ class Hub:
         self.processes = settings.processes
         self.buckets = Buckets(self)
         self.closed_for = ""
-        self.fan_out = FanOut(self.counters, parts.deliver, parts.slice)
+        self.fan_out = FanOut(self.counters, policies.deliver, policies.slice)
         self.pipeline = Pipeline(self, settings.shards, settings.queue)
         self.enrichment = Enrichment(self, settings.enricher)
-        self.rows = Rows(self, self.process, settings.ttl_s, settings.store_grace_s)
+        self.store_writer = StoreWriter(self, self.process, settings.ttl_s, settings.store_grace_s)
         self._rooms: dict[tuple[str, str], dict[Connection, None]] = {}
         self._refusals = AtMost(self.log, per_s=20)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -57,31 +57,31 @@ class Hub:
         await self.store.open(self._heard, self._answer)
         self.pipeline.start()
         self.enrichment.start()
-        self.rows.start()
+        self.store_writer.start()
 
     async def stop(self) -> None:
         """Finish what is queued and let go of the store."""
         await self.pipeline.stop()
         await self.enrichment.stop()
-        await self.rows.stop()
+        await self.store_writer.stop()
         await self.store.close()
 
     def enter(self, connection: Connection) -> None:
         """A connection is open."""
         self.connections[connection.id] = connection
         self.counters.connects += 1
-        self.rows.changed(connection)
+        self.store_writer.changed(connection)
 
     def end(self, connection: Connection, *, clean: bool) -> None:
         """A connection is over; `clean` when the client closed it by a handshake. May be called twice."""
         connection.gone = True
-        self.parts.ended(self, connection, clean)
+        self.policies.ended(self, connection, clean)
 
     def forget(self, connection: Connection) -> None:
         """Take a connection out of every room and off the table."""
         self.leave_rooms(connection)
         if self.connections.pop(connection.id, None) is not None:
-            self.rows.gone(connection)
+            self.store_writer.gone(connection)
 
     def leave_rooms(self, connection: Connection) -> None:
         """End all memberships."""
@@ -107,7 +107,7 @@ class Hub:
         Raises:
             StoreDown: the others' cannot be read.
         """
-        return [*map(self.rows.row, self.connections.values()), *await self.store.others()]
+        return [*map(self.store_writer.row, self.connections.values()), *await self.store.others()]
 
     async def everybody_listed(self) -> list[dict[str, Any]]:
         """The connections of all processes as `GET /connections` shows them.
@@ -134,34 +134,34 @@ class Hub:
         now_s = time.monotonic()
         connection.active_s = now_s
         self.counters.messages += 1
-        parts = self.parts
+        policies = self.policies
         whose = self.buckets.spend(connection, now_s)
         if whose:
             self.counters.throttled[whose] += 1
-            parts.throttled(connection, payload)
-            parts.violated(self, connection)
+            policies.throttled(connection, payload)
+            policies.violated(self, connection)
             return
         try:
-            request = parts.read(payload)
-            if not parts.may_act(connection.identity, request.action):
+            request = policies.read(payload)
+            if not policies.may_act(connection.identity, request.action):
                 raise Refused(403, "not switched on", request_id=request.id, room=request.room or None)
             actions.ACTIONS[request.action](self, connection, request)
         except Refused as refused:
             self.refuse(connection, refused)
             if refused.code == 400:
-                parts.violated(self, connection)
+                policies.violated(self, connection)
         except Exception:
             self.log.exception("connection %s: a frame could not be handled", connection.id)
-            parts.gateway_says(connection, "Internal server error")
+            policies.gateway_says(connection, "Internal server error")
 
     def refuse(self, connection: Connection, refused: Refused) -> None:
         """Answer a client's frame with an error."""
         self.counters.rejected[refused.code] += 1
         self._refusals.info("connection %s: %d %s %s", connection.id, refused.code, refused.message, refused.detail)
         if refused.by_gateway:
-            self.parts.gateway_says(connection, refused.message)
+            self.policies.gateway_says(connection, refused.message)
         else:
-            self.parts.reply(connection, envelope.error(refused))
+            self.policies.reply(connection, envelope.error(refused))
 
     def join(self, connection: Connection, room: str) -> None:
         """Make a connection a member of a room."""
@@ -169,16 +169,16 @@ class Hub:
         members = self._rooms.get(key)
         if members is None:
             members = self._rooms[key] = {}
-            self.rows.entered(*key)
+            self.store_writer.entered(*key)
         members[connection] = None
         connection.rooms.add(room)
-        self.rows.changed(connection)
+        self.store_writer.changed(connection)
 
     def leave(self, connection: Connection, room: str) -> None:
         """End a membership."""
         connection.rooms.discard(room)
         self._remove(connection, room)
-        self.rows.changed(connection)
+        self.store_writer.changed(connection)
 
     async def post(self, identity: Identity, request: Request) -> Event:
         """Send a message by REST: the event with its place in the room.
@@ -186,8 +186,8 @@ class Hub:
         Raises:
             Refused: 403 without the right; 503 when it could not be kept (it lies with the dead letters) or queued.
         """
-        room = self.parts.room_of(identity, request.room)
-        if not self.parts.may_publish(identity, room):
+        room = self.policies.room_of(identity, request.room)
+        if not self.policies.may_publish(identity, room):
             raise Refused(403, "forbidden", request_id=request.id, room=request.room)
         kept: asyncio.Future[Event | None] = asyncio.get_running_loop().create_future()
 
@@ -203,7 +203,7 @@ class Hub:
 
     async def hand_on(self, event: Event) -> None:
         """Give an accepted event to everybody of this process who is to have it."""
-        await self.parts.hand_on(self, event)
+        await self.policies.hand_on(self, event)
 
     def subscribe(self, tenant: str, room: str) -> Subscription:
         """Hear what is said in a room from now on."""
@@ -215,9 +215,9 @@ class Hub:
         Raises:
             StoreDown: they cannot be read.
         """
-        parts = self.parts
+        policies = self.policies
         events = await self.store.history(tenant, room, after, limit)
-        return [Said(event.seq, parts.encode(parts.message(event))) for event in events]
+        return [Said(event.seq, policies.encode(policies.message(event))) for event in events]
 
     async def replay(self, letter: DeadLetter) -> bool:
         """Send an exhumed dead letter on its way once more; False when it was given up again.
@@ -244,7 +244,7 @@ class Hub:
         self.closed_for = failure
         self.subscriptions.wake()
         for connection in tuple(self.connections.values()):
-            connection.close(self.parts.close_code(1013), "store unavailable")
+            connection.close(self.policies.close_code(1013), "store unavailable")
             self.end(connection, clean=True)
 
     def store_is_back(self) -> None:

@@ -29,7 +29,7 @@ def violations(most: int) -> "Callable[[Hub, Connection], None]":
         connection.violations += 1
         if most and connection.violations >= most and not connection.gone:
             log.info("connection %s is closed with 1008: %d violations", connection.id, connection.violations)
-            connection.close(hub.parts.close_code(1008), "too many violations")
+            connection.close(hub.policies.close_code(1008), "too many violations")
             hub.end(connection, clean=True)
 
     return violated
@@ -46,7 +46,7 @@ def close_slow(code: int) -> "Callable[[Hub, Connection], None]":
     def overflow(hub: "Hub", connection: Connection) -> None:
         log.info("connection %s does not read: %d bytes unsent", connection.id, connection.unsent_bytes)
         hub.counters.delivery_failures += 1
-        connection.close(hub.parts.close_code(code), "too slow")
+        connection.close(hub.policies.close_code(code), "too slow")
         hub.end(connection, clean=True)
 
     return overflow

@@ -64,13 +64,13 @@ class Pipeline:
 
     def submit(self, event: Event, done: Callable[[Event | None], None]) -> bool:
         """Queue an event; False when its queue is full, and then `done` will not be called."""
-        parts = self._hub.parts
+        policies = self._hub.policies
         job = Job(event, done, time.monotonic())
         try:
-            self._queues[parts.shard(event, len(self._queues))].put_nowait(job)
+            self._queues[policies.shard(event, len(self._queues))].put_nowait(job)
         except asyncio.QueueFull:
             return False
-        parts.queued(job)
+        policies.queued(job)
         return True
 
     def depth(self) -> dict[int, int]:
@@ -87,7 +87,7 @@ class Pipeline:
             # Taken out before the store is waited for: several workers may do this at once, each with its own.
             letters = [self._unburied.popleft() for _ in range(min(BATCH, len(self._unburied)))]
             try:
-                await self._hub.parts.bury(self._hub.store, letters)
+                await self._hub.policies.bury(self._hub.store, letters)
             except BaseException:
                 self._unburied.extendleft(reversed(letters))
                 raise
@@ -122,13 +122,13 @@ class Pipeline:
             await self.bury([DeadLetter(0, job.event, reason, len(BACKOFF_S) + 1, time.time_ns() // 1_000_000)])
             job.done(None)
             return
-        parts, store, counters = self._hub.parts, self._hub.store, self._hub.counters
+        policies, store, counters = self._hub.policies, self._hub.store, self._hub.counters
         for job, seq in zip(jobs, seqs, strict=True):
             event = job.event._replace(seq=seq)
             now_s = time.monotonic()
             counters.accepted += 1
             counters.accept.add(now_s - job.began_s)
-            parts.acknowledge(job, event)
+            policies.acknowledge(job, event)
             if not store.carries:
                 await self._hub.hand_on(event)
             self._hub.enrichment.offer(event)
@@ -140,7 +140,7 @@ class Pipeline:
             if wait_s:
                 await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))
             try:
-                return await self._hub.parts.persist(self._hub.store, events, batch), ""
+                return await self._hub.policies.persist(self._hub.store, events, batch), ""
             except StoreDown as error:
                 reason = str(error)
         return None, reason

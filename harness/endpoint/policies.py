@@ -1,8 +1,8 @@
-"""The parts that an endpoint is built from: each one decision that real endpoints get wrong.
+"""The policies that an endpoint is built from: each is one decision that real endpoints get wrong.
 
-The honest parts are here; a defect (`defects.py`) is a function from parts to parts and nothing else knows of it.
-The subtle thing: a part is called for what it decides, so a wrapper can lose, delay or bend it and the code around
-stays the honest one.
+The correct policies are here; a defect (`defects/`) is a function from policies to policies, and no other code knows of
+it. Each policy is called at the moment of its decision, so that a defect wraps one callable and leaves the code around
+it as it is.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Frame = Mapping[str, Any]
 
 
-class Parts(NamedTuple):
+class Policies(NamedTuple):
     """What an endpoint decides, one callable each."""
 
     identify: Callable[[str | None], tokens.Identity]
@@ -100,8 +100,8 @@ class Parts(NamedTuple):
     """The code that goes on the wire for the one that is meant."""
 
 
-def honest_parts(settings: Settings, verifier: tokens.Verifier) -> Parts:
-    """The parts of an endpoint that keeps its contract.
+def honest_policies(settings: Settings, verifier: tokens.Verifier) -> Policies:
+    """The policies of an endpoint that keeps its contract.
 
     Raises:
         UsageError: the contract's schemas are missing, or a route or the authoriser is not as it should be.
@@ -115,7 +115,7 @@ def honest_parts(settings: Settings, verifier: tokens.Verifier) -> Parts:
     def identify(token: str | None) -> tokens.Identity:
         return tokens.check(verifier, token)
 
-    return Parts(
+    return Policies(
         identify=identify,
         authorize=authorizer.custom(settings.authorizer) if settings.authorizer else authorizer.by_token(identify),
         read=lambda payload: envelope.read(payload, schemas, routes),

@@ -21,9 +21,9 @@ import uvloop
 from aiohttp import web
 
 from ..errors import UsageError
-from .defects import Defect, bent
+from .defects import Defect, with_defects
 from .hub import Hub
-from .parts import Parts, honest_parts
+from .policies import Policies, honest_policies
 from .quiet import ClientFaults
 from .redis_store import RedisStore, is_redis, reach
 from .server import Server
@@ -57,18 +57,20 @@ def serve_until_stopped(
     logging.getLogger("aiohttp.server").addFilter(ClientFaults())
     parent = os.getppid() if exit_with_parent else None
     with contextlib.ExitStack() as stack:
-        parts = bent(honest_parts(settings, verifier(stack, secret_file, public_key)), defects, settings.seed)
+        policies = with_defects(
+            honest_policies(settings, verifier(stack, secret_file, public_key)), defects, settings.seed
+        )
         check_store(settings)
         allow_descriptors()
         if settings.processes == 1:
             listener = stack.enter_context(listen(settings))
-            uvloop.run(_serve(settings, parts, listener, parent, lambda: say_url(listener)))
+            uvloop.run(_serve(settings, policies, listener, parent, lambda: say_url(listener)))
             return
         holder = stack.enter_context(hold(settings.host, settings.port))
 
         def child(port: int, listens: Callable[[], None]) -> int:
             with listen(dataclasses.replace(settings, port=port), shared=True) as listener:
-                uvloop.run(_serve(settings, parts, listener, os.getppid(), listens))
+                uvloop.run(_serve(settings, policies, listener, os.getppid(), listens))
             return 0
 
         port = holder.getsockname()[1]
@@ -162,14 +164,14 @@ def allow_descriptors() -> None:
 
 
 async def _serve(
-    settings: Settings, parts: Parts, listener: socket.socket, parent: int | None, listens: Callable[[], None]
+    settings: Settings, policies: Policies, listener: socket.socket, parent: int | None, listens: Callable[[], None]
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     process = secrets.token_hex(4)
-    hub = Hub(parts, make_store(settings, process), settings, process)
+    hub = Hub(policies, make_store(settings, process), settings, process)
     runner = web.AppRunner(
         Server(hub, settings).application(),
         handle_signals=False,

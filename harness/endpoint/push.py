@@ -42,7 +42,7 @@ async def push(hub: "Hub", connection_id: str, payload: bytes) -> Pushed:
         StoreDown: the other processes cannot be asked.
     """
     if connection_id in hub.connections:
-        return hub.parts.push(hub, connection_id, payload)
+        return hub.policies.push(hub, connection_id, payload)
     answered = await hub.store.ask(Asked("push", connection_id, payload))
     return Pushed(answered.decode()) if answered else Pushed.GONE
 
@@ -75,7 +75,7 @@ def answer(hub: "Hub", asked: Asked) -> bytes:
     if asked.connection_id not in hub.connections:
         return b""
     if asked.verb == "push":
-        return hub.parts.push(hub, asked.connection_id, asked.payload).value.encode()
+        return hub.policies.push(hub, asked.connection_id, asked.payload).value.encode()
     if asked.verb == "describe":
         return msgspec.msgpack.encode(described_here(hub, asked.connection_id))
     return b"ok" if disconnect_here(hub, asked.connection_id) else b""
@@ -111,7 +111,7 @@ def disconnect_here(hub: "Hub", connection_id: str) -> bool:
     connection = hub.connections.get(connection_id)
     if connection is None:
         return False
-    connection.close(hub.parts.close_code(1000), "closed by the operator")
+    connection.close(hub.policies.close_code(1000), "closed by the operator")
     hub.end(connection, clean=True)
     return True
 

@@ -22,7 +22,7 @@ MAX_LIMIT = 1000
 LIMIT = 100
 
 
-class Rest:
+class RestRoutes:
     """The routes of members."""
 
     def __init__(self, hub: Hub, gate: Gate, names: RoomNames) -> None:
@@ -49,7 +49,7 @@ class Rest:
         hub, rooms = self._hub, list[Room]()
         while len(rooms) < limit:
             page = await hub.store.rooms(identity.tenant, after, limit)
-            rooms += [room for room in page if hub.parts.may_join(identity, room.room)]
+            rooms += [room for room in page if hub.policies.may_join(identity, room.room)]
             if len(page) < limit:
                 break
             after = page[-1].room

@@ -7,7 +7,7 @@ at, and a right before anything is looked up, so a refusal never tells whether a
 from aiohttp import web
 
 from .bodies import body_schema
-from .parts import Parts
+from .policies import Policies
 from .refusal import Refused
 from .tokens import Identity
 
@@ -15,8 +15,8 @@ from .tokens import Identity
 class RoomNames:
     """Reads the room of a call."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, policies: Policies) -> None:
+        self._policies = policies
         self._schema = body_schema("RoomId")
 
     def is_name(self, text: object) -> bool:
@@ -40,7 +40,7 @@ class RoomNames:
         Raises:
             Refused: 403.
         """
-        room = self._parts.room_of(identity, named)
-        if not self._parts.may_join(identity, room):
+        room = self._policies.room_of(identity, named)
+        if not self._policies.may_join(identity, room):
             raise Refused(403, "forbidden")
         return room

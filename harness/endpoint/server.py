@@ -21,7 +21,7 @@ from .lifetime import Lifetime
 from .liveness import Liveness
 from .management import Management
 from .metrics import Metrics
-from .rest import Rest
+from .rest_routes import RestRoutes
 from .rooms import RoomNames
 from .settings import Settings
 from .sse import Streams
@@ -36,10 +36,10 @@ class Server:
     def __init__(self, hub: Hub, settings: Settings) -> None:
         self._hub = hub
         self._liveness = Liveness(
-            settings.ping_interval_s, settings.ping_timeout_s, lambda connection: hub.parts.silent(hub, connection)
+            settings.ping_interval_s, settings.ping_timeout_s, lambda connection: hub.policies.silent(hub, connection)
         )
         self._lifetime = Lifetime(settings.idle_timeout_s, settings.max_lifetime_s, self._over)
-        self._lives = Lifetime(settings.ttl_s, 0.0, lambda connection, _reason: hub.parts.expired(hub, connection),
+        self._lives = Lifetime(settings.ttl_s, 0.0, lambda connection, _reason: hub.policies.expired(hub, connection),
                                sign_of_life)  # fmt: skip
         limits_s = (
             settings.ping_interval_s,
@@ -54,12 +54,12 @@ class Server:
 
     def application(self) -> web.Application:
         """The routes, with the sweeping task that lives as long as they do."""
-        hub, names, gate = self._hub, RoomNames(self._hub.parts), Gate(self._hub)
+        hub, names, gate = self._hub, RoomNames(self._hub.policies), Gate(self._hub)
         application = web.Application(
             middlewares=[counting(hub.counters), refusing], client_max_size=self._max_body_bytes
         )
         streams = Streams(hub, gate, names)
-        members = (self._upgrade, Rest(hub, gate, names), streams)
+        members = (self._upgrade, RestRoutes(hub, gate, names), streams)
         operators = (Management(hub, gate), DeadLetters(hub, gate), Metrics(hub), Health(hub.ready))
         for routes in (*members, *operators):
             routes.add_routes(application.router)
@@ -92,12 +92,12 @@ class Server:
 
     def _over(self, connection: Connection, reason: str) -> None:
         """A connection's time is up: off the table, and closed with 1001."""
-        connection.close(self._hub.parts.close_code(1001), reason)
+        connection.close(self._hub.policies.close_code(1001), reason)
         self._hub.end(connection, clean=True)
 
     async def _say_goodbye(self, _application: web.Application) -> None:
         """Close every client with 1001, all at once, and wait for them a little."""
-        code = self._hub.parts.close_code(1001)
+        code = self._hub.policies.close_code(1001)
         leaving = tuple(self._hub.connections.values())
         for connection in leaving:
             connection.close(code, "the endpoint stops")

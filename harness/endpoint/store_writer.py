@@ -25,7 +25,7 @@ BEAT_S = 1.0
 NEVER_MS = 1 << 53
 
 
-class Rows:
+class StoreWriter:
     """Keeps the store's picture of this process.
 
     `ttl_s` is how long a row counts once it is written, 0: for ever; `grace_s` how long the store may be away before

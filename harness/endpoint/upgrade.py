@@ -1,4 +1,4 @@
-"""`GET /ws`: who may connect, then the upgrade, then the transport is handed to a conversation.
+"""`GET /ws`: who may connect, then the upgrade, then the transport is handed to a reader.
 
 It must not know what is said afterwards. The subtle thing: aiohttp is told that it lost the connection as soon as the
 answer 101 is written, so it keeps neither a task nor a request for a client that stays for hours.
@@ -21,11 +21,11 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from .connection import Connection
-from .conversation import Conversation
 from .http import BEARER, handshake_of
 from .refusal import Refused
 from .settings import Settings
 from .tokens import MEMBER, require
+from .websocket_reader import WebSocketReader
 
 if TYPE_CHECKING:
     from .hub import Hub
@@ -54,8 +54,8 @@ class Upgrade:
         self._hub = hub
         self._settings = settings
         self._watch = watch
-        self._overflow = functools.partial(hub.parts.overflow, hub)
-        self._connects = hub.parts.connect_bucket(time.monotonic())
+        self._overflow = functools.partial(hub.policies.overflow, hub)
+        self._connects = hub.policies.connect_bucket(time.monotonic())
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Add the route."""
@@ -77,14 +77,14 @@ class Upgrade:
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
         hub = self._hub
-        parts = hub.parts
+        policies = hub.policies
         now_s = time.monotonic()
         if hub.closed_for:
             raise Refused(503, "not ready", detail=hub.closed_for)
         if not self._connects.take(now_s):
             hub.counters.throttled["connects"] += 1
             raise Refused(429, "too many connects", retry_s=self._connects.wait_s(now_s))
-        identity = require(await parts.authorize(handshake_of(request)), MEMBER)
+        identity = require(await policies.authorize(handshake_of(request)), MEMBER)
         client = told(request.query.get("client", ""))
         if len(client) > MAX_CLIENT_CHARS:
             raise Refused(400, f"client is longer than {MAX_CLIENT_CHARS} characters")
@@ -94,12 +94,12 @@ class Upgrade:
         if transport is None or transport.is_closing():
             return Handed()
         agent = told(request.headers.get(hdrs.USER_AGENT, ""))[:MAX_CLIENT_CHARS]
-        bucket = parts.bucket(time.monotonic())
+        bucket = policies.bucket(time.monotonic())
         limit_bytes = self._settings.unsent_bytes
         connection = Connection(
             transport, identity, client, bucket, request.remote or "", agent, limit_bytes, self._overflow
         )
-        take_over(request, transport, Conversation(hub, connection, protocol))
+        take_over(request, transport, WebSocketReader(hub, connection, protocol))
         transport.write(opened)
         hub.enter(connection)
         self._watch(connection)
@@ -140,9 +140,9 @@ def bearer_or_none(_protocol: ServerProtocol, offered: Sequence[Subprotocol]) ->
     return Subprotocol(BEARER) if BEARER in offered else None
 
 
-def take_over(request: web.Request, transport: asyncio.Transport, conversation: Conversation) -> None:
-    """Give aiohttp's transport to a conversation; aiohttp believes it has lost the connection."""
+def take_over(request: web.Request, transport: asyncio.Transport, reader: WebSocketReader) -> None:
+    """Give aiohttp's transport to a reader; aiohttp believes it has lost the connection."""
     theirs = request.protocol
     theirs.transport = None  # or it would close it
     theirs.connection_lost(None)
-    conversation.connection_made(transport)
+    reader.connection_made(transport)

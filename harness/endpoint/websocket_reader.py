@@ -26,7 +26,7 @@ HIGH_BYTES = 1 << 16
 """What the transport may hold before frames wait in the connection's own queue."""
 
 
-class Conversation(asyncio.Protocol):
+class WebSocketReader(asyncio.Protocol):
     """Reads one client until either side ends it."""
 
     __slots__ = ("_clean", "_connection", "_hub", "_message", "_protocol")
@@ -86,7 +86,7 @@ class Conversation(asyncio.Protocol):
                 message, self._message = b"".join(self._message), []
                 self._text(message)
         elif opcode is Opcode.PONG:
-            self._hub.parts.pong(connection, time.monotonic())
+            self._hub.policies.pong(connection, time.monotonic())
         elif opcode is Opcode.BINARY:
             self._fail(1003, "text only")
 
@@ -111,20 +111,20 @@ class Conversation(asyncio.Protocol):
 
     def _flush(self) -> None:
         """Write what the core answers: pongs, the echo of a close, the close after a breach and the end."""
-        connection, protocol, parts = self._connection, self._protocol, self._hub.parts
+        connection, protocol, policies = self._connection, self._protocol, self._hub.policies
         for data in protocol.data_to_send():
             if connection.gone:
                 continue
             if not data:
                 self._finish()
             elif data[0] == PONG:
-                parts.answer_ping(connection, data)
+                policies.answer_ping(connection, data)
             elif data[0] == CLOSE and not self._clean:
                 close = protocol.close_sent
                 assert close is not None
                 connection.why = f"broke a rule ({close.code})"
                 log.info("connection %s is closed with %d: %s", connection.id, close.code, close.reason)
-                connection.transport.write(close_frame(parts.close_code(close.code), close.reason))
+                connection.transport.write(close_frame(policies.close_code(close.code), close.reason))
             else:
                 connection.transport.write(data)
 

@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from harness.endpoint.hub import Hub
-from harness.endpoint.parts import honest_parts
+from harness.endpoint.policies import honest_policies
 from harness.endpoint.server import Server
 from harness.endpoint.settings import Settings
 from harness.endpoint.sqlite_store import SqliteStore
@@ -104,7 +104,7 @@ def test_schemathesis_finds_an_answer_that_is_not_as_a_document_promises(endpoin
 
 def test_the_document_names_every_route_of_the_endpoint_and_no_other():
     settings = Settings()
-    hub = Hub(honest_parts(settings, SECRET), SqliteStore(settings.store, settings.history), settings)
+    hub = Hub(honest_policies(settings, SECRET), SqliteStore(settings.store, settings.history), settings)
     routes = Server(hub, settings).application().router.routes()
     served = {(route.method, route.resource.canonical) for route in routes}
     promised = {

@@ -33,7 +33,7 @@ def store():
 
 @pytest.fixture
 def pipeline(store):
-    return Pipeline(SimpleNamespace(store=None, parts=store), 1, 1)
+    return Pipeline(SimpleNamespace(store=None, policies=store), 1, 1)
 
 
 def together(*works):

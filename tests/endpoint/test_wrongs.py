@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from harness.endpoint.defects import REGISTRY
-from harness.endpoint.parts import honest_parts
+from harness.endpoint.policies import honest_policies
 from harness.endpoint.settings import Settings
 from harness.endpoint.state import Event
 from harness.endpoint.tokens import Verifier
@@ -124,8 +124,8 @@ def test_a_slow_consumer_holds_its_room_up_with_the_defect_only(serving):
 
 
 def test_with_a_starving_giant_all_rooms_wait_in_one_queue_and_no_slice_ends_early():
-    honest = honest_parts(Settings(), Verifier("x" * 32))
-    starving = REGISTRY["giant-room-starves"].bend(honest, 0.0, Random(1))
+    honest = honest_policies(Settings(), Verifier("x" * 32))
+    starving = REGISTRY["giant-room-starves"].apply(honest, 0.0, Random(1))
     events = [Event("t1", f"r{number}", 0, "i", "ann", "x", 1, "") for number in range(50)]
     assert len({honest.shard(event, 8) for event in events}) == 8
     assert {starving.shard(event, 8) for event in events} == {0}

@@ -1,12 +1,21 @@
 """The defects that the endpoint can be told to have, by what they are wrong about; importing this registers them all.
 
-Each is a function from honest parts to bent ones. None may be known to honest code, and none may write what no real
-endpoint would: it forgets, repeats, delays, confuses or allows.
+Each is a function from correct policies to defective ones. The correct code knows none of them, and none writes what no
+real endpoint would: a defect forgets, repeats, delays, confuses or allows.
 """
 
 from . import answers, connections, deliveries, limits, rights, schema
-from .registry import REGISTRY, Defect, bent, chosen
+from .registry import REGISTRY, Defect, chosen, with_defects
 
 __all__ = [
-    "REGISTRY", "Defect", "answers", "bent", "chosen", "connections", "deliveries", "limits", "rights", "schema",
-]  # fmt: skip
+    "REGISTRY",
+    "Defect",
+    "answers",
+    "chosen",
+    "connections",
+    "deliveries",
+    "limits",
+    "rights",
+    "schema",
+    "with_defects",
+]

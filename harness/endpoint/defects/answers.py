@@ -7,8 +7,8 @@ from random import Random
 
 from .. import envelope
 from ..connection import Connection
-from ..parts import Frame, Parts
 from ..pipeline import Job
+from ..policies import Frame, Policies
 from ..refusal import Refused
 from ..state import DeadLetter, Event, Store
 from .registry import defect
@@ -28,48 +28,48 @@ def code_of(frame: Frame) -> int:
 
 
 @defect("ack-late", "sends every acknowledgement late, by this many ms", default=500, limits=(1, 60_000))
-def ack_late(parts: Parts, delay_ms: float, _chance: Random) -> Parts:
+def ack_late(policies: Policies, delay_ms: float, _chance: Random) -> Policies:
     """Wait before each acknowledgement."""
 
     def reply(connection: Connection, frame: Frame) -> None:
         if is_ack(frame):
-            asyncio.get_running_loop().call_later(delay_ms / 1000, parts.reply, connection, frame)
+            asyncio.get_running_loop().call_later(delay_ms / 1000, policies.reply, connection, frame)
         else:
-            parts.reply(connection, frame)
+            policies.reply(connection, frame)
 
-    return parts._replace(reply=reply)
+    return policies._replace(reply=reply)
 
 
 @defect("ack-never", "never acknowledges this share of requests", default=0.01)
-def ack_never(parts: Parts, share: float, chance: Random) -> Parts:
+def ack_never(policies: Policies, share: float, chance: Random) -> Policies:
     """Keep silent about some."""
 
     def reply(connection: Connection, frame: Frame) -> None:
         if not is_ack(frame) or chance.random() >= share:
-            parts.reply(connection, frame)
+            policies.reply(connection, frame)
 
-    return parts._replace(reply=reply)
+    return policies._replace(reply=reply)
 
 
 @defect("ack-early", "acknowledges a message before storing it, and reports no error if storing fails")
-def ack_early(parts: Parts, _value: float, _chance: Random) -> Parts:
+def ack_early(policies: Policies, _value: float, _chance: Random) -> Policies:
     """Acknowledge what has only been queued."""
     told: deque[str] = deque(maxlen=REMEMBERED)
 
     def queued(job: Job) -> None:
-        parts.queued(job)
+        policies.queued(job)
         told.append(job.event.id)
-        parts.acknowledge(job, job.event)
+        policies.acknowledge(job, job.event)
 
     def reply(connection: Connection, frame: Frame) -> None:
         if code_of(frame) != 503 or frame.get("requestId") not in told:
-            parts.reply(connection, frame)
+            policies.reply(connection, frame)
 
-    return parts._replace(queued=queued, acknowledge=lambda _job, _event: None, reply=reply)
+    return policies._replace(queued=queued, acknowledge=lambda _job, _event: None, reply=reply)
 
 
 @defect("wrong-id", "puts the id of the previous request into this share of acknowledgements", default=0.01)
-def wrong_id(parts: Parts, share: float, chance: Random) -> Parts:
+def wrong_id(policies: Policies, share: float, chance: Random) -> Policies:
     """Confuse who asked what, as a variable that two requests share does."""
     last = [""]
 
@@ -78,69 +78,69 @@ def wrong_id(parts: Parts, share: float, chance: Random) -> Parts:
             before, last[0] = last[0], frame["requestId"]
             if before and chance.random() < share:
                 frame = {**frame, "requestId": before}
-        parts.reply(connection, frame)
+        policies.reply(connection, frame)
 
-    return parts._replace(reply=reply)
+    return policies._replace(reply=reply)
 
 
 @defect("error-without-id", "does not say which request an error is about")
-def error_without_id(parts: Parts, _value: float, _chance: Random) -> Parts:
+def error_without_id(policies: Policies, _value: float, _chance: Random) -> Policies:
     """Leave the id out."""
 
     def reply(connection: Connection, frame: Frame) -> None:
         if frame.get("action") == "error":
             frame = {key: value for key, value in frame.items() if key != "requestId"}
-        parts.reply(connection, frame)
+        policies.reply(connection, frame)
 
     def throttled(connection: Connection, _payload: bytes) -> None:
         connection.write(envelope.encode(envelope.error(Refused(429, "too many requests"))))
 
-    return parts._replace(reply=reply, throttled=throttled)
+    return policies._replace(reply=reply, throttled=throttled)
 
 
 @defect("wrong-error-code", "answers malformed payloads with 500 instead of 400")
-def wrong_error_code(parts: Parts, _value: float, _chance: Random) -> Parts:
+def wrong_error_code(policies: Policies, _value: float, _chance: Random) -> Policies:
     """Take the client's fault for its own."""
 
     def reply(connection: Connection, frame: Frame) -> None:
         if code_of(frame) == 400:
             frame = {**frame, "payload": {"code": 500, "message": "internal server error"}}
-        parts.reply(connection, frame)
+        policies.reply(connection, frame)
 
-    return parts._replace(reply=reply)
+    return policies._replace(reply=reply)
 
 
 @defect("refuse-delivered", "refuses this share of messages with 503 but delivers them", default=0.01)
-def refuse_delivered(parts: Parts, share: float, chance: Random) -> Parts:
+def refuse_delivered(policies: Policies, share: float, chance: Random) -> Policies:
     """Say no after it was done."""
 
     def acknowledge(job: Job, event: Event) -> None:
         if chance.random() < share:
             job.done(None)
         else:
-            parts.acknowledge(job, event)
+            policies.acknowledge(job, event)
 
-    return parts._replace(acknowledge=acknowledge)
+    return policies._replace(acknowledge=acknowledge)
 
 
 @defect("version-missing", "leaves the version out of the frames that it sends")
-def version_missing(parts: Parts, _value: float, _chance: Random) -> Parts:
+def version_missing(policies: Policies, _value: float, _chance: Random) -> Policies:
     """An envelope without its version."""
 
     def bare(frame: Frame) -> Frame:
         return {key: value for key, value in frame.items() if key != "version"}
 
-    return parts._replace(
-        reply=lambda connection, frame: parts.reply(connection, bare(frame)),
-        message=lambda event: bare(parts.message(event)),
+    return policies._replace(
+        reply=lambda connection, frame: policies.reply(connection, bare(frame)),
+        message=lambda event: bare(policies.message(event)),
     )
 
 
 @defect("dead-letters-dropped", "keeps no dead letters: messages that could not be stored are gone")
-def dead_letters_dropped(parts: Parts, _value: float, _chance: Random) -> Parts:
+def dead_letters_dropped(policies: Policies, _value: float, _chance: Random) -> Policies:
     """Bury nobody."""
 
     async def bury(_store: Store, _letters: Sequence[DeadLetter]) -> None:
         return
 
-    return parts._replace(bury=bury)
+    return policies._replace(bury=bury)

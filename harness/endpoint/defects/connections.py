@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from ..authorizer import Handshake
 from ..connection import Connection
-from ..parts import Frame, Parts
 from ..pipeline import Job
+from ..policies import Frame, Policies
 from ..refusal import Refused
 from ..state import Event
 from ..tokens import Identity
@@ -25,19 +25,19 @@ def is_upgrade(handshake: Handshake) -> bool:
 
 
 @defect("stale-never", "never notices a client that vanished without a close frame; it stays listed forever")
-def stale_never(parts: Parts, _value: float, _chance: Random) -> Parts:
+def stale_never(policies: Policies, _value: float, _chance: Random) -> Policies:
     """No ping time-out, no time to live, and an end without a handshake goes unnoticed."""
-    return parts._replace(
+    return policies._replace(
         silent=lambda _hub, _connection: None,
         expired=lambda _hub, _connection: None,
-        ended=lambda hub, connection, clean: parts.ended(hub, connection, clean) if clean else None,
+        ended=lambda hub, connection, clean: policies.ended(hub, connection, clean) if clean else None,
     )
 
 
 @defect(
     "half-open-late", "detects a silent client this many seconds later than it should", default=15, limits=(0.1, 3600)
 )
-def half_open_late(parts: Parts, late_s: float, _chance: Random) -> Parts:
+def half_open_late(policies: Policies, late_s: float, _chance: Random) -> Policies:
     """Take one's time."""
 
     def silent(hub: "Hub", connection: Connection) -> None:
@@ -45,112 +45,112 @@ def half_open_late(parts: Parts, late_s: float, _chance: Random) -> Parts:
 
     def cut(hub: "Hub", connection: Connection) -> None:
         if not connection.gone:
-            parts.silent(hub, connection)
+            policies.silent(hub, connection)
 
-    return parts._replace(silent=silent)
+    return policies._replace(silent=silent)
 
 
 @defect("stale-pushed", "removes a dead connection from its list but keeps sending to it")
-def stale_pushed(parts: Parts, _value: float, _chance: Random) -> Parts:
+def stale_pushed(policies: Policies, _value: float, _chance: Random) -> Policies:
     """Forget the row, keep the memberships."""
 
     def ended(hub: "Hub", connection: Connection, clean: bool) -> None:
         if clean:
-            parts.ended(hub, connection, clean)
+            policies.ended(hub, connection, clean)
         elif hub.connections.pop(connection.id, None) is not None:
-            hub.rows.gone(connection)
+            hub.store_writer.gone(connection)
 
-    return parts._replace(ended=ended)
+    return policies._replace(ended=ended)
 
 
 @defect("reconnect-drops", "ends the memberships of a user's new connection when the old one is found dead")
-def reconnect_drops(parts: Parts, _value: float, _chance: Random) -> Parts:
+def reconnect_drops(policies: Policies, _value: float, _chance: Random) -> Policies:
     """Clean up by user in place of by connection."""
 
     def ended(hub: "Hub", connection: Connection, clean: bool) -> None:
-        parts.ended(hub, connection, clean)
+        policies.ended(hub, connection, clean)
         for other in tuple(hub.connections.values()):
             if (other.identity.tenant, other.identity.user) == (connection.identity.tenant, connection.identity.user):
                 hub.leave_rooms(other)
 
-    return parts._replace(ended=ended)
+    return policies._replace(ended=ended)
 
 
 @defect("forgets", "removes the sender of this share of messages from its list although it is alive", default=0.01)
-def forgets(parts: Parts, share: float, chance: Random) -> Parts:
+def forgets(policies: Policies, share: float, chance: Random) -> Policies:
     """Lose the row, not the connection."""
 
     def recipients(hub: "Hub", event: Event) -> Collection[Connection]:
         if chance.random() < share:
             connection = hub.connections.pop(event.origin, None)
             if connection is not None:
-                hub.rows.gone(connection)
-        return parts.recipients(hub, event)
+                hub.store_writer.gone(connection)
+        return policies.recipients(hub, event)
 
-    return parts._replace(recipients=recipients)
+    return policies._replace(recipients=recipients)
 
 
 @defect("cuts", "cuts a live connection at this share of deliveries", default=0.001)
-def cuts(parts: Parts, share: float, chance: Random) -> Parts:
+def cuts(policies: Policies, share: float, chance: Random) -> Policies:
     """Break off without a word."""
 
     def deliver(connection: Connection, frame: bytes) -> None:
-        parts.deliver(connection, frame)
+        policies.deliver(connection, frame)
         if chance.random() < share:
             connection.cut("cut")
 
-    return parts._replace(deliver=deliver)
+    return policies._replace(deliver=deliver)
 
 
 @defect("wrong-close", "closes with 1000 whatever the reason")
-def wrong_close(parts: Parts, _value: float, _chance: Random) -> Parts:
+def wrong_close(policies: Policies, _value: float, _chance: Random) -> Policies:
     """One code for all."""
-    return parts._replace(close_code=lambda _code: 1000)
+    return policies._replace(close_code=lambda _code: 1000)
 
 
 @defect("pings-ignored", "answers neither protocol pings nor the action ping")
-def pings_ignored(parts: Parts, _value: float, _chance: Random) -> Parts:
+def pings_ignored(policies: Policies, _value: float, _chance: Random) -> Policies:
     """No pong."""
 
     def reply(connection: Connection, frame: Frame) -> None:
         if frame.get("action") != "pong":
-            parts.reply(connection, frame)
+            policies.reply(connection, frame)
 
-    return parts._replace(answer_ping=lambda _connection, _frame: None, reply=reply)
+    return policies._replace(answer_ping=lambda _connection, _frame: None, reply=reply)
 
 
 @defect("connect-heavy", "blocks for this many ms at each connect, so it is slow when many connect at once", default=20,
         limits=(0.1, 10_000))  # fmt: skip
-def connect_heavy(parts: Parts, busy_ms: float, _chance: Random) -> Parts:
+def connect_heavy(policies: Policies, busy_ms: float, _chance: Random) -> Policies:
     """Do everything before the upgrade, in the event loop."""
 
     async def authorize(handshake: Handshake) -> Identity:
         if is_upgrade(handshake):
             time.sleep(busy_ms / 1000)  # in the event loop: that is what is wrong
-        return await parts.authorize(handshake)
+        return await policies.authorize(handshake)
 
-    return parts._replace(authorize=authorize)
+    return policies._replace(authorize=authorize)
 
 
 @defect("connect-fails", "fails this share of connects with 502", default=0.1)
-def connect_fails(parts: Parts, share: float, chance: Random) -> Parts:
+def connect_fails(policies: Policies, share: float, chance: Random) -> Policies:
     """A handler that breaks."""
 
     async def authorize(handshake: Handshake) -> Identity:
         if is_upgrade(handshake) and chance.random() < share:
             raise Refused(502, "the connect handler failed")
-        return await parts.authorize(handshake)
+        return await policies.authorize(handshake)
 
-    return parts._replace(authorize=authorize)
+    return policies._replace(authorize=authorize)
 
 
 @defect("memory-growth", "keeps this many KiB for each message forever", default=16, limits=(0.1, 1024))
-def memory_growth(parts: Parts, kept_kib: float, _chance: Random) -> Parts:
+def memory_growth(policies: Policies, kept_kib: float, _chance: Random) -> Policies:
     """Leak."""
     kept: list[bytearray] = []
 
     def queued(job: Job) -> None:
         kept.append(bytearray(b"x" * round(kept_kib * 1024)))
-        parts.queued(job)
+        policies.queued(job)
 
-    return parts._replace(queued=queued)
+    return policies._replace(queued=queued)

@@ -6,7 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from ..connection import Connection
-from ..parts import Parts
+from ..policies import Policies
 from ..refusal import Refused
 from ..state import Event
 from .registry import defect
@@ -22,30 +22,30 @@ TRIES = 20
 
 
 @defect("lose", "loses this share of deliveries", default=0.01)
-def lose(parts: Parts, share: float, chance: Random) -> Parts:
+def lose(policies: Policies, share: float, chance: Random) -> Policies:
     """Skip some deliveries."""
 
     def deliver(connection: Connection, frame: bytes) -> None:
         if chance.random() >= share:
-            parts.deliver(connection, frame)
+            policies.deliver(connection, frame)
 
-    return parts._replace(deliver=deliver)
+    return policies._replace(deliver=deliver)
 
 
 @defect("duplicate", "makes this share of deliveries twice", default=0.01)
-def duplicate(parts: Parts, share: float, chance: Random) -> Parts:
+def duplicate(policies: Policies, share: float, chance: Random) -> Policies:
     """Repeat some deliveries."""
 
     def deliver(connection: Connection, frame: bytes) -> None:
-        parts.deliver(connection, frame)
+        policies.deliver(connection, frame)
         if chance.random() < share:
-            parts.deliver(connection, frame)
+            policies.deliver(connection, frame)
 
-    return parts._replace(deliver=deliver)
+    return policies._replace(deliver=deliver)
 
 
 @defect("reorder", "delivers this share of messages after the next one of the same sender", default=0.01)
-def reorder(parts: Parts, share: float, chance: Random) -> Parts:
+def reorder(policies: Policies, share: float, chance: Random) -> Policies:
     """Hold some messages back until their sender has said more."""
     held: dict[tuple[str, str, str], Event] = {}
 
@@ -56,43 +56,45 @@ def reorder(parts: Parts, share: float, chance: Random) -> Parts:
             held[who] = event
             asyncio.get_running_loop().call_later(HELD_S, lambda: hub.later(asyncio.create_task(let_go(hub, event))))
             return
-        await parts.hand_on(hub, event)
+        await policies.hand_on(hub, event)
         if before is not None:
-            await parts.hand_on(hub, before)
+            await policies.hand_on(hub, before)
 
     async def let_go(hub: "Hub", event: Event) -> None:
         if held.get((event.tenant, event.room, event.sender)) is event:
             del held[event.tenant, event.room, event.sender]
-            await parts.hand_on(hub, event)
+            await policies.hand_on(hub, event)
 
-    return parts._replace(hand_on=hand_on)
+    return policies._replace(hand_on=hand_on)
 
 
 @defect("delay", "makes every delivery late, by this many ms", default=200, limits=(1, 60_000))
-def delay(parts: Parts, delay_ms: float, _chance: Random) -> Parts:
+def delay(policies: Policies, delay_ms: float, _chance: Random) -> Policies:
     """Wait before each delivery."""
 
     def deliver(connection: Connection, frame: bytes) -> None:
-        asyncio.get_running_loop().call_later(delay_ms / 1000, parts.deliver, connection, frame)
+        asyncio.get_running_loop().call_later(delay_ms / 1000, policies.deliver, connection, frame)
 
-    return parts._replace(deliver=deliver)
+    return policies._replace(deliver=deliver)
 
 
 @defect("leak-room", "delivers this share of messages to somebody outside the room as well", default=0.01)
-def leak_room(parts: Parts, share: float, chance: Random) -> Parts:
+def leak_room(policies: Policies, share: float, chance: Random) -> Policies:
     """One more recipient: a stranger of the same tenant."""
-    return _leaking(parts, share, chance, lambda event, who: who.identity.tenant == event.tenant)
+    return _leaking(policies, share, chance, lambda event, who: who.identity.tenant == event.tenant)
 
 
 @defect("leak-tenant", "delivers this share of messages to somebody of another tenant as well", default=0.01)
-def leak_tenant(parts: Parts, share: float, chance: Random) -> Parts:
+def leak_tenant(policies: Policies, share: float, chance: Random) -> Policies:
     """One more recipient: a stranger of another tenant."""
-    return _leaking(parts, share, chance, lambda event, who: who.identity.tenant != event.tenant)
+    return _leaking(policies, share, chance, lambda event, who: who.identity.tenant != event.tenant)
 
 
-def _leaking(parts: Parts, share: float, chance: Random, eligible: Callable[[Event, Connection], bool]) -> Parts:
+def _leaking(
+    policies: Policies, share: float, chance: Random, eligible: Callable[[Event, Connection], bool]
+) -> Policies:
     def recipients(hub: "Hub", event: Event) -> Collection[Connection]:
-        honest = parts.recipients(hub, event)
+        honest = policies.recipients(hub, event)
         if chance.random() >= share:
             return honest
         everybody = list(hub.connections.values())
@@ -102,56 +104,56 @@ def _leaking(parts: Parts, share: float, chance: Random, eligible: Callable[[Eve
                 return [*honest, stranger]
         return honest
 
-    return parts._replace(recipients=recipients)
+    return policies._replace(recipients=recipients)
 
 
 @defect("ghost", "delivers messages that nobody sent, one for this share of the real ones", default=0.01)
-def ghost(parts: Parts, share: float, chance: Random) -> Parts:
+def ghost(policies: Policies, share: float, chance: Random) -> Policies:
     """Say some things once more under an id that nobody gave."""
 
     async def hand_on(hub: "Hub", event: Event) -> None:
-        await parts.hand_on(hub, event)
+        await policies.hand_on(hub, event)
         if chance.random() < share:
-            await parts.hand_on(hub, event._replace(id=f"{event.id}00000"))
+            await policies.hand_on(hub, event._replace(id=f"{event.id}00000"))
 
-    return parts._replace(hand_on=hand_on)
+    return policies._replace(hand_on=hand_on)
 
 
 @defect("poisoned-room", "stops delivering to a room after a malformed message was sent to it")
-def poisoned_room(parts: Parts, _value: float, _chance: Random) -> Parts:
+def poisoned_room(policies: Policies, _value: float, _chance: Random) -> Policies:
     """A worker that stumbled over rubbish never gets up again."""
     poisoned: set[str] = set()
 
     def read(payload: bytes) -> "Request":
         try:
-            return parts.read(payload)
+            return policies.read(payload)
         except Refused as refused:
             if refused.room is not None:
                 poisoned.add(refused.room)
             raise
 
     def recipients(hub: "Hub", event: Event) -> Collection[Connection]:
-        return () if event.room in poisoned else parts.recipients(hub, event)
+        return () if event.room in poisoned else policies.recipients(hub, event)
 
-    return parts._replace(read=read, recipients=recipients)
+    return policies._replace(read=read, recipients=recipients)
 
 
 @defect("slow-consumer-blocks", "makes a room wait, at most this many seconds, for a slow reader", default=10,
         limits=(0.1, 600))  # fmt: skip
-def slow_consumer_blocks(parts: Parts, most_s: float, _chance: Random) -> Parts:
+def slow_consumer_blocks(policies: Policies, most_s: float, _chance: Random) -> Policies:
     """Await everybody's empty buffer before the room's next message."""
 
     async def hand_on(hub: "Hub", event: Event) -> None:
-        await parts.hand_on(hub, event)
+        await policies.hand_on(hub, event)
         ends_s = asyncio.get_running_loop().time() + most_s
-        for member in tuple(parts.recipients(hub, event)):
+        for member in tuple(policies.recipients(hub, event)):
             while not member.gone and member.unsent_bytes and asyncio.get_running_loop().time() < ends_s:
                 await asyncio.sleep(STEP_S)
 
-    return parts._replace(hand_on=hand_on)
+    return policies._replace(hand_on=hand_on)
 
 
 @defect("giant-room-starves", "makes every other room wait while it writes to a giant room")
-def giant_room_starves(parts: Parts, _value: float, _chance: Random) -> Parts:
+def giant_room_starves(policies: Policies, _value: float, _chance: Random) -> Policies:
     """One queue for all, and no slice is ever too large."""
-    return parts._replace(shard=lambda _event, _shards: 0, slice=1 << 30)
+    return policies._replace(shard=lambda _event, _shards: 0, slice=1 << 30)

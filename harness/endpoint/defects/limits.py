@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..buckets import Leased
 from ..connection import Connection
-from ..parts import Parts
+from ..policies import Policies
 from ..throttle import Bucket, Limit
 from .registry import defect
 
@@ -23,38 +23,38 @@ class Bottomless(Bucket):
 
 
 @defect("throttle-off", "accepts any number of messages")
-def throttle_off(parts: Parts, _value: float, _chance: Random) -> Parts:
+def throttle_off(policies: Policies, _value: float, _chance: Random) -> Policies:
     """No limit."""
-    return parts._replace(bucket=lambda now_s: Bottomless(1.0, 1, now_s))
+    return policies._replace(bucket=lambda now_s: Bottomless(1.0, 1, now_s))
 
 
 @defect("throttle-low", "throttles at this share of the promised rate and burst size", default=0.2, limits=(0.01, 0.99))
-def throttle_low(parts: Parts, share: float, _chance: Random) -> Parts:
+def throttle_low(policies: Policies, share: float, _chance: Random) -> Policies:
     """A smaller bucket than promised."""
 
     def bucket(now_s: float) -> Bucket:
-        promised = parts.bucket(now_s)
+        promised = policies.bucket(now_s)
         return Bucket(promised.per_s * share, max(1, int(promised.burst * share)), now_s)
 
-    return parts._replace(bucket=bucket)
+    return policies._replace(bucket=bucket)
 
 
 @defect("throttle-per-process", "gives each of several processes the whole limit of a tenant")
-def throttle_per_process(parts: Parts, _value: float, _chance: Random) -> Parts:
+def throttle_per_process(policies: Policies, _value: float, _chance: Random) -> Policies:
     """Count alone what should be counted together."""
 
     def tenant_bucket(hub: "Hub", tenant: str) -> Limit:
-        limit = parts.tenant_bucket(hub, tenant)
+        limit = policies.tenant_bucket(hub, tenant)
         return Bucket(limit.per_s, limit.burst, time.monotonic()) if isinstance(limit, Leased) else limit
 
-    return parts._replace(tenant_bucket=tenant_bucket)
+    return policies._replace(tenant_bucket=tenant_bucket)
 
 
 @defect("throttle-silent", "cuts a client that exceeds its limit, without an error or a close frame")
-def throttle_silent(parts: Parts, _value: float, _chance: Random) -> Parts:
+def throttle_silent(policies: Policies, _value: float, _chance: Random) -> Policies:
     """No 429."""
 
     def throttled(connection: Connection, _payload: bytes) -> None:
         connection.cut("over the limit")
 
-    return parts._replace(throttled=throttled)
+    return policies._replace(throttled=throttled)

@@ -1,7 +1,7 @@
-"""Defects: each one way in which real endpoints are wrong, as a function from honest parts to bent ones.
+"""Defects: each one thing that real endpoints get wrong, as a function from correct policies to defective ones.
 
-The honest code knows nothing of this file. The subtle thing: chance is drawn from one seeded generator, so that a
-defect found once is found again.
+The correct code knows nothing of this file. Each defect draws from its own generator, seeded by the run: a defect that
+was found once is found again.
 """
 
 import math
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from random import Random
 
 from ...errors import UsageError, did_you_mean
-from ..parts import Parts
+from ..policies import Policies
 
-Bend = Callable[[Parts, float, Random], Parts]
+Apply = Callable[[Policies, float, Random], Policies]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Defect:
 
     name: str
     summary: str
-    bend: Bend
+    apply: Apply
     default: float | None = None
     limits: tuple[float, float] = (0.0, 1.0)
 
@@ -31,12 +31,12 @@ REGISTRY: dict[str, Defect] = {}
 
 def defect(
     name: str, summary: str, default: float | None = None, limits: tuple[float, float] = (0.0, 1.0)
-) -> Callable[[Bend], Bend]:
-    """Register a bend under a name."""
+) -> Callable[[Apply], Apply]:
+    """Register a defect under a name."""
 
-    def register(bend: Bend) -> Bend:
-        REGISTRY[name] = Defect(name, summary, bend, default, limits)
-        return bend
+    def register(apply: Apply) -> Apply:
+        REGISTRY[name] = Defect(name, summary, apply, default, limits)
+        return apply
 
     return register
 
@@ -50,11 +50,11 @@ def chosen(texts: Iterable[str]) -> list[tuple[Defect, float]]:
     return [_choose(text) for text in texts]
 
 
-def bent(parts: Parts, defects: Iterable[tuple[Defect, float]], seed: int) -> Parts:
-    """The parts with every chosen defect, applied in order."""
+def with_defects(policies: Policies, defects: Iterable[tuple[Defect, float]], seed: int) -> Policies:
+    """The policies with every chosen defect, applied in order."""
     for number, (defect, value) in enumerate(defects):
-        parts = defect.bend(parts, value, Random(f"{seed}-{number}-{defect.name}"))
-    return parts
+        policies = defect.apply(policies, value, Random(f"{seed}-{number}-{defect.name}"))
+    return policies
 
 
 def _choose(text: str) -> tuple[Defect, float]:

@@ -8,7 +8,7 @@ import jwt
 
 from ..authorizer import Handshake
 from ..connection import Connection
-from ..parts import Parts
+from ..policies import Policies
 from ..refusal import Refused
 from ..rights import FULL_NAME
 from ..state import Event
@@ -20,40 +20,40 @@ if TYPE_CHECKING:
 
 
 @defect("expired-accepted", "accepts an expired token")
-def expired_accepted(parts: Parts, _value: float, _chance: Random) -> Parts:
+def expired_accepted(policies: Policies, _value: float, _chance: Random) -> Policies:
     """Check the signature, not the time."""
 
     async def authorize(handshake: Handshake) -> Identity:
         try:
-            return await parts.authorize(handshake)
+            return await policies.authorize(handshake)
         except Refused as refused:
             if refused.message != "the token has expired" or handshake.token is None:
                 raise
             # It was refused for its time only, so its signature is right.
             return identity_of(jwt.decode(handshake.token, options={"verify_signature": False}))
 
-    return parts._replace(authorize=authorize)
+    return policies._replace(authorize=authorize)
 
 
 @defect("tenant-once", "checks the tenant only at connect: another tenant's room can be joined by its full name")
-def tenant_once(parts: Parts, _value: float, _chance: Random) -> Parts:
+def tenant_once(policies: Policies, _value: float, _chance: Random) -> Policies:
     """Believe the full name."""
 
     def room_of(identity: Identity, named: str) -> str:
         try:
-            return parts.room_of(identity, named)
+            return policies.room_of(identity, named)
         except Refused:
             return named
 
     def recipients(hub: "Hub", event: Event) -> Collection[Connection]:
         full = f"{FULL_NAME}{event.tenant}:{event.room}"
         intruders = [one for tenant, room in tuple(hub.rooms()) if room == full for one in hub.members(tenant, room)]
-        return [*parts.recipients(hub, event), *intruders]
+        return [*policies.recipients(hub, event), *intruders]
 
-    return parts._replace(room_of=room_of, recipients=recipients)
+    return policies._replace(room_of=room_of, recipients=recipients)
 
 
 @defect("join-open", "lets everybody join every room of the tenant, including admin and private rooms")
-def join_open(parts: Parts, _value: float, _chance: Random) -> Parts:
+def join_open(policies: Policies, _value: float, _chance: Random) -> Policies:
     """Do not ask."""
-    return parts._replace(may_join=lambda _identity, _room: True)
+    return policies._replace(may_join=lambda _identity, _room: True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..connection import Connection
 from ..envelope import Request
-from ..parts import Frame, Parts
+from ..policies import Frame, Policies
 from ..refusal import Refused
 from .registry import defect
 
@@ -22,33 +22,33 @@ Forgive = Callable[[bytes, Refused], Request]
 """Of a refused frame, the request that is made of it all the same; raises Refused where that goes too far."""
 
 
-def forgiving(parts: Parts, forgive: Forgive) -> Parts:
-    """The parts with a reader that gives every refused frame a second chance."""
+def forgiving(policies: Policies, forgive: Forgive) -> Policies:
+    """The policies with a reader that gives every refused frame a second chance."""
 
     def read(payload: bytes) -> Request:
         try:
-            return parts.read(payload)
+            return policies.read(payload)
         except Refused as refused:
             return forgive(payload, refused)
 
-    return parts._replace(read=read)
+    return policies._replace(read=read)
 
 
 @defect("schema-off", "accepts and acknowledges malformed payloads, even those that are not JSON")
-def schema_off(parts: Parts, _value: float, _chance: Random) -> Parts:
+def schema_off(policies: Policies, _value: float, _chance: Random) -> Policies:
     """Make of a refused frame whatever request can be made of it."""
 
     def reply(connection: Connection, frame: Frame) -> None:
         payload = frame.get("payload")
         if isinstance(payload, dict) and payload.get("code") == 400:
             frame = {key: value for key, value in frame.items() if key != "payload"} | {"action": "ack"}
-        parts.reply(connection, frame)
+        policies.reply(connection, frame)
 
-    return forgiving(parts, guess)._replace(reply=reply)
+    return forgiving(policies, guess)._replace(reply=reply)
 
 
 @defect("schema-extra", "accepts keys that the schema does not know")
-def schema_extra(parts: Parts, _value: float, _chance: Random) -> Parts:
+def schema_extra(policies: Policies, _value: float, _chance: Random) -> Policies:
     """Overlook what is too much."""
 
     def without_extra(payload: bytes, refused: Refused) -> Request:
@@ -57,13 +57,13 @@ def schema_extra(parts: Parts, _value: float, _chance: Random) -> Parts:
         known = {key: value for key, value in frame.items() if key in ENVELOPE_KEYS}
         if isinstance(body, dict):
             known["payload"] = {key: value for key, value in body.items() if key == "text"}
-        return parts.read(json.dumps(known).encode())
+        return policies.read(json.dumps(known).encode())
 
-    return forgiving(parts, without_extra)
+    return forgiving(policies, without_extra)
 
 
 @defect("schema-oversize", "accepts texts that are longer than the schema allows")
-def schema_oversize(parts: Parts, _value: float, _chance: Random) -> Parts:
+def schema_oversize(policies: Policies, _value: float, _chance: Random) -> Policies:
     """Overlook a length."""
 
     def at_full_length(payload: bytes, refused: Refused) -> Request:
@@ -73,13 +73,13 @@ def schema_oversize(parts: Parts, _value: float, _chance: Random) -> Parts:
         if not isinstance(text, str) or len(text) <= TEXT_CHARS:
             raise refused
         short = frame | {"payload": {**frame["payload"], "text": text[:TEXT_CHARS]}}
-        return parts.read(json.dumps(short).encode())._replace(text=text)
+        return policies.read(json.dumps(short).encode())._replace(text=text)
 
-    return forgiving(parts, at_full_length)
+    return forgiving(policies, at_full_length)
 
 
 @defect("schema-deep", "accepts frames that are nested deeper than the schema allows")
-def schema_deep(parts: Parts, _value: float, _chance: Random) -> Parts:
+def schema_deep(policies: Policies, _value: float, _chance: Random) -> Policies:
     """Overlook a depth."""
 
     def at_any_depth(payload: bytes, refused: Refused) -> Request:
@@ -87,7 +87,7 @@ def schema_deep(parts: Parts, _value: float, _chance: Random) -> Parts:
             raise refused
         return guess(payload, refused)
 
-    return forgiving(parts, at_any_depth)
+    return forgiving(policies, at_any_depth)
 
 
 def lenient(payload: bytes, refused: Refused) -> dict[str, Any]:

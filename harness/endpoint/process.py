@@ -25,7 +25,8 @@ from .defects import Defect, with_defects
 from .hub import Hub
 from .policies import Policies, honest_policies
 from .quiet import ClientFaults
-from .redis_store import RedisStore, is_redis, reach
+from .redis_client import check_redis, is_redis
+from .redis_store import RedisStore
 from .server import Server
 from .settings import Settings
 from .sqlite_store import SqliteStore
@@ -84,7 +85,7 @@ def check_store(settings: Settings) -> None:
         UsageError: a Redis that cannot be reached.
     """
     if is_redis(settings.store):
-        reach(settings.store)
+        check_redis(settings.store)
 
 
 def make_store(settings: Settings, process: str) -> Store:

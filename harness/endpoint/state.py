@@ -89,8 +89,10 @@ class Store(Protocol):
 
     carries: bool
     """Whether accepted events come back through `heard`, those of other processes too."""
-    failure: str
-    """Why the store does not work now; "" while it does."""
+
+    @property
+    def failure(self) -> str:
+        """Why the store does not work now; "" while it does."""
 
     async def open(self, heard: Heard, answer: Answer) -> None:
         """Begin: `heard` gets events of all processes in order, `answer` what others ask of this process."""

@@ -5,7 +5,8 @@ import contextlib
 
 import pytest
 
-from harness.endpoint.redis_store import ALIVE_S, RedisStore, reach
+from harness.endpoint.redis_client import check_redis
+from harness.endpoint.redis_store import ALIVE_S, RedisStore
 from harness.endpoint.state import Asked, ConnectionRow, Event, StoreDown
 from harness.errors import UsageError
 
@@ -169,7 +170,7 @@ def test_what_was_said_while_the_listening_connection_was_broken_is_heard_afterw
 
 def test_an_address_where_no_redis_answers_is_one_line_without_the_password():
     with pytest.raises(UsageError, match=r"cannot use the store redis://127\.0\.0\.1:1/0: ") as caught:
-        reach("redis://ann:hidden@127.0.0.1:1/0")
+        check_redis("redis://ann:hidden@127.0.0.1:1/0")
     assert "hidden" not in str(caught.value)
 
 

@@ -25,7 +25,7 @@ from ..wire.exchange import Answer, Failure, Request
 from .clock import Clock
 from .connection_options import PORTS, make_route
 from .events import Arrival
-from .http import HttpConnection
+from .http_connection import HttpConnection
 from .sockets import Sockets, resolve
 
 MAX_BODY_BYTES = 64 << 20

@@ -12,7 +12,7 @@ import pytest
 
 from harness.record.row import Flag, Outcome
 from harness.transport.clock import Clock
-from harness.transport.http import HttpConnection
+from harness.transport.http_connection import HttpConnection
 from harness.transport.options import Route
 from harness.transport.sockets import Sockets
 from harness.units import SECOND

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ...auth import Entry
 from ...record.row import Kind
 from ...transport.events import Arrival, Ending, Listener, Pong, Refusal
-from ...transport.http import HttpConnection
+from ...transport.http_connection import HttpConnection
 from ...transport.websocket import WebSocket
 from ...wire import Dialect
 from ...wire.rest_mapping import Posting

@@ -10,7 +10,7 @@ from ...auth import Entry
 from ...plan import Rest
 from ...record.row import Closer, Flag, Kind, Outcome
 from ...transport.events import Arrival, Ending, Refusal
-from ...transport.http import HttpConnection
+from ...transport.http_connection import HttpConnection
 from ...wire import Dialect
 from ...wire.exchange import Failure
 from ...wire.rest_mapping import Polled

@@ -9,7 +9,7 @@ from collections import deque
 
 from ...record.row import Flag, Outcome, SignalKind
 from ...transport.events import Arrival
-from ...transport.http import HttpConnection
+from ...transport.http_connection import HttpConnection
 from ...wire.exchange import Answer, Failure, Request
 from ...wire.ids import message_id, session_name
 from ..receipts import Receipt

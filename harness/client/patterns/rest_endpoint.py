@@ -13,7 +13,7 @@ from websockets.headers import build_host
 from ...auth import Access, Denied, expand
 from ...plan import Endpoint, Tls
 from ...transport.connection_options import PORTS, find_route
-from ...transport.http import HttpConnection
+from ...transport.http_connection import HttpConnection
 from ...transport.options import Options, Route
 from ...transport.sockets import Sockets
 from ...units import SECOND

@@ -7,9 +7,7 @@ answer on a used connection is sent once more on a new one (RFC 9110 9.2.2); a P
 carried out.
 """
 
-import string
 from collections.abc import Callable
-from urllib.parse import quote
 
 import h11
 
@@ -17,55 +15,20 @@ from ..record.row import Outcome
 from ..wire.exchange import Answer, Failure, Request
 from .clock import Timer
 from .events import Arrival, Refusal, Stampable, arrival, bounded_by
+from .http_exchange import Exchange, Heard, Wanted
 from .options import Route
 from .sockets import Socket, Sockets, explain
 from .stream import Stage, Stream
 from .websocket import LINGER_NS
 
-IDEMPOTENT = ("GET", "HEAD")
 WAITED_FOR = {
     Stage.TCP: "no TCP connection in time",
     Stage.PROXY: "no answer from the proxy in time",
     Stage.TLS: "no end of the TLS handshake in time",
 }
 
-Heard = Callable[[Answer | Failure, Arrival], None]
-"""Told the answer, or why there is none, exactly once; never from within `ask`."""
-Wanted = Callable[[], bool]
-"""Whether anybody still waits for the answer."""
 Dialled = Callable[[Failure | None, int, Arrival], None]
-"""Told that the connection stands (None) or why not, with the time of the SYN; never from within `dial`."""
-
-
-class _Asked:
-    """The one request in flight; passes on when it left."""
-
-    __slots__ = ("_sent", "again", "began", "head", "heard", "is_wanted", "length", "message", "parts", "request")
-
-    def __init__(self, request: Request, heard: Heard, message: Stampable | None, is_wanted: Wanted | None) -> None:
-        self.request = request
-        self.is_wanted = is_wanted
-        self.heard = heard
-        self.message = message
-        self.head: h11.Response | None = None
-        self.parts: list[bytes] = []
-        self.length = 0
-        self.began = False
-        """Whether any byte of an answer has come."""
-        self.again = request.method in IDEMPOTENT
-        """Whether it may be sent once more."""
-        self._sent = 0
-
-    @property
-    def sent(self) -> int:
-        """When its last byte left; 0 until then."""
-        return self._sent
-
-    @sent.setter
-    def sent(self, now: int) -> None:
-        self._sent = now
-        if self.message is not None:
-            self.message.sent = now
+"""Called with None once the connection is open, or why it is not, and the time of the SYN; never from within `dial`."""
 
 
 class HttpConnection:
@@ -84,7 +47,7 @@ class HttpConnection:
         self._longest = max_body_bytes
         self._stream: Stream | None = None
         self._core: h11.Connection | None = None
-        self._asked: _Asked | None = None
+        self._asked: Exchange | None = None
         self._dialled: Dialled | None = None
         self._deadline: Timer | None = None
         self._is_writing = False
@@ -127,7 +90,7 @@ class HttpConnection:
         """
         if self.is_busy:
             raise ValueError("one request at a time: the last one has not been answered")
-        self._asked = _Asked(request, heard, message, is_wanted)
+        self._asked = Exchange(request, heard, message, is_wanted)
         self._deadline = self._sockets.clock.after(timeout_ns, self._too_late)
         if self._core is None:
             self._connect()
@@ -145,22 +108,10 @@ class HttpConnection:
         core, asked, stream = self._core, self._asked, self._stream
         if core is None or asked is None or stream is None:
             return
-        method, target, headers, body = asked.request
-        try:
-            given = [(name.encode(), value.encode()) for name, value in headers]  # UTF-8, as in the upgrade
-            if all(name.lower() != b"host" for name, _ in given):  # the plan's replaces ours
-                given.insert(0, (b"Host", self._host.encode()))
-            if body or method == "POST":
-                given.append((b"Content-Length", b"%d" % len(body)))
-            path = target if target.isascii() else quote(target, safe=string.printable)
-            data = core.send(h11.Request(method=method, target=path, headers=given)) or b""
-            if body:
-                data += core.send(h11.Data(data=body)) or b""
-            data += core.send(h11.EndOfMessage()) or b""
-        except (h11.LocalProtocolError, UnicodeEncodeError) as error:
-            # A header or target of the plan's with a sign that HTTP has no place for.
-            text = f"the request cannot be written as HTTP: {error}"
-            self._soon(lambda: self._fail(Outcome.GARBLED, 0, text))
+        data = asked.write(core, self._host)
+        if isinstance(data, Failure):
+            failure = data
+            self._soon(lambda: self._fail(*failure))
             return
         self._is_writing = True
         stream.write(data, asked)
@@ -229,35 +180,17 @@ class HttpConnection:
         if not data and not asked.began:
             self._broken(0)
             return
-        asked.began = True
-        try:
-            core.receive_data(data)
-            while (event := core.next_event()) is not h11.NEED_DATA:
-                if type(event) is h11.Response:
-                    asked.head = event
-                elif type(event) is h11.Data:
-                    asked.parts.append(bytes(event.data))
-                    asked.length += len(event.data)
-                    if asked.length > self._longest:
-                        self._fail(Outcome.GARBLED, 0, f"the answer is longer than {self._longest} bytes", when)
-                        return
-                elif type(event) is h11.EndOfMessage:
-                    self._answered(core, asked, when)
-                    return
-                elif event is h11.PAUSED or type(event) is h11.ConnectionClosed:
-                    break
-        except h11.RemoteProtocolError as error:
-            if data:
-                self._fail(Outcome.GARBLED, 0, f"the answer is not HTTP: {error}", when)
-            else:
-                self._fail(Outcome.CLOSED, 0, "the connection ended in the middle of an answer", when)
+        found = asked.read(core, data, self._longest)
+        if isinstance(found, Failure):
+            self._fail(*found, when)
+        elif found is not None:
+            self._answered(core, asked, found, when)
 
-    def _answered(self, core: h11.Connection, asked: _Asked, when: Arrival) -> None:
-        """An answer is complete: make the connection ready for the next request, then tell."""
+    def _answered(self, core: h11.Connection, asked: Exchange, answer: Answer, when: Arrival) -> None:
+        """An answer is complete: make the connection ready for the next request, then pass it on."""
         self._cancel_deadline()
         self._asked = None
         self._used = True
-        head = asked.head
         more, _ = core.trailing_data
         if more or not asked.sent or core.our_state is not h11.DONE or core.their_state is not h11.DONE:
             # Bytes that nobody asked for, an answer before the request was whole, or "Connection: close".
@@ -265,9 +198,7 @@ class HttpConnection:
             self._hang_up()
         else:
             core.start_next_cycle()
-        if head is not None:
-            headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers)
-            asked.heard(Answer(head.status_code, headers, b"".join(asked.parts)), when)
+        asked.heard(answer, when)
 
     # -- failing ------------------------------------------------------------------------------------------------
 
@@ -276,8 +207,8 @@ class HttpConnection:
         asked = self._asked
         if asked is None and self._dialled is None:
             self._hang_up()
-        elif asked is not None and self._used and asked.again and not asked.began:
-            asked.again = False
+        elif asked is not None and self._used and asked.may_repeat and not asked.began:
+            asked.may_repeat = False
             self._hang_up()
             self._connect()
         else:

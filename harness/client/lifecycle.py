@@ -1,8 +1,8 @@
 """One client's life: it opens when due, joins, is dropped, comes back, and departs; without a greenlet of its own.
 
-It tells its owner (the user) that a connection is open, and the owner asks for rooms. The subtle things: everything
-here happens in hub callbacks and returns at once, waiting is a timer on the agenda; and what was asked for on one
-connection may end on another, so each later callback checks that its connection is still the present one.
+It tells its owner (the user) that a connection is open, and the owner asks for rooms. Subtle: everything here runs in
+hub callbacks and returns at once, waiting is a timer on the agenda; and an operation that began on one connection may
+end on another, so each later callback checks that its connection is still the current one.
 
 Longer than other modules, because coming, going and joining act on one state, and one object fewer per session saves
 memory with ten thousand sessions.

@@ -1,11 +1,11 @@
-"""One client: open, join, publish, probe, leave, close; what comes back is matched by id (`matching`) and recorded
+"""One client: open, join, publish, probe, leave, close; answers are matched by id (`matching`) and recorded
 (`session_log`).
 
-It carries out one intent at a time, without ever blocking, and tells `done` how it ended. The subtle thing: everything
-may happen again from within a callback (a send that fails ends the connection, which ends every receipt), so a receipt
-is registered before its message is sent, and state is changed before any callback.
+It carries out one intent at a time, without ever blocking, and tells `done` how it ended. Subtle: everything may happen
+again from within a callback (a send that fails ends the connection, which ends every receipt), so a receipt is
+registered before its message is sent, and state is changed before any callback.
 
-Longer than other modules, because intents and what the transport tells act on the same few fields.
+Longer than other modules, because intents and the transport's events act on the same few fields.
 """
 
 import time

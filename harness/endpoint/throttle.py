@@ -1,20 +1,20 @@
-"""Token buckets. Pure: the caller says what time it is."""
+"""Token buckets. Pure: the caller passes the time."""
 
 from typing import Protocol
 
 
 class Limit(Protocol):
-    """What messages, calls and connects are measured against."""
+    """The interface of a limit on messages, calls or connects."""
 
     def take(self, now_s: float) -> bool:
-        """Spend one token at `now_s` (monotonic seconds); False when there is none, and then nothing is spent."""
+        """Spend one token at `now_s` (monotonic seconds); False, and nothing spent, when there is none."""
 
     def wait_s(self, now_s: float) -> float:
-        """After how many seconds there will be a token."""
+        """Seconds until there is a token; 0 when there is one."""
 
 
 class Bucket:
-    """Lets `burst` through at once and `per_s` a second in the long run."""
+    """Lets `burst` through at once and `per_s` per second in the long run."""
 
     __slots__ = ("_at_s", "_tokens", "burst", "per_s")
 
@@ -25,7 +25,7 @@ class Bucket:
         self._at_s = now_s
 
     def take(self, now_s: float) -> bool:
-        """Spend one token at `now_s` (monotonic seconds); False when there is none, and then nothing is spent."""
+        """Spend one token at `now_s` (monotonic seconds); False, and nothing spent, when there is none."""
         self._tokens = min(self.burst, self._tokens + (now_s - self._at_s) * self.per_s)
         self._at_s = now_s
         if self._tokens < 1.0:
@@ -34,7 +34,7 @@ class Bucket:
         return True
 
     def wait_s(self, now_s: float) -> float:
-        """After how many seconds there will be a token; 0 when there is one."""
+        """Seconds until there is a token; 0 when there is one."""
         tokens = min(self.burst, self._tokens + (now_s - self._at_s) * self.per_s)
         return max(0.0, (1.0 - tokens) / self.per_s)
 
@@ -43,9 +43,9 @@ class Boundless:
     """No limit."""
 
     def take(self, _now_s: float) -> bool:
-        """Always."""
+        """Always True: there is no limit to spend from."""
         return True
 
     def wait_s(self, _now_s: float) -> float:
-        """Never."""
+        """Always 0: nobody waits."""
         return 0.0

@@ -37,14 +37,14 @@ quiet.setLevel(logging.ERROR)  # the library would write two lines a connection
 
 
 class Handed(web.StreamResponse):
-    """What the route returns once the connection is not aiohttp's any more: nothing is left to answer."""
+    """What the route returns once the connection no longer belongs to aiohttp: there is nothing left to answer."""
 
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
-        """Nothing."""
+        """Send nothing: the answer has been written already."""
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Nothing."""
+        """Send nothing: the answer has been written already."""
 
 
 class Upgrade:

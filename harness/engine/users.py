@@ -6,9 +6,9 @@
             due = self.pace()  # first: it says whose turn it is
             self.publish(self.room, self.text, due)
 
-The subtle things: `pace` waits for the next absolute due time inside the task, of whichever of its clients is due
-first, and makes that one current, so the same code drives one session or ten thousand. And the hooks (`on_connect`,
-`on_joined`, `on_disconnect`, every `done`) run in the hub, with their client current for as long: they must not wait.
+`pace` waits inside the task for the next absolute due time of any of its clients and makes that client the current one,
+so the same code drives one session or ten thousand. Subtle: the hooks (`on_connect`, `on_joined`, `on_disconnect`,
+every `done`) run in the hub, with their client current meanwhile: they must not wait.
 """
 
 from collections.abc import Callable

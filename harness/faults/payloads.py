@@ -1,8 +1,8 @@
 """Malformed payloads: valid frames damaged on purpose, against the action's schema or as JSON itself.
 
-Pure and seeded. The subtle thing: a payload counts as malformed only when that is proven: what should break the schema
-is checked against the schema, what should not be JSON against a strict parser; a kind that cannot be achieved on a
-frame is passed over. The message's id stays readable wherever the damage allows, so that the error can be matched.
+Pure and seeded. A payload counts as malformed only when that is proven: a frame that should break the schema is checked
+against the schema, one that should not be JSON against a strict parser; a kind of damage that is impossible for a frame
+is skipped. The message's id stays readable wherever the damage allows it, so that the error can be matched.
 """
 
 import copy

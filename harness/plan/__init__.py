@@ -1,10 +1,10 @@
 """The plan: the frozen, validated description of a run, read from TOML, overridden from the command line, digested.
 
-One module a table of the file; `whole` joins them, `reading` reads them, `masking` says what may be written down. Pure
-but for reading the file that it is told to read; it must not know how anything is carried out. The subtle thing:
-secrets never stand in a plan, only the names of the environment variables that hold them (`${NAME}` in a url or header
-is expanded when a connection is made, never here), so a resolved plan can be written into the run directory as it is,
-but for what looks like a credential in headers, urls and templates, which is masked.
+One module per table of the file; `whole` joins them, `reading` reads them, `masking` decides what may be written down.
+Pure except for reading the plan's file. Secrets never appear in a plan, only the names of the environment variables
+that hold them (`${NAME}` in a url or header is expanded when a connection is made, never here). A resolved plan can
+therefore be written into the run directory as it is; anything in headers, urls and templates that looks like a
+credential is masked.
 """
 
 from .arrivals import Arrivals, Departures

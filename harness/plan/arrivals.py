@@ -1,4 +1,4 @@
-"""`[load.arrivals]` and `[load.departures]`: when sessions come and how long they stay. It must not know any clock."""
+"""`[load.arrivals]` and `[load.departures]`: when sessions come and how long they stay."""
 
 from typing import Literal
 

@@ -1,8 +1,7 @@
-"""`auth`: how a connection, or the look at the connection list, proves who it is: one struct a kind.
+"""`auth`: how a connection, or a request for the connection list, proves its identity: one struct per kind.
 
-It must not know how a token is had. The subtle thing: secrets never stand here, only the names of the environment
-variables and files that hold them; a login's body may hold `${NAME}`, and what sounds secret in it is masked before
-anything is written down.
+Secrets never appear here, only the names of the environment variables and files that hold them. A login's body may
+contain `${NAME}`; values whose names suggest a secret are masked before anything is written down.
 """
 
 from pathlib import Path

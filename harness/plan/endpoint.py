@@ -1,7 +1,6 @@
-"""`[endpoint]`: the system under test: where it is, what it speaks, how to get in.
+"""`[endpoint]`: the system under test: where it is, which protocol it speaks, how to authenticate.
 
-It must not know how a connection is made. The subtle thing: a proxy's credentials may only stand here as `${NAME}`, as
-every secret does.
+A proxy's credentials, like all secrets, can only be given as `${NAME}`.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Reading a plan: TOML, overrides from the command line, and errors that name the key and the nearest right one.
+"""Reading a plan: TOML, overrides from the command line, and errors that name the key and the nearest valid one.
 
-It must not know what any key is for. The subtle thing: the table that a wrong key stands in is found by walking the
-structs' own annotations, so that a new key or section is suggested without being listed twice.
+The table of an unknown key is found by walking the structs' own annotations, so a new key or section is suggested
+without being listed twice.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""`[reconnect]`: what a session does when its connection could not be opened or has ended. It must not know how."""
+"""`[reconnect]`: what a session does when its connection could not be opened or has ended."""
 
 from typing import Annotated, Literal
 

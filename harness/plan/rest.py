@@ -1,7 +1,7 @@
 """`[endpoint.rest]`: the endpoint's REST side: where commands are posted and messages polled.
 
-For the patterns `polling` and `hybrid`. It must not know how a request is made. The defaults are the reference
-endpoint's routes; another endpoint's are described by the same keys.
+For the patterns `polling` and `hybrid`. The defaults are the reference endpoint's routes; the same keys describe those
+of other endpoints.
 """
 
 from typing import Annotated, Any, Literal

@@ -18,7 +18,7 @@ class RoomSizes(Section, frozen=True, kw_only=True):
         return rooms
 
     def check(self, rooms: int, sessions: int) -> None:
-        """What must hold with the rest of the load.
+        """Check the sizes against the rest of the load.
 
         Raises:
             PlanError: the sessions cannot be put into the rooms this way.
@@ -30,16 +30,16 @@ class RoomSizes(Section, frozen=True, kw_only=True):
 
 
 class Equal(RoomSizes, frozen=True, kw_only=True, tag_field="sizes", tag="equal"):
-    """All of one size, or one more; with one room a session, session n is in room n modulo `load.rooms`."""
+    """Rooms of equal size, give or take one; with one room per session, session n is in room n modulo `load.rooms`."""
 
 
 class Zipf(RoomSizes, frozen=True, kw_only=True, tag_field="sizes", tag="zipf"):
-    """Sizes in proportion to 1 / rank^exponent, nobody's room empty: a few large ones and a long tail."""
+    """Sizes in proportion to 1 / rank^exponent, no room empty: a few large rooms and a long tail."""
 
     exponent: NotNegative = 1.0
 
     def check(self, rooms: int, sessions: int) -> None:
-        """There is at least one member for each room."""
+        """Check that each room gets at least one member."""
         super().check(rooms, sessions)
         _enough(rooms, sessions * self.per_session)
 
@@ -50,7 +50,7 @@ class Giant(RoomSizes, frozen=True, kw_only=True, tag_field="sizes", tag="giant"
     share: Share = 0.5
 
     def check(self, rooms: int, sessions: int) -> None:
-        """There are others, with somebody in them."""
+        """Check that there are other rooms, and members for each of them."""
         super().check(rooms, sessions)
         if rooms < 2:
             raise PlanError("load.rooms: one giant room and small ones are at least 2 rooms")
@@ -71,7 +71,7 @@ class Fixed(RoomSizes, frozen=True, kw_only=True, tag_field="sizes", tag="fixed"
     members: tuple[Count, ...]
 
     def check(self, rooms: int, sessions: int) -> None:
-        """The list, the number of rooms and the number of sessions are one another's."""
+        """Check the list against the number of rooms and the number of sessions."""
         if rooms != len(self.members):
             raise PlanError(f"load.rooms: it is {rooms}, but load.room_sizes.members names {len(self.members)} rooms")
         super().check(rooms, sessions)
@@ -88,22 +88,22 @@ class Own(Section, frozen=True, kw_only=True, tag_field="sizes", tag="own"):
     """A room for each session, alone in it; `load.rooms` is not used."""
 
     def count(self, rooms: int, sessions: int) -> int:
-        """As many as sessions."""
+        """One per session."""
         return sessions
 
     def check(self, rooms: int, sessions: int) -> None:
-        """It is always possible."""
+        """Nothing to check: it fits any load."""
 
 
 class NoRoom(Section, frozen=True, kw_only=True, tag_field="sizes", tag="none"):
-    """No rooms at all: for a protocol that knows none; `load.rooms` is not used."""
+    """No rooms at all: for a protocol without rooms; `load.rooms` is not used."""
 
     def count(self, rooms: int, sessions: int) -> int:
-        """None."""
+        """Always 0."""
         return 0
 
     def check(self, rooms: int, sessions: int) -> None:
-        """It is always possible."""
+        """Nothing to check: it fits any load."""
 
 
 RoomSizesPlan = Equal | Zipf | Giant | Fixed | Own | NoRoom

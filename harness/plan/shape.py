@@ -1,9 +1,9 @@
-"""`[load.shape]`: how the rate of messages goes over time. It must not know how due times are computed.
+"""`[load.shape]`: how the rate of messages changes over time.
 
-One table, told apart by `shape`. All rates are messages a second *of each session*, as `load.rate_per_s` is, and all
-times are seconds since the load began (when the first message may be due). `load.rate_per_s` is always the rate at
-the beginning: the rate throughout of `constant` and `poisson`, the foot of `ramp`, `steps` and `spike`, the mean of
-`sine`; `replay` and `think` do not use it.
+One table with several forms, selected by `shape`. All rates are messages per second *of each session*, as is
+`load.rate_per_s`; all times are seconds since the load began (when the first message may be due). `load.rate_per_s` is
+always the rate at the beginning: the rate throughout for `constant` and `poisson`, the lowest rate of `ramp`, `steps`
+and `spike`, the mean of `sine`; `replay` and `think` do not use it.
 """
 
 from typing import Literal
@@ -23,19 +23,19 @@ class Shape(Section, frozen=True, kw_only=True):
         return False
 
     def check(self, rate_per_s: float, duration_s: float) -> None:
-        """What must hold with the rest of the load.
+        """Check the shape against the rest of the load.
 
         Raises:
-            PlanError: the shape cannot happen within this load.
+            PlanError: the shape does not fit the load.
         """
 
 
 class Constant(Shape, frozen=True, kw_only=True, tag_field="shape", tag="constant"):
-    """The same rate throughout, evenly spaced."""
+    """A constant rate, evenly spaced."""
 
 
 class Poisson(Shape, frozen=True, kw_only=True, tag_field="shape", tag="poisson"):
-    """The same rate throughout, at random times: exponential gaps, from the plan's seed."""
+    """A constant mean rate at random times: exponential gaps, from the plan's seed."""
 
 
 class Ramp(Shape, frozen=True, kw_only=True, tag_field="shape", tag="ramp"):
@@ -46,7 +46,7 @@ class Ramp(Shape, frozen=True, kw_only=True, tag_field="shape", tag="ramp"):
     spacing: Spacing = "even"
 
     def check(self, rate_per_s: float, duration_s: float) -> None:
-        """It has a slope, which ends within the load."""
+        """Check that the rate changes, and that the ramp ends within the load."""
         if self.to_per_s == rate_per_s:
             raise PlanError(f'load.shape: a ramp from {rate_per_s:g} to {self.to_per_s:g} is flat; use "constant"')
         if self.over_s is not None and self.over_s > duration_s:
@@ -61,7 +61,7 @@ class Steps(Shape, frozen=True, kw_only=True, tag_field="shape", tag="steps"):
     spacing: Spacing = "even"
 
     def check(self, rate_per_s: float, duration_s: float) -> None:
-        """There are steps, and the last one begins within the load."""
+        """Check that there are steps, and that the last one begins within the load."""
         if not self.then_per_s:
             raise PlanError('load.shape.then_per_s: name at least one more rate, or use "constant"')
         if self.step_s is not None and self.step_s * len(self.then_per_s) >= duration_s:
@@ -83,7 +83,7 @@ class Spike(Shape, frozen=True, kw_only=True, tag_field="shape", tag="spike"):
     spacing: Spacing = "even"
 
     def check(self, rate_per_s: float, duration_s: float) -> None:
-        """It is one, and begins within the load."""
+        """Check that there is a spike, and that it begins within the load."""
         if self.after_s >= duration_s:
             raise PlanError(
                 f"load.shape.after_s: the spike begins after {self.after_s:g} s, but load.duration_s is {duration_s:g}"
@@ -95,14 +95,14 @@ class Spike(Shape, frozen=True, kw_only=True, tag_field="shape", tag="spike"):
 
 
 class Sine(Shape, frozen=True, kw_only=True, tag_field="shape", tag="sine"):
-    """`load.rate_per_s` plus and minus `amplitude_per_s`, once a `period_s`; it begins at the mean, rising."""
+    """`load.rate_per_s` plus and minus `amplitude_per_s`, once per `period_s`; it begins at the mean, rising."""
 
     amplitude_per_s: Positive
     period_s: Positive
     spacing: Spacing = "even"
 
     def check(self, rate_per_s: float, duration_s: float) -> None:
-        """The rate never falls below 0."""
+        """Check that the rate never falls below 0."""
         if self.amplitude_per_s > rate_per_s:
             raise PlanError(
                 f"load.shape.amplitude_per_s: {self.amplitude_per_s:g} is more than load.rate_per_s, {rate_per_s:g}: "
@@ -132,7 +132,7 @@ class Think(Shape, frozen=True, kw_only=True, tag_field="shape", tag="think"):
 
     @property
     def is_closed(self) -> bool:
-        """It is."""
+        """Always: a message waits for the answer to the one before."""
         return True
 
 

@@ -1,7 +1,6 @@
 """`[endpoint.tls]` and `[endpoint.deflate]`: what lies between the socket and the messages.
 
-It must not know how either is carried out. The subtle thing: files are named here and never read, and a key's password
-is named by the environment variable that holds it.
+Files are named here and never read; a key's password is given as the name of the environment variable that holds it.
 """
 
 from pathlib import Path

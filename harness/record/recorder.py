@@ -1,9 +1,9 @@
 """The recorder: append one fixed-width row per ended operation, flush every second, never block the hot path.
 
-It must not know what a row is for. The subtle thing: a row is packed into a preallocated buffer that is written out
-when full or flushed, so a row costs well under a microsecond and a kill loses at most what the last second held.
-A disk that is full is remembered and raised at the next flush, with what was written kept. Both files are open from the
-beginning: a run that has used up its descriptors is to be recorded too.
+A row is packed into a preallocated buffer, which is written out when it is full or flushed: a row costs well under a
+microsecond, and a killed process loses at most one second of rows. A full disk is remembered and raised at the next
+flush; what was written before is kept. Both files are open from the beginning, so that a run which exhausts its
+descriptors is recorded too.
 """
 
 import os

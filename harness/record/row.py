@@ -1,7 +1,7 @@
 """The nouns of a run: operations, outcomes, signals, and the one fixed-width row that everything is computed from.
 
 Pure: no I/O, no clock, no third-party import. Times are integer nanoseconds on the monotonic clock; 0 in a time column
-means *absent*, never "at zero". The subtle thing: a row's columns mean different things by kind, and the table in
+means *absent*, never "at zero". Subtle: the meaning of a row's columns depends on its kind, and the table in
 `docs/run-directory.md` is the only description of that.
 """
 

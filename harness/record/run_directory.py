@@ -1,8 +1,7 @@
 """The run directory: create it, claim a shard in it, seal it, and open it again for reading.
 
-The one place that knows the files' names and the manifest's keys (`docs/run-directory.md` describes them). It must
-not know what rows mean. The subtle thing: the seal must be possible on a full disk, so a reserve is kept and given
-back just before sealing.
+The one place that knows the files' names and the manifest's keys (`docs/run-directory.md` describes them). Sealing must
+be possible on a full disk, so a reserve is allocated and freed just before sealing.
 """
 
 import os

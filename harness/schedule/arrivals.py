@@ -1,9 +1,9 @@
-"""Arrivals and departures: when is a session due to open, and when to leave. Pure arithmetic; it knows no clock.
+"""Arrivals and departures: when a session is due to open, and when to leave. Pure arithmetic; no clock.
 
 Like messages (`pacing`), openings and departures have absolute due times that follow from the plan and its seed
-alone, in every process alike, so that an endpoint that opens slowly cannot slow the load down (coordinated omission).
-The subtle thing: the times of a Poisson process whose number is known are that many independent uniform times, so each
-session can work out its own without knowing the others'.
+alone, the same in every process, so that an endpoint that opens slowly cannot slow the load down (coordinated
+omission). Given their number, the times of a Poisson process are independent and uniform: each session can compute its
+own without knowing the others'.
 """
 
 import math

@@ -1,12 +1,12 @@
-"""Pacing: when is the n-th message of a session due. Pure arithmetic on nanoseconds; it knows no clock.
+"""Pacing: when the n-th message of a session is due. Pure arithmetic on nanoseconds; no clock.
 
 Due times are absolute: they follow from the plan, the seed and the session's number alone, so that a stall of the
 generator or of the endpoint never moves them (wrk2's answer to coordinated omission), and it does not matter how many
-processes share the sessions. The one exception is `Thinking`, a closed loop, which every report says.
+processes share the sessions. The one exception is `Thinking`, a closed loop; every report of such a run says so.
 
-The subtle thing is the phase. Session k of S is k/S of a message behind session 0 all the time, whatever the rate
-does, so a thousand sessions never speak at once, and together they have sent S times the integral of the rate at any
-moment, give or take one.
+Subtle: the phase. Session k of S is always k/S of a message behind session 0, whatever the rate does. So a thousand
+sessions never publish at once, and together they have sent S times the integral of the rate at any moment, give or
+take one.
 """
 
 import math

@@ -1,9 +1,9 @@
 """A rate over time, and the inverse of its integral: when a given number of messages has become due. Pure arithmetic.
 
-A curve is made of pieces in each of which the rate goes in a straight line, so the inverse is exact (a square root)
-and costs a bisection in a short table that all sessions share. The subtle thing: a curve may repeat, so a sine over a
-week needs the pieces of one period only; those are chords of the sine, whose integral is exact over each period and,
-within one, short of the sine's swing by one part in 20,000.
+A curve consists of pieces in each of which the rate is linear, so the inverse is exact (a square root) and costs a
+bisection in a short table that all sessions share. A curve may repeat: a sine over a week needs only the pieces of one
+period. Those are chords of the sine, whose integral is exact over each period and, within one, short of the sine's
+swing by one part in 20,000.
 """
 
 import math

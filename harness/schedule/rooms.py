@@ -1,8 +1,8 @@
 """Which session is in which room. Pure: it follows from the plan and the seed, the same in every process.
 
-Computed once per process and shared: four bytes per membership. The subtle thing: rooms are filled one after the other
-from rows of all sessions, each row shuffled again, so that no room has a session twice, two rooms do not share members
-because their numbers are related, and a room's members are spread over the processes and over the ramp.
+Computed once per process and shared: four bytes per membership. Rooms are filled one after the other from rows of all
+sessions, each row shuffled separately. So no room has a session twice, rooms with related numbers do not share members,
+and a room's members are spread over the processes and over the ramp.
 """
 
 import random

@@ -1,8 +1,8 @@
 """What all connections of one process share: the hub's loop, one read buffer, and the kernel's arrival stamps.
 
-The subtle thing: a stamp belongs to the *last* segment that a read returned, so only the last message of a read that
-drained the socket has an exact arrival (docs/design.md, decision 4); the transport, which sees the messages, decides
-that from what `receive` returns.
+Subtle: a stamp belongs to the *last* segment that a read returned, so only the last message of a read that drained the
+socket has an exact arrival (docs/design.md, decision 4); the transport, which sees the messages, decides that from what
+`receive` returns.
 """
 
 import _socket

@@ -1,9 +1,9 @@
 """One byte stream to the endpoint: TCP, through a proxy if the route says so, under TLS if it says so.
 
-It tells one owner what happened, with times. There is no greenlet (docs/design.md, decision 1): everything here runs in
-hub callbacks, which must neither block nor switch, and each ends in one guard, since the hub swallows what they raise.
-The subtle things: `sent` is read just before the system call that takes the last byte of a message, so that no answer
-can precede it; and the owner may end the stream from within any of its callbacks, so nothing here is touched after one.
+It reports to one owner what happened, with times. There is no greenlet (docs/design.md, decision 1): everything here
+runs in hub callbacks, which must neither block nor switch, and each ends in one guard, since the hub swallows what they
+raise. Subtle: `sent` is read just before the system call that takes the last byte of a message, so that no answer can
+precede it; and the owner may end the stream from any of its callbacks, so nothing here is touched after one.
 
 Longer than other modules, because TCP, proxy and TLS are stages of one socket with one pair of watchers.
 """

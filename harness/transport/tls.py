@@ -1,8 +1,8 @@
 """TLS without a socket: OpenSSL between two memory buffers, so that the kernel's stamps of the raw bytes are kept.
 
-`SSLSocket` refuses `recvmsg`, hence this way (docs/design.md, decision 4). The subtle thing: a message's arrival is
-exact only if nothing of a later record came with the same read, and OpenSSL takes a begun record into a buffer of its
-own where nothing can see it; so the records' lengths are followed here, on the outside.
+`SSLSocket` refuses `recvmsg`, hence this way (docs/design.md, decision 4). Subtle: a message's arrival is exact only if
+the same read brought no byte of a later record, and OpenSSL moves an incomplete record into a buffer of its own where
+it cannot be seen; so the records' lengths are followed here, from outside.
 """
 
 import re

@@ -1,11 +1,11 @@
 """The upgrade: the request that opens a WebSocket, and what its answer means.
 
-Pure. Everything is `websockets`' to say, but not ten thousand times over: the head of a request is made by it once and
-differs afterwards in path, key and the plan's headers alone; and an answer that it has accepted is accepted again
-without it when not a byte differs but those of `Sec-WebSocket-Accept`, which are worked out from the key (RFC 6455
-4.2.2). That takes a quarter of the time. The subtle things: such an answer must have granted nothing that was asked for
-(an extension, a subprotocol), which another might not have asked for; and an answer that is not HTTP at all is told by
-its first bytes, since the commonest mistake is a `ws://` url for an endpoint that speaks TLS.
+Pure. `websockets` writes the request and judges the answer, but not ten thousand times: it makes the head of a request
+once, and later requests differ only in path, key and the plan's headers; an answer that it has accepted is accepted
+again without it if it differs only in `Sec-WebSocket-Accept`, which is computed from the key (RFC 6455 4.2.2). That
+takes a quarter of the time. Subtle: such an answer must not have granted anything that was asked for (an extension, a
+subprotocol), because another request might not have asked for it. An answer that is not HTTP at all is recognised by
+its first bytes, since the most common mistake is a `ws://` url for an endpoint that speaks TLS.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """One WebSocket client connection: `websockets`' Sans-I/O core on a stream.
 
-It tells one listener what happened, with times. The subtle thing: the listener hears of the end exactly once, when it
-is decided, while the stream may linger a little for the endpoint to close its side first (RFC 6455 7.1.1).
+It reports to one listener what happened, with times. Subtle: the listener hears of the end exactly once, when it is
+decided, while the stream may linger a little for the endpoint to close its side first (RFC 6455 7.1.1).
 
 Longer than other modules, because opening, reading, closing and writing decide by the same state: apart, each would
 reach into the others, and each call between them is paid for every message.

@@ -1,8 +1,7 @@
 """What a dialect is: the pure mapping between our intents and the frames of one protocol.
 
-For dialects to implement and for sessions to use. It must not know sockets, clocks, or which dialects exist. The
-subtle thing: `decode` never raises, because what the endpoint sends is evidence, not our failure; what is not the
-protocol becomes one GARBLED signal.
+Dialects implement it, sessions use it; no sockets, no clocks. `decode` never raises, because what the endpoint sends is
+evidence, not our failure; whatever does not follow the protocol becomes one GARBLED signal.
 """
 
 from typing import Literal, Protocol

@@ -1,7 +1,7 @@
 """Templates of frames: compiled once into literal bytes and holes, so that encoding is filling the holes.
 
-For the json dialect. It must not know what a frame is for. The subtle thing: a value that is exactly `"{seq}"`,
-`"{session}"` or `"{timestamp}"` becomes a number; every other placeholder is text, escaped, and keys always are text.
+For the json dialect. Subtle: a value that is exactly `"{seq}"`, `"{session}"` or `"{timestamp}"` becomes a number;
+every other placeholder becomes escaped text, and keys are always text.
 """
 
 import re

@@ -1,9 +1,9 @@
-"""REST: the pure mapping between intents and HTTP requests, and between their answers and what they say.
+"""REST: the pure mapping from intents to HTTP requests, and from their answers to signals.
 
-For the patterns that post (hybrid) or post and poll (polling). It must not know connections, clocks or sessions. Frames
-inside an answer are the dialect's: this only finds them. The subtle things: nothing here raises on what an endpoint
-answers, since that is evidence; and a page that `limit` cut short may name as `last` either the room's end or its
-own, so the next poll asks after the last message itself wherever messages bear a number.
+For the patterns that post (hybrid) or post and poll (polling). The dialect decodes the frames inside an answer; this
+module only finds them. Nothing here raises because of an answer, since that is evidence. Subtle: a page that `limit`
+cut short may report as `last` either the room's last message or its own, so where messages have numbers, the next poll
+asks for what follows the last message of the page.
 """
 
 from typing import Any, Literal, NamedTuple

@@ -1,4 +1,4 @@
-"""Wrong about limits: none, too low, not shared, or enforced without a word."""
+"""Defects of limits: none, too low, not shared, or enforced without an error."""
 
 import time
 from random import Random
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Bottomless(Bucket):
-    """A bucket that never runs dry."""
+    """A bucket that is never empty."""
 
     def take(self, now_s: float) -> bool:
-        """Always."""
+        """Always True: the bucket is never empty."""
         return True
 
 
@@ -41,7 +41,7 @@ def throttle_low(policies: Policies, share: float, _chance: Random) -> Policies:
 
 @defect("throttle-per-process", "gives each of several processes the whole limit of a tenant")
 def throttle_per_process(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """Count alone what should be counted together."""
+    """Let each process count for itself."""
 
     def tenant_bucket(hub: "Hub", tenant: str) -> Limit:
         limit = policies.tenant_bucket(hub, tenant)
@@ -52,7 +52,7 @@ def throttle_per_process(policies: Policies, _value: float, _chance: Random) -> 
 
 @defect("throttle-silent", "cuts a client that exceeds its limit, without an error or a close frame")
 def throttle_silent(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """No 429."""
+    """Cut instead of answering 429."""
 
     def throttled(connection: Connection, _payload: bytes) -> None:
         connection.cut("over the limit")

@@ -1,9 +1,9 @@
 """The reference endpoint's protocol: an envelope with an action, a requestId, a roomId and a payload.
 
-Client: joinRoom, leaveRoom, sendMessage, ping. Server: ack, message, pong, error. It must not know the reference
-endpoint's code: two ends that share a codec can agree on a mistake. The subtle thing: an API Gateway before the
-endpoint speaks for itself in frames with no action, `{"message":"Forbidden","connectionId":..,"requestId":..}`,
-whose requestId is the gateway's own and names no message of ours.
+Client: joinRoom, leaveRoom, sendMessage, ping. Server: ack, message, pong, error. No code is shared with the reference
+endpoint: two ends that share a codec can agree on a mistake. Subtle: an API Gateway in front of the endpoint sends
+frames of its own, with no action, `{"message":"Forbidden","connectionId":..,"requestId":..}`; their requestId is the
+gateway's and is not the id of any message of ours.
 """
 
 from typing import Literal

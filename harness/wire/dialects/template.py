@@ -1,7 +1,7 @@
-"""A JSON protocol described entirely in the plan: templates for what we send, matches for what comes.
+"""A JSON protocol described entirely in the plan: templates for what we send, patterns for what arrives.
 
-It must not know any particular protocol. Paths are dotted, with numbers for list indexes (`data.0.id`). The subtle
-thing: a null counts as absent, so that `{"error": null}` does not match `error = "*"`.
+Paths are dotted, with numbers for list indexes (`data.0.id`). A null counts as absent, so that `{"error": null}` does
+not match `error = "*"`.
 """
 
 from typing import Any, Literal

@@ -9,7 +9,7 @@ descriptors is recorded too.
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,8 +20,12 @@ from .run_directory import shard_header, shard_paths
 BUFFERED_ROWS = 4096
 BUFFERED_BYTES = BUFFERED_ROWS * ROW_BYTES
 pack_into = ROW.pack_into
-EVIDENCE_LINES = 200
+EvidenceKind = Literal["refused", "closed", "error", "unmatched", "elsewhere", "note"]
+"""The kinds of evidence; docs/run-directory.md describes them."""
+EVIDENCE_LINES = 100
+"""How many lines of each kind one process keeps, so that one kind never takes the place of another."""
 EVIDENCE_TEXT = 2000
+"""How many characters of each text are kept."""
 
 
 class Recorder:
@@ -36,7 +40,7 @@ class Recorder:
         self.rows_path, self.evidence_path = shard_paths(path, worker)
         self._buffer = bytearray(BUFFERED_BYTES)
         self._used = 0
-        self._seen: dict[tuple[str, int, str], dict[str, Any]] = {}
+        self._seen: dict[EvidenceKind, set[tuple[int, str]]] = {}
         self._unwritten_evidence: list[dict[str, Any]] = []
         try:
             self._file = os.open(self.rows_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
@@ -74,17 +78,26 @@ class Recorder:
         )  # fmt: skip
         self._used += ROW_BYTES
 
-    def evidence(self, at_ns: int, kind: str, code: int, text: str, **more: Any) -> None:
-        """Keep what does not fit a row, once per (kind, code, text) and at most 200 in all; secrets are taken out."""
-        if len(self._seen) >= EVIDENCE_LINES:
+    def evidence(self, at_ns: int, kind: EvidenceKind, code: int, text: str, **more: Any) -> None:
+        """Keep what does not fit a row, once per (kind, code, text) and at most EVIDENCE_LINES of a kind.
+
+        Args:
+            at_ns: when it was seen, on the monotonic clock.
+            kind: what it is evidence of.
+            code: the status, close code or error code; 0 for none.
+            text: what was said, cut to EVIDENCE_TEXT characters; secrets are masked, here and in `more`.
+            more: further fields of the line.
+        """
+        seen = self._seen.setdefault(kind, set())
+        if len(seen) >= EVIDENCE_LINES:
             return
         text = self._conceal(text)[:EVIDENCE_TEXT]
-        key = (kind, code, text)
-        if key in self._seen:
+        if (code, text) in seen:
             return
-        line = {"at_ns": at_ns, "kind": kind, "code": code, "text": text, **self._without_secrets(more)}
-        self._seen[key] = line
-        self._unwritten_evidence.append(line)
+        seen.add((code, text))
+        self._unwritten_evidence.append(
+            {"at_ns": at_ns, "kind": kind, "code": code, "text": text, **self._without_secrets(more)}
+        )
 
     def _without_secrets(self, value: Any) -> Any:
         if isinstance(value, dict):

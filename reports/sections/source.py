@@ -1,5 +1,7 @@
 """The sections `evidence` and `manifest`: what the endpoint said, and what was run on what."""
 
+from collections import Counter
+
 import msgspec
 
 from harness.record.run_directory import RunDirectory
@@ -8,6 +10,7 @@ from ..manifest import Json
 from ..registry import section
 
 MOST_EVIDENCE = 50
+"""How many lines the report repeats."""
 
 
 class ManifestShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,8 +32,15 @@ class ManifestShown(msgspec.Struct, frozen=True, kw_only=True):
 
 @section("evidence")
 def evidence(directory: RunDirectory) -> list[Json]:
-    """What the endpoint said: refusals, close reasons, errors."""
-    return directory.evidence()[:MOST_EVIDENCE]
+    """What the endpoint said: refusals, close reasons, errors; of many lines, the first of each kind."""
+    lines = directory.evidence()
+    turns: Counter[str] = Counter()
+    by_turn: list[tuple[int, int]] = []
+    for at, line in enumerate(lines):
+        kind = str(line.get("kind"))
+        by_turn.append((turns[kind], at))
+        turns[kind] += 1
+    return [lines[at] for at in sorted(at for _, at in sorted(by_turn)[:MOST_EVIDENCE])]
 
 
 @section("manifest")

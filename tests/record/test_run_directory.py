@@ -1,12 +1,16 @@
 import errno
 import os
+import re
+from collections import Counter
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from harness.errors import RunDirectoryError, RunFailed
 from harness.record import run_directory
-from harness.record.recorder import BUFFERED_ROWS, Recorder
+from harness.record.recorder import BUFFERED_ROWS, EvidenceKind, Recorder
 from harness.record.row import DTYPE, ROW_BYTES, Kind, Outcome
 from tests.exhausted import no_descriptors
 
@@ -173,15 +177,34 @@ def test_a_process_without_a_descriptor_left_still_records(path):
     assert [line["code"] for line in run_directory.open_run(path).evidence()] == [errno.EMFILE]
 
 
-def test_evidence_is_bounded_and_said_once(path):
+def kept(path):
+    """How many lines of evidence each kind has."""
+    return Counter(line["kind"] for line in run_directory.open_run(path).evidence())
+
+
+def test_evidence_is_cut_and_said_once(path):
     with Recorder(path) as recorder:
         for n in range(500):
             recorder.evidence(n, "refused", 401, "nope")
-            recorder.evidence(n, "note", n, "x" * 5000)
-    found = run_directory.open_run(path).evidence()
-    assert sum(line["text"] == "nope" for line in found) == 1
-    assert len(found) == 200
-    assert max(len(line["text"]) for line in found) == 2000
+            recorder.evidence(n, "note", 0, "x" * (1998 + n))
+    assert kept(path) == {"refused": 1, "note": 3}  # of 1998, 1999 and 2000 characters: longer ones are the last again
+
+
+@pytest.mark.parametrize(("texts", "lines"), [(0, 0), (1, 1), (99, 99), (100, 100), (101, 100)])
+def test_each_kind_of_evidence_has_a_bound_of_its_own(path, texts, lines):
+    with Recorder(path) as recorder:
+        for n in range(texts):
+            recorder.evidence(n, "error", 400, f"no such message: k3-7-{n}")
+        for kind in get_args(EvidenceKind):
+            if kind != "error":
+                recorder.evidence(500, kind, 0, "the first of its kind")
+    assert kept(path) == Counter(error=lines) + Counter({kind: 1 for kind in get_args(EvidenceKind) if kind != "error"})
+
+
+def test_the_kinds_of_evidence_are_those_that_the_document_describes():
+    page = (Path(__file__).parents[2] / "docs" / "run-directory.md").read_text()
+    table = page.split("## evidence-*.jsonl")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(get_args(EvidenceKind))
 
 
 def test_a_nonce_is_fit_for_ids_and_urls():

@@ -263,3 +263,14 @@ def test_growth_is_told_on_the_terminal_and_the_page(report):
     assert "endpoint memory: grows, 100 to 130 MiB, +30.5" in terminal
     for text in ("30.5", "28.25", "grows"):
         assert f">{text}<" in page
+
+
+@pytest.mark.parametrize(("errors", "shown"), [(0, 0), (48, 48), (49, 48), (50, 48), (90, 48)])
+def test_many_texts_of_one_kind_leave_room_for_the_others(clean, errors, shown):
+    for number in range(errors):
+        clean.recorder.evidence(number, "error", 400, f"text {number}")
+    clean.recorder.evidence(100, "closed", 1011, "crashed")
+    clean.recorder.evidence(101, "unmatched", 0, "none of ack")
+    lines = clean.report()["evidence"]
+    assert [line["text"] for line in lines if line["kind"] == "error"] == [f"text {n}" for n in range(shown)]
+    assert [line["text"] for line in lines[shown:]] == ["crashed", "none of ack"]

@@ -1,6 +1,6 @@
 """The tables of `docs/report.md`, made from the registries and the comments of the report's structs.
 
-`python -m reports.documented` writes them into the page; a test fails while the page is out of date.
+`python -m squall.docs` writes them into the page.
 """
 
 import ast
@@ -10,7 +10,6 @@ import typing
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 
 import msgspec
 
@@ -20,7 +19,6 @@ from .percentile import Groups, Percentiles
 from .registry import types_of
 from .report import Report
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "report.md"
 SHARED = (Groups, Percentiles)
 """Structs that many sections have; they have a table of their own."""
 
@@ -68,10 +66,10 @@ def fields(struct: type[msgspec.Struct]) -> str:
     return "\n\n".join([text, *(f"{', '.join(names)}:\n\n{fields(inner)}" for inner, names in inside.items())])
 
 
-def tables() -> dict[str, str]:
-    """Every generated part of the page, by the name of its marker."""
+def parts() -> dict[str, str]:
+    """Every generated part of the page, by the name in its comments."""
     types = types_of(Report)
-    parts = {
+    made = {
         "report": table(("field", "is"), ((f"`{name}`", text) for name, text in comments(Report).items())),
         "groups": fields(Groups) + "\n\nEach group:\n\n" + fields(Percentiles),
         "figures": table(
@@ -86,24 +84,5 @@ def tables() -> dict[str, str]:
         kind = types["findings" if name == "findings_list" else name]
         found = [struct for struct in structs_in(kind) if struct not in SHARED]
         if found:
-            parts[name] = "\n\n".join(map(fields, found))
-    return parts
-
-
-def filled(page: str, parts: dict[str, str]) -> str:
-    """A page with what is between `<!-- name -->` and `<!-- /name -->` replaced.
-
-    Raises:
-        KeyError: the page has no such markers.
-    """
-    for name, text in parts.items():
-        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        if begin not in page or end not in page:
-            raise KeyError(name)
-        before, rest = page.split(begin, 1)
-        page = f"{before}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}"
-    return page
-
-
-if __name__ == "__main__":
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), tables()), encoding="utf-8")
+            made[name] = "\n\n".join(map(fields, found))
+    return made

@@ -1,15 +1,18 @@
 """The page about report.json agrees with the registries and the structs."""
 
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from reports.build import ORDER
-from reports.documented import PAGE, comments, filled, structs_in, tables
+from reports.documented import comments, parts, structs_in
 from reports.figures import FIGURES
 from reports.registry import RULES, types_of
 from reports.report import Report
+
+PAGE = Path(__file__).parents[2] / "docs" / "report.md"
 
 
 def every_struct(kind):
@@ -18,16 +21,6 @@ def every_struct(kind):
             yield struct
             for inner in types_of(struct).values():
                 yield from every_struct(inner)
-
-
-def test_the_page_is_up_to_date():
-    page = PAGE.read_text()
-    assert filled(page, tables()) == page, "run: python -m reports.documented"
-
-
-def test_a_stale_table_is_noticed():
-    page = PAGE.read_text()
-    assert filled(page.replace("`response`", "`responses`"), tables()) == page
 
 
 def test_every_figure_and_finding_is_on_the_page():
@@ -50,7 +43,7 @@ def test_a_report_can_be_read_back_from_its_json(clean):
     )
 
 
-@pytest.mark.parametrize("name", [*tables()])
+@pytest.mark.parametrize("name", [*parts()])
 def test_no_cell_is_too_long(name):
-    for line in tables()[name].splitlines():
+    for line in parts()[name].splitlines():
         assert max(map(len, line.split(" | "))) <= 200, line

@@ -69,7 +69,7 @@ def defect_table() -> str:
 def counts() -> str:
     """How many things of each kind there are, for the README."""
     return (
-        f"Squall injects {len(faults())} kinds of fault, judges {len(reporting.build.RULES)} findings and measures "
+        f"Squall injects {len(faults())} kinds of fault, judges {len(reporting.build.rules())} findings and measures "
         f"{len(reporting.figures.FIGURES)} figures.\n"
         f"To check what it finds, give the reference endpoint one of its {len(DEFECTS)} defects."
     )

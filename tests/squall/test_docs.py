@@ -6,8 +6,8 @@ import pytest
 
 from harness.endpoint.defects import REGISTRY as DEFECTS
 from harness.plan.fault_registry import faults
-from reports.build import RULES
 from reports.figures import FIGURES
+from reports.registry import RULES
 from squall import docs
 from squall.docs import ROOT, pages, parts, rendered, stale
 

@@ -1,15 +1,18 @@
-"""An endpoint that is wrong in one way shows under that name and no other; a right one shows nothing."""
+"""An endpoint that is wrong in one way shows under that name and no other; a right one shows nothing.
+
+Defects whose findings are disjoint share a run: what is found in it is all that its defects are to show, and no more.
+"""
 
 import pytest
 
-pytestmark = pytest.mark.slow(reason="a whole run for each defect")
+from tests.integration.loose import LOOSE
+
+pytestmark = pytest.mark.slow(reason="a whole run for every few defects")
 
 AT_ONCE = 6
 BIG_FRAMES = ("--set", "endpoint.serve.max-frame-bytes=131072")  # what is too long shall be the schema's to refuse
-MORE = {
-    "error-without-id": ("--set", "endpoint.answer_timeout_s=4"),  # bursts come late in the run
-    "cuts=0.001": ("--set", "chaos=[]"),  # a cut may fall into a burst or on a malformed payload
-}
+CALM = ("--set", "chaos=[]")
+PATIENT = ("--set", "endpoint.answer_timeout_s=4")  # what comes late in the run shall be unanswered in time
 
 # defect -> what it must show as, and nothing else
 FINDINGS = {
@@ -49,32 +52,73 @@ SLOW = {
     "connect-heavy=100": ("open", "response", 300),
 }
 
+# The defects that share a run, and what that run needs.
+RUNS = {
+    ("",): LOOSE,
+    ("lose=0.01", "duplicate=0.01", "reorder=0.1", "leak-room=0.02", "ghost=0.02"): (),
+    ("schema-extra", "schema-oversize", "schema-deep"): (),
+    ("schema-off", "throttle-off", "half-open-late=20"): (),
+    ("ack-never=0.05", "wrong-error-code", "forgets=0.05", "poisoned-room"): PATIENT,
+    ("wrong-id=0.05", "reconnect-drops"): PATIENT,
+    ("refuse-delivered=0.02", "throttle-silent"): (),
+    ("cuts=0.001", "connect-fails=0.2"): CALM,  # a cut may fall into a burst or on a malformed payload
+    ("error-without-id",): PATIENT,
+    ("throttle-low=0.1", "stale-never"): (),
+    ("ack-late=300",): (),
+    ("delay=300", "connect-heavy=100"): (),
+}
+RUN_OF = {defect: defects for defects in RUNS for defect in defects}
+
+# These show under one name, and each by a damage of its own.
+DAMAGE = {"schema-extra": "extra-key", "schema-oversize": "too-long", "schema-deep": "too-deep"}
+
+# How often a finding must be counted: what the defect is told, or what the plan's faults come to, exactly or about.
+EXACTLY = {
+    ("stale-never", "stale"): lambda report: 10,  # all that were dropped but for those that closed
+    ("half-open-late=20", "stale"): lambda report: 5,  # half-open and stalled
+    ("throttle-silent", "throttled-silently"): lambda report: report["rejections"]["throttle"]["bursts"],
+    ("wrong-error-code", "wrong-code"): lambda report: report["rejections"]["malformed"]["sent"],
+}
+ABOUT = {
+    ("lose=0.01", "lost"): lambda report: 0.01 * report["ledger"]["all"]["owed"],
+    ("duplicate=0.01", "duplicated"): lambda report: 0.01 * report["ledger"]["deliveries"],
+    ("reorder=0.1", "reordered"): lambda report: 0.1 * report["ledger"]["deliveries"],
+    ("leak-room=0.02", "leaked"): lambda report: 0.02 * report["ledger"]["messages_accepted"],
+    ("ghost=0.02", "unknown-delivery"): lambda report: 0.02 * report["ledger"]["deliveries"],
+    ("poisoned-room", "lost"): lambda report: 0.3 * report["ledger"]["all"]["owed"],  # for half the run, 3 rooms of 5
+    ("cuts=0.001", "unexpected-close"): lambda report: 0.001 * report["ledger"]["deliveries"],
+    ("connect-fails=0.2", "open-failed"): lambda report: 0.2 * sum(report["outcomes"]["open"].values()),
+    ("ack-never=0.05", "unanswered"): lambda report: 0.05 * report["ledger"]["messages_accepted"],
+    ("wrong-id=0.05", "unanswered"): lambda report: 0.05 * report["ledger"]["messages_accepted"],
+    ("refuse-delivered=0.02", "wrongly-rejected"): lambda report: 0.02 * report["ledger"]["messages_accepted"],
+    ("refuse-delivered=0.02", "refused-but-delivered"): lambda report: 0.02 * report["ledger"]["deliveries"],
+}
+FACTOR = 3
+
 
 class Runs:
-    """One run a defect, some at a time, each light; `runs[defect]` waits for its own and lets the next begin."""
+    """One run for each group of defects, some at a time; `runs[defect]` waits for its own and lets the next begin."""
 
     def __init__(self, squall, plan):
         self._squall, self._plan = squall, plan
-        self._waiting = [*FINDINGS, *SLOW]
+        self._waiting = list(RUNS)
         self._started, self._done = {}, {}
 
     def __getitem__(self, defect):
-        if defect not in self._done:
-            self._begin(defect)
-            if not defect:  # the clean one is to be fit: it runs alone
-                self._done[defect] = self._squall.wait(self._started.pop(defect))
-                return self._done[defect]
-            for _ in range(AT_ONCE - len(self._started)):
-                if self._waiting:
-                    self._begin(self._waiting[0])
-            self._done[defect] = self._squall.wait(self._started.pop(defect))
-        return self._done[defect]
+        defects = RUN_OF[defect]
+        if defects not in self._done:
+            self._begin(defects)
+            while self._waiting and len(self._started) < AT_ONCE:
+                self._begin(self._waiting[0])
+            self._done[defects] = self._squall.wait(self._started.pop(defects))
+        return self._done[defects]
 
-    def _begin(self, defect):
-        if defect in self._waiting:
-            self._waiting.remove(defect)
-            more = ["--set", f'endpoint.serve.defect="{defect}"'] if defect else []
-            self._started[defect] = self._squall.start_run(self._plan, *BIG_FRAMES, *MORE.get(defect, ()), *more)
+    def _begin(self, defects):
+        if defects in self._waiting:
+            self._waiting.remove(defects)
+            listed = ", ".join(f'"{defect}"' for defect in defects if defect)
+            more = ["--set", f"endpoint.serve.defect=[{listed}]"] if listed else []
+            self._started[defects] = self._squall.start_run(self._plan, *BIG_FRAMES, *RUNS[defects], *more)
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +126,35 @@ def runs(shared_squall, chaotic_plan):
     return Runs(shared_squall, chaotic_plan)
 
 
+def shown(defect):
+    """What a defect must show as, with the damage where the name alone does not tell it from another defect."""
+    return {(name, DAMAGE.get(defect)) for name in FINDINGS.get(defect, ())}
+
+
+@pytest.mark.parametrize("defects", RUNS, ids=" ".join)
+def test_defects_that_share_a_run_show_as_different_things(defects):
+    assert len(set().union(*map(shown, defects))) == sum(len(shown(defect)) for defect in defects)
+
+
+def test_every_defect_that_is_to_show_is_in_one_run():
+    listed = [defect for defects in RUNS for defect in defects]
+    assert sorted(listed) == sorted([*FINDINGS, *SLOW])
+
+
 @pytest.mark.parametrize("defect", FINDINGS)
 def test_a_defect_shows_under_its_own_name_and_no_other(runs, defect):
     run = runs[defect]
-    assert run.code in (0, 3), run.err
-    assert set(run.findings) == FINDINGS[defect], run.report["findings"]
+    report, findings = run.report, run.findings
+    assert report["run"]["status"] == "complete", run.err
+    assert set(findings) == set().union(*(FINDINGS.get(each, ()) for each in RUN_OF[defect])), report["findings"]
+    for name in FINDINGS[defect]:
+        if exactly := EXACTLY.get((defect, name)):
+            assert findings[name] == exactly(report)
+        elif about := ABOUT.get((defect, name)):
+            assert about(report) / FACTOR < findings[name] < about(report) * FACTOR
+    if damage := DAMAGE.get(defect):
+        probes = report["rejections"]["malformed"]["by_damage"][damage]
+        assert probes["accepted"] == probes["sent"] > 0
 
 
 @pytest.mark.parametrize("defect", SLOW)

@@ -20,6 +20,7 @@ from harness.record.row import Outcome
 from harness.transport.http_client import HttpClient
 from tests.integration.relay import Relay
 from tests.transport.authority import Authority
+from tests.waiting import until
 
 
 class Desk(ThreadingHTTPServer):
@@ -105,9 +106,7 @@ def told(way, *sessions, conn=0):
     heard = {}
     for session in sessions:
         way.admit(session, conn, lambda found, session=session: heard.__setitem__(session, found))
-    with gevent.Timeout(30):
-        while len(heard) < len(sessions):
-            gevent.sleep(0.005)
+    until(lambda: len(heard) == len(sessions), sleep=gevent.sleep)
     return [heard[session] for session in sessions]
 
 
@@ -250,9 +249,7 @@ def test_a_login_that_is_wanted_as_the_last_one_ends_is_carried_out_too(enter):
             way.admit(len(heard), 0, and_the_next)
 
     way.admit(0, 0, and_the_next)
-    with gevent.Timeout(10):
-        while len(heard) < 3:
-            gevent.sleep(0.005)
+    until(lambda: len(heard) == 3, sleep=gevent.sleep)
     assert heard == ["token-1", "token-2", "token-3"]
 
 

@@ -22,7 +22,6 @@ from websockets.sync.client import ClientConnection, connect
 from tests.waiting import until
 
 SECRET = "a secret of the tests, longer than 32 bytes"
-STEP_S = 0.02
 FRAME_CHARS = 30_000
 
 
@@ -124,7 +123,7 @@ class Endpoint:
         return body["connections"]
 
     def eventually_listed(self, keys: set[str]) -> None:
-        """Wait until exactly these clients are listed; the test's own time-out is the only limit."""
+        """Wait until exactly these clients are listed."""
         until(lambda: {item["clientId"] for item in self.listed()} == keys)
 
 
@@ -143,13 +142,14 @@ class Redis:
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         command = ["redis-server", *options, "--databases", "64", "--dir", str(self._directory)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as client:
-                client.sendall(b"PING\r\n")
-                if client.recv(7).startswith(b"+PONG"):
-                    return
-            assert self.process.poll() is None
-            time.sleep(STEP_S)
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        assert self.process is not None and self.process.poll() is None
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as client:
+            client.sendall(b"PING\r\n")
+            return client.recv(7).startswith(b"+PONG")
+        return False
 
     def stop(self) -> None:
         assert self.process is not None

@@ -40,6 +40,15 @@ def test_the_option_lists_every_defect():
     assert {line.split()[0].partition("=")[0] for line in listed.splitlines()} == set(REGISTRY)
 
 
+PROOFS = ("endpoint/test_wrongs.py", "endpoint/test_processes.py", "integration/test_defects.py")
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_every_defect_has_a_test_that_the_endpoint_is_wrong_in_that_way(name):
+    texts = [(Path(__file__).parents[1] / file).read_text() for file in PROOFS]
+    assert any(f'"{name}"' in text or f'"{name}=' in text for text in texts)
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -4,6 +4,7 @@ import asyncio
 import json
 
 from harness.endpoint.redis_store import RedisStore
+from tests.waiting import until
 
 
 def test_what_the_function_finds_is_kept_and_what_it_fails_on_is_a_dead_letter_that_was_delivered(serving, redis):
@@ -14,9 +15,7 @@ def test_what_the_function_finds_is_kept_and_what_it_fails_on_is_a_dead_letter_t
             for number, text in enumerate(("two words", "fail here", "three more words")):
                 ann.send("sendMessage", f"m{number}", text=text)
                 ann.until(f"m{number}")
-        letters = []
-        while not letters:
-            letters = endpoint.call("GET", "/dead-letters", token=endpoint.admin())[1]["deadLetters"]
+        letters = until(lambda: endpoint.call("GET", "/dead-letters", token=endpoint.admin())[1]["deadLetters"])
         assert [(letter["requestId"], letter["reason"]) for letter in letters] == [("m1", "enrichment: ValueError")]
         history = endpoint.call("GET", "/rooms/r1/messages?after=0", token=endpoint.token())[1]["messages"]
         assert [message["requestId"] for message in history] == ["m0", "m1", "m2"]

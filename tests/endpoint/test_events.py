@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import json
 import threading
-import time
 
 import pytest
 
@@ -126,9 +125,7 @@ def test_a_stream_whose_client_has_gone_is_let_go(serving):
     with serving("--throttle-per-s", "100000", "--throttle-burst", "100000") as endpoint:
         with Events(endpoint, "left"):
             assert endpoint.metrics()["squall_waiting"] == 1
-        while endpoint.metrics()["squall_waiting"]:
-            post(endpoint, "left")
-            time.sleep(0.02)
+        until(lambda: post(endpoint, "left") and endpoint.metrics()["squall_waiting"] == 0)
 
 
 def test_streams_end_when_the_endpoint_stops_and_do_not_hold_it_up(serving):

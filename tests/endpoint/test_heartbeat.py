@@ -8,6 +8,7 @@ from aiohttp import web
 from harness.endpoint import sse
 from harness.endpoint.sse import Streams
 from harness.endpoint.subscription import Subscriptions
+from tests.waiting import until_async
 
 
 class Quiet:
@@ -49,8 +50,7 @@ async def first_bytes(quiet, count):
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/rooms/r/events"
         async with aiohttp.ClientSession() as session, session.get(url) as answer:
             data = await answer.content.readexactly(count)
-        while len(quiet.subscriptions):
-            await asyncio.sleep(0.01)
+        await until_async(lambda: not quiet.subscriptions)
         return data
     finally:
         await runner.cleanup()

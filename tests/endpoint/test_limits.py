@@ -1,6 +1,7 @@
 """Throttle, liveness, slow consumers: what happens to clients that are too fast, too slow or gone."""
 
 import contextlib
+import itertools
 import json
 import socket
 import sqlite3
@@ -11,6 +12,8 @@ import pytest
 
 from tests.endpoint.raw import frame, masked, upgraded
 from tests.waiting import until
+
+NUMBERS = itertools.count()
 
 pytestmark = pytest.mark.slow(reason="waits for limits of time to pass")
 
@@ -65,11 +68,7 @@ def test_a_client_that_does_not_read_is_given_up_and_does_not_hold_up_the_room(s
             slow.sendall(masked(frame("joinRoom", "j")))
             ann.ask("joinRoom", "j", "r1")
             until(lambda: endpoint.listed()[0]["rooms"] == ["r1"] and endpoint.listed()[1]["rooms"] == ["r1"])
-            number = 0
-            while "does not read" not in endpoint.log:
-                ann.send("sendMessage", f"m{number}", text="x" * 30_000)
-                ann.until(f"m{number}")
-                number += 1
+            until(lambda: said(ann) and "does not read" in endpoint.log)
             endpoint.eventually_listed({"ann"})
             assert ann.ask("leaveRoom", "l")
 
@@ -98,18 +97,20 @@ def test_the_table_in_a_file_follows_the_connections(serving, tmp_path):
     with serving("--store", str(file)) as endpoint:
         with endpoint.client("ann", "k") as ann:
             ann.ask("joinRoom", "j", "red")
-            assert wait_for_row(file) == ("k", "ann", "t1", "red")
-        until(lambda: not wait_for_row(file, present=False))
+            until(lambda: row_of(file) == ("k", "ann", "t1", "red"))
+        until(lambda: row_of(file) is None)
 
 
-def wait_for_row(file, present=True):
-    while True:
-        database = sqlite3.connect(file)
-        row = database.execute("SELECT client_id, user, tenant, rooms FROM connections").fetchone()
-        database.close()
-        if not present or (row and row[3]):
-            return row
-        time.sleep(0.02)
+def row_of(file):
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        return database.execute("SELECT client_id, user, tenant, rooms FROM connections").fetchone()
+
+
+def said(client):
+    """A long message is said and acknowledged."""
+    id = f"m{next(NUMBERS)}"
+    client.send("sendMessage", id, text="x" * 30_000)
+    return client.until(id)
 
 
 def both_join(endpoint, ann, slow):
@@ -164,11 +165,7 @@ def test_a_slow_client_is_closed_with_the_code_of_the_policy(serving, code):
         upgraded(endpoint, "slow", receive_buffer=65536) as slow,
     ):
         both_join(endpoint, ann, slow)
-        number = 0
-        while "does not read" not in endpoint.log:
-            ann.send("sendMessage", f"m{number}", text="x" * 30_000)
-            ann.until(f"m{number}")
-            number += 1
+        until(lambda: said(ann) and "does not read" in endpoint.log)
         (*_, (_, payload)) = frames_until(slow, lambda first, _payload: first == 0x88)
         assert payload == code.to_bytes(2, "big") + b"too slow"
 
@@ -212,13 +209,8 @@ def test_the_whole_endpoint_s_limit_holds_over_all_tenants(serving):
 def test_without_pings_a_client_that_gives_no_sign_of_life_is_swept_after_its_time_to_live(serving):
     options = ("--ping-interval-s", "0", "--ttl-s", "0.5", "--throttle-burst", "100000")
     with serving(*options) as endpoint, endpoint.client(key="alive") as alive, upgraded(endpoint, "dead"):
-        for number in range(1000):
-            assert alive.ask("ping", str(number))["action"] == "pong"
-            if {item["clientId"] for item in endpoint.listed()} == {"alive"}:
-                break
-            time.sleep(0.05)
-        else:
-            raise AssertionError("the dead one is listed still")
+        pongs = (alive.ask("ping", str(number))["action"] for number in itertools.count())
+        until(lambda: next(pongs) == "pong" and {item["clientId"] for item in endpoint.listed()} == {"alive"})
 
 
 def test_a_giant_room_does_not_hold_up_another_rooms_message(serving):

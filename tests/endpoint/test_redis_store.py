@@ -9,6 +9,7 @@ from harness.endpoint.redis_client import check_redis
 from harness.endpoint.redis_store import ALIVE_S, RedisStore
 from harness.endpoint.state import Asked, ConnectionRow, Event, StoreDown
 from harness.errors import UsageError
+from tests.waiting import until_async
 
 
 def event(room="r1", text="x", tenant="t1"):
@@ -32,11 +33,6 @@ async def process(address, name, answer=lambda asked: b""):
         yield store, heard
     finally:
         await store.close()
-
-
-async def until(true):
-    while not true():
-        await asyncio.sleep(0.01)
 
 
 def test_all_processes_hear_the_same_events_in_the_same_order(redis):
@@ -162,7 +158,7 @@ def test_what_was_said_while_the_listening_connection_was_broken_is_heard_afterw
                 if client["cmd"] == "xread":
                     await b._redis.client_kill_filter(_id=client["id"])
             await b.append([event(text="meanwhile")], "2")
-            await until(lambda: len(heard) == 2)
+            await until_async(lambda: len(heard) == 2)
             assert [each.text for each in heard] == ["before", "meanwhile"]
 
     asyncio.run(main())

@@ -44,9 +44,13 @@ def spread(several):
     """Clients of which each process has at least one."""
     with contextlib.ExitStack() as stack:
         clients = {}
-        while len(clients) < CLIENTS or 0 in samples(several, "squall_connections").values():
+
+        def connect():
             key = f"k{len(clients)}"
             clients[key] = stack.enter_context(several.client(key=key))
+            return len(clients) >= CLIENTS and 0 not in samples(several, "squall_connections").values()
+
+        until(connect)
         several.eventually_listed(set(clients))
         yield clients
     several.eventually_listed(set())
@@ -87,8 +91,7 @@ def test_a_message_posted_to_any_process_is_heard_by_sockets_streams_and_polls_o
         ]
         for poll in polls:
             poll.start()
-        while sum(samples(several, "squall_waiting").values()) < 8:
-            pass
+        until(lambda: sum(samples(several, "squall_waiting").values()) == 8)
         assert post(several, "wide", "to all")[0] == 201
         for client in spread.values():
             assert client.get()["payload"]["text"] == "to all"

@@ -12,6 +12,7 @@ from harness.units import SECOND
 from tests.faults.test_injector import FakeRun
 from tests.transport.conftest import Bench
 from tests.transport.serving import accept, close_frame, read_to_end, text
+from tests.waiting import until
 
 PER_S, MESSAGE_BYTES, MESSAGES = 20_000, 1000, 1000
 BUFFER_BYTES = 1 << 14
@@ -41,8 +42,7 @@ def test_its_window_fills_and_everything_arrives_after_the_lift(bench):
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
         accept(peer)
         peers.append(peer)
-        while not go:
-            select.select([], [], [], 0.005)
+        until(lambda: go)
         for number in range(MESSAGES):
             peer.sendall(text(b"%*d" % (MESSAGE_BYTES, number)))
             sent.append(number)

@@ -5,7 +5,6 @@ import itertools
 import json
 import socket
 import struct
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from harness.plan import load_plan
 from harness.record.row import Damage, SignalKind
 from harness.wire import Message, make_dialect
 from tests.foreign.serving import ForeignServer
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow(reason="installs and starts a chat server from npm")
 
@@ -67,13 +67,6 @@ def channel() -> str:
 def listed(server: ForeignServer) -> dict[str, list[str]]:
     with urllib.request.urlopen(server.clients_url, timeout=PATIENCE_S) as response:
         return {client["name"]: client["channels"] for client in json.load(response)["clients"]}
-
-
-def wait_until_gone(server: ForeignServer, name: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while name in listed(server):
-        assert time.monotonic() < deadline, f"{name} is still listed"
-        time.sleep(0.05)
 
 
 def test_what_is_said_reaches_the_others_of_the_channel_and_not_the_speaker(
@@ -170,7 +163,7 @@ def test_the_list_of_clients_names_them_and_their_channels(
     client.ask({"type": "enter", "channel": channel, "ref": "in"})
     assert listed(foreign)[client.name] == [channel]
     client.connection.close()
-    wait_until_gone(foreign, client.name)
+    until(lambda: client.name not in listed(foreign))
 
 
 def test_a_client_that_resets_is_forgotten(dial: Callable[[], Client], foreign: ForeignServer) -> None:
@@ -179,7 +172,7 @@ def test_a_client_that_resets_is_forgotten(dial: Callable[[], Client], foreign: 
     client.connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.connection.socket.shutdown(socket.SHUT_RD)
     client.connection.socket.close()
-    wait_until_gone(foreign, client.name)
+    until(lambda: client.name not in listed(foreign))
 
 
 def test_a_client_that_answers_pings_stays_and_one_that_does_not_is_terminated(
@@ -194,7 +187,7 @@ def test_a_client_that_answers_pings_stays_and_one_that_does_not_is_terminated(
         )
         assert silent.recv(4096).startswith(b"HTTP/1.1 101")
         assert "silent" in listed(foreign)
-        wait_until_gone(foreign, "silent")
+        until(lambda: "silent" not in listed(foreign))
     assert alive.name in listed(foreign)
     assert alive.ask({"type": "hey", "ref": "a"}) == {"type": "ho", "ref": "a"}
 

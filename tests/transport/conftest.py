@@ -17,6 +17,7 @@ from harness.transport.trust import make_context
 from harness.transport.websocket import Arrival, Ending, Pong, Refusal, WebSocket
 from harness.units import SECOND
 from tests.transport.authority import Authority, Pair
+from tests.waiting import until
 
 PATIENCE_S = 40
 
@@ -112,9 +113,7 @@ class Bench:
 
     def until(self, happened: Callable[[], object]) -> None:
         """Let the hub run until it has happened."""
-        with gevent.Timeout(PATIENCE_S):
-            while not happened():
-                gevent.sleep(0.002)
+        until(happened, PATIENCE_S, gevent.sleep)
 
     def finish(self) -> None:
         for thread in self.threads:

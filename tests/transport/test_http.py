@@ -17,8 +17,9 @@ from harness.transport.options import Route
 from harness.transport.sockets import Sockets
 from harness.units import SECOND
 from harness.wire.exchange import Answer, Failure, Request
+from tests.waiting import until
 
-PATIENCE_S = 10
+PATIENCE_S = 40
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Kind: test\r\n\r\nhi"
 CHUNKED = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -83,9 +84,7 @@ class Bench:
         return self.heard[-1]
 
     def until(self, happened):
-        with gevent.Timeout(PATIENCE_S):
-            while not happened():
-                gevent.sleep(0.002)
+        until(happened, PATIENCE_S, gevent.sleep)
 
     def finish(self):
         for thread in self.threads:

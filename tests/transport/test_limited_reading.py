@@ -12,6 +12,7 @@ from harness.transport.clock import FakeClock
 from harness.transport.limited_reading import LimitedReading
 from harness.units import SECOND
 from tests.transport.serving import accept, close_frame, read_to_end, text
+from tests.waiting import until
 
 PER_S = 20_000
 MESSAGE_BYTES, MESSAGES = 1000, 1000
@@ -102,8 +103,7 @@ def test_the_window_of_a_slow_reader_fills_and_everything_arrives_when_it_reads_
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
         accept(peer)
         peers.append(peer)
-        while not go:
-            select.select([], [], [], 0.005)
+        until(lambda: go)
         for number in range(MESSAGES):
             peer.sendall(text(b"%*d" % (MESSAGE_BYTES, number)))
             sent.append(number)
@@ -134,8 +134,7 @@ def test_a_slow_reader_that_is_reset_reads_nothing_more(bench):
 
     def behave(peer):
         accept(peer)
-        while not go:
-            select.select([], [], [], 0.005)
+        until(lambda: go)
         with suppress(OSError):
             peer.sendall(text(b"x" * 100))
 

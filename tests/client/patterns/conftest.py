@@ -14,8 +14,9 @@ from harness.transport.connection_options import find_addresses, make_options
 from harness.transport.http_client import HttpClient
 from harness.transport.sockets import Sockets
 from harness.wire import Message, make_dialect
+from tests.waiting import until
 
-PATIENCE_S = 15
+PATIENCE_S = 40
 ROOMS = ["room-0", "room-1"]
 
 
@@ -110,9 +111,7 @@ class Bench:
         return receipt
 
     def until(self, happened):
-        with gevent.Timeout(PATIENCE_S):
-            while not happened():
-                gevent.sleep(0.002)
+        until(happened, PATIENCE_S, gevent.sleep)
 
     def finish(self):
         if self.client.open and not self.client.endings:

@@ -92,6 +92,14 @@ class Run:
         return json.loads((self.path / "report.json").read_text())
 
     @property
+    def complete_report(self) -> dict:
+        """The report of a run that went to its end, whatever the verdict: a busy machine may have made it late."""
+        assert self.out, self.err
+        report = self.report
+        assert report["run"]["status"] == "complete", self.err
+        return report
+
+    @property
     def findings(self) -> dict[str, int]:
         """What was found, without what was looked for and not found."""
         return {name: count for name, count in self.report["finding_counts"].items() if count}

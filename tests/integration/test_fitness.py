@@ -10,22 +10,13 @@ from pathlib import Path
 import pytest
 
 from harness.record.run_directory import open_run
+from tests.integration.test_endings import recorded
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow(reason="whole runs of a generator that is held up")
 
 LOCUSTFILE = Path(__file__).parents[2] / "locustfile.py"
 HELD_S = 0.4
-
-
-def until_rows(squall, shards=1, least=100):
-    """Until each of so many processes has rows on disk; gives the run directory."""
-    for _ in range(600):
-        for path in (squall.out / "runs").glob("*/run.json"):
-            found = open_run(path.parent).shards
-            if len(found) == shards and all(shard.rows >= least for shard in found):
-                return path.parent
-        time.sleep(0.05)
-    raise AssertionError("no rows came")
 
 
 def hold(pid, times=3):
@@ -38,7 +29,7 @@ def hold(pid, times=3):
 
 def test_a_generator_that_was_stopped_is_unfit_and_the_endpoint_is_not_blamed(squall):
     process = squall.start_run("--sessions", 20, "--rooms", 10, "--rate", 10, "--duration", 8)
-    until_rows(squall)
+    until(lambda: recorded(squall))
     hold(process.pid)
     run = squall.wait(process)
     assert run.code == 3, run.err
@@ -66,7 +57,7 @@ def test_one_sick_worker_of_two_is_found(squall, two_processes):
     process = squall.start(
         "-f", LOCUSTFILE, "--headless", "-u", 20, "-r", 20, "-t", "9s", *two_processes, module="locust", env=out
     )
-    path = until_rows(squall, shards=2)
+    path = until(lambda: recorded(squall, shards=2))
     warnings = next(shard for shard in open_run(path).shards if shard.rank == 1)
     hold(int(warnings.path.stem.split("-")[2]))
     done = squall.wait(process)

@@ -35,8 +35,10 @@ def rows_of(shard):
 @pytest.mark.parametrize("processes", [1, 2])
 def test_headless_gives_one_run_directory_with_a_shard_a_process(locust, processes, two_processes):
     squall, start = locust
+    plan = squall.out / "plan.toml"
+    plan.write_text("[load]\nrate_per_s = 5.0\nramp_s = 0.5\n")
     more = two_processes if processes > 1 else ()
-    done = squall.wait(start("--headless", "-u", 21, "-r", 20, "-t", "6s", *more))
+    done = squall.wait(start("--headless", "-u", 21, "-r", 20, "-t", "8s", *more, SQUALL_PLAN=str(plan)))
     assert done.code == 0, done.err
     (path,) = (squall.out / "runs").glob("*")
     run = open_run(path)
@@ -47,7 +49,7 @@ def test_headless_gives_one_run_directory_with_a_shard_a_process(locust, process
     assert sum(map(len, sessions)) == len(set().union(*sessions)) == 21
     published = np.concatenate(rows)
     published = published[published["kind"] == Kind.PUBLISH]
-    assert len(published) > 50
+    assert set(published["session"]) == set(range(21))
     assert set(published["outcome"]) == {Outcome.OK}
     assert "publish" in done.out + done.err
 
@@ -58,14 +60,14 @@ def test_users_that_workers_cannot_share_evenly_are_all_the_sessions_there_are(l
     plan = squall.out / "plan.toml"
     plan.write_text(
         f'[load]\nscenario = "ticker"\nsessions_per_user = {per_user}\nrooms = 100\nrate_per_s = 5.0\n'
-        'settle_s = 1.0\n[[chaos]]\nfault = "drop"\nhow = "reset"\nat_s = 2.5\nshare = 1.0\n'
+        'settle_s = 1.0\n[[chaos]]\nfault = "drop"\nhow = "reset"\nat_s = 5.0\nshare = 1.0\n'
     )
-    done = squall.wait(start("--headless", "-u", 5, "-r", 5, "-t", "5s", *two_processes, SQUALL_PLAN=str(plan)))
+    done = squall.wait(start("--headless", "-u", 5, "-r", 5, "-t", "8s", *two_processes, SQUALL_PLAN=str(plan)))
     assert done.code == 0, done.err
     (path,) = (squall.out / "runs").glob("*")
-    assert squall("report", path).code in (0, 3)  # a busy machine makes it late, and that is not the question
+    squall("report", path)
     done.out = str(path)
-    report, rows = done.report, [rows_of(shard) for shard in open_run(path).shards]
+    report, rows = done.complete_report, [rows_of(shard) for shard in open_run(path).shards]
     assert report["run"]["sessions"] == 5 * per_user
     assert report["fitness"]["never_opened"] == 0
     opened = [set(found["session"][(found["kind"] == Kind.OPEN) & (found["outcome"] == Outcome.OK)]) for found in rows]

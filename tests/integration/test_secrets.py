@@ -98,7 +98,7 @@ def test_no_secret_and_no_token_is_anywhere_after_a_run(squall, guarded, files, 
         "GUARDED_KEY": "key-of-the-api",
     }
     run = squall.run(plan, env=secrets)
-    assert run.code in (0, 3), run.err
+    outcomes = run.complete_report["outcomes"]
     tokens = seen_by(guarded)
     # Kept for each session; the look before the run mints for itself.
     assert len(tokens) in {"token": {1}, "tokens": {6}, "eddsa": {6, 7}}.get(way, {len(tokens)})
@@ -119,7 +119,6 @@ def test_no_secret_and_no_token_is_anywhere_after_a_run(squall, guarded, files, 
     evidence = [json.loads(line) for file in run.path.glob("evidence-*") for line in file.read_text().splitlines()]
     assert {"refused", "error", "closed"} <= {line["kind"] for line in evidence}
     assert "***" in json.dumps(evidence)
-    outcomes = run.report["outcomes"]
     assert outcomes["open"]["rejected"] >= 3
     assert outcomes["publish"]["ok"] > 0
     if way == "login":
@@ -178,9 +177,9 @@ def test_a_run_on_the_embedded_endpoint_leaves_nothing_either(squall, tmp_path, 
         """
     )
     run = squall.run(plan, env={"SQUALL_JWT_SECRET": SECRET})
-    assert run.code in (0, 3), run.err
-    assert run.report["outcomes"]["open"] == {"ok": 6}
-    assert run.report["outcomes"]["look"]["ok"] > 0
+    outcomes = run.complete_report["outcomes"]
+    assert outcomes["open"] == {"ok": 6}
+    assert outcomes["look"]["ok"] > 0
     pem = (tmp_path / "key.pem").read_text().splitlines()[1]
     for file in run.path.iterdir():
         content = file.read_text(errors="replace")

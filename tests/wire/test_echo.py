@@ -22,6 +22,7 @@ PLAN = """
 [endpoint]
 url = "ws://127.0.0.1:{port}/"
 dialect = "echo"
+answer_timeout_s = 1.0
 [contract]
 delivers_to_sender = true
 [load]
@@ -73,21 +74,12 @@ def echoing(forgets):
 def test_a_run_against_an_echo_server_balances_with_its_own_count(tmp_path, forgets):
     with echoing(forgets) as (port, left_out):
         (tmp_path / "echo.toml").write_text(PLAN.format(port=port))
-        command = [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-m",
-            "squall",
-            "run",
-            "echo.toml",
-            "--set",
-            "endpoint.answer_timeout_s=1",
-        ]
+        command = [sys.executable, "-W", "ignore", "-m", "squall", "run", "echo.toml"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
-    assert done.returncode in (0, 3), done.stderr  # a busy machine may make it unfit
+    assert done.stdout, done.stderr
     report = json.loads((tmp_path / done.stdout.strip() / "report.json").read_text())
+    assert report["run"]["status"] == "complete", done.stderr
     found = {name: count for name, count in report["finding_counts"].items() if count}
     assert report["outcomes"]["publish"]["ok"] == report["ledger"]["all"]["paid"] > 20
     assert found == ({"unanswered": len(left_out)} if forgets else {}), report["findings"]

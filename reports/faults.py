@@ -8,8 +8,8 @@ FIRST = {
     1: FaultKind("close", True),
     2: FaultKind("fin", True),
     3: FaultKind("reset", True),
-    4: FaultKind("half-open", True),
-    5: FaultKind("stall", True),
+    4: FaultKind("half-open", True, True),
+    5: FaultKind("stall", True, True),
     6: FaultKind("burst", False),
     7: FaultKind("malformed", False),
 }
@@ -37,6 +37,11 @@ class Faults:
         Malformed payloads have rows of their own, which say more exactly when.
         """
         return [number for number, kind in self._kinds.items() if not kind.drops and kind.label != "malformed"]
+
+    @property
+    def deaf(self) -> list[int]:
+        """The numbers of faults whose client stops reading, or reads slowly."""
+        return [number for number, kind in self._kinds.items() if kind.deaf]
 
     @property
     def labels(self) -> dict[int, str]:

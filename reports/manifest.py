@@ -24,6 +24,8 @@ class Contract(msgspec.Struct, frozen=True):
     limit_codes: tuple[int, ...] = ()
     expected_closes: tuple[int, ...] = ()
     grows_mib_per_h: float | None = None
+    may_outlive_token: bool = False
+    token_grace_s: float = 2.0
     delivers_to_sender: bool = True
     ordered: bool = True
 
@@ -89,10 +91,11 @@ class Skipped(msgspec.Struct, frozen=True):
 
 
 class FaultKind(msgspec.Struct, frozen=True):
-    """What a fault is called, and whether it takes the connection away."""
+    """What a fault is called, whether it takes the connection away, and whether the client stops reading."""
 
     label: str
     drops: bool
+    deaf: bool = False
 
 
 class Manifest(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from .percentile import Groups
 from .sections.closes import Closes
 from .sections.fitness import RunFitness
 from .sections.growth import Growth
+from .sections.held_up import HeldUp
 from .sections.ledger import Ledger
 from .sections.patterns import Pattern
 from .sections.recovery import Recovery
@@ -21,6 +22,8 @@ from .sections.stale import Stale
 from .sections.storms import Storm
 from .sections.strays import Strays
 from .sections.timeline import Timeline
+from .sections.tokens import Tokens
+from .sections.turnover import Turnover
 
 REPORT_FORMAT = 1
 JUDGED = frozenset(("format", "findings", "findings_made", "finding_counts", "not_judged"))
@@ -77,8 +80,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """what was refused, rightly and wrongly"""
     growth: list[Growth]
     """memory and descriptors over the load; empty for a short one"""
+    turnover: Turnover | None
+    """the endpoint's memory for each connection that ended; `null`: not read, or too few ended"""
     closes: Closes
     """how connections ended that we did not end"""
+    tokens: Tokens | None
+    """connections whose token expired; `null`: no expiry is known"""
+    held_up: HeldUp | None
+    """deliveries that were late while a client did not read; `null`: every client read"""
     strays: Strays
     """frames that fitted nothing that we did"""
     fitness: RunFitness

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import RunDirectoryError
-from harness.record.row import DTYPE, ROW_BYTES, SEQ_BITS, SESSION_BITS, Flag, Gauge, Kind, Outcome
+from harness.record.row import CONN_BITS, DTYPE, ROW_BYTES, SEQ_BITS, SESSION_BITS, Flag, Gauge, Kind, Outcome
 from harness.record.run_directory import RunDirectory, Shard
 
 from .faults import Faults
@@ -243,6 +243,12 @@ def sources(rows: Rows, ordinary: Array) -> tuple[Array, Array]:
     delivered = rows.of(Kind.DELIVERY)
     at, known = find(keys[order], message_keys(delivered["peer"], delivered["seq"]))
     return delivered[known], ordinary[order][at[known]]
+
+
+def connection_keys(found: Array) -> Array:
+    """One number for each connection of a session."""
+    keys: Array = found["session"].astype(np.int64) << CONN_BITS | found["conn"]
+    return keys
 
 
 def connections(found: Array) -> set[tuple[int, int]]:

@@ -86,3 +86,13 @@ NO_LARGE_BURST = "no burst was larger than a promised limit"
 NO_MALFORMED = "no malformed payload was sent"
 NO_GROWTH_PROMISE = "the contract has no grows_mib_per_h"
 NO_MEMORY = "the endpoint's memory was not read for long enough"
+MAY_OUTLIVE = "the contract lets connections outlive their token"
+NO_EXPIRY = "when tokens expire is not known"
+NOTHING_EXPIRED = "no connection was used after its token had expired"
+ALL_READ = "every client read all the time"
+NOTHING_TO_COMPARE = "too few deliveries while a client did not read, or at other times"
+PER_CONNECTION = (
+    "; meanwhile {ended} connections ended, and it rose by {kib:g} KiB for each of them (95 %: {low:g} to {high:g})"
+)
+HELD_UP = "{late} of {deliveries} deliveries held up while {clients} clients did not read; longest {longest_s:.1f} s"
+OUTLIVED = "{expired} connections with an expired token: {ended} closed by the endpoint, {outlived} served on"

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import gevent
-import jwt
 import msgspec
 
 from ..errors import UsageError
@@ -19,6 +18,7 @@ from ..paths import split, walk
 from ..plan import LoginAuth, mask_url
 from ..record.row import Outcome
 from ..wire.exchange import Answer, Request
+from .expiry import jwt_expiry
 from .provider import Denied, Fields, HttpClient, Provider, Setting, Then, fit_for_a_request
 from .templates import expand, expand_all, fill, fill_all, on_origin
 
@@ -91,6 +91,11 @@ class Login(Provider):
         """Until it is time to log in again; half its life, where that is shorter than `refresh_before_s`."""
         kept = self._kept.get(self._number(whose))
         return max(0.0, min(kept.renew_s, kept.expires_s) - time.monotonic()) if kept is not None else 0.0
+
+    def expires_s(self, whose: Fields) -> float:
+        """By the answer of the login, or by the token itself."""
+        kept = self._kept.get(self._number(whose))
+        return time.time() + kept.expires_s - time.monotonic() if kept is not None else FOREVER
 
     def fetch(self, whose: Fields, then: Then) -> None:
         """Log in; sessions that share a token share the login."""
@@ -222,7 +227,7 @@ class Login(Provider):
                 path = self._auth.expires_in_path
                 return Denied(Outcome.GARBLED, status, f'login: there is no number at expires_in_path = "{path}"')
             life_s = given
-        elif (expires := _expiry(token)) is not None:
+        elif (expires := jwt_expiry(token)) < FOREVER:
             life_s = expires - time.time()
         self._keep(self._number(whose), token, life_s)
         return token
@@ -239,14 +244,3 @@ class Login(Provider):
 
     def _number(self, whose: Fields) -> int:
         return whose.session if self._auth.per == "session" else -1
-
-
-def _expiry(token: str) -> float | None:
-    """When a JWT says that it ends (seconds since 1970); None when it is none or does not say."""
-    try:
-        expires = jwt.decode(token, options={"verify_signature": False, "verify_exp": False, "verify_aud": False}).get(
-            "exp"
-        )
-    except jwt.PyJWTError:
-        return None
-    return float(expires) if isinstance(expires, int | float) else None

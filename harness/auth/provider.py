@@ -94,6 +94,15 @@ class Provider:
         """How long the latest token may be used before it is time for another (seconds; 0: it is time)."""
         return math.inf
 
+    def expires_s(self, whose: Fields) -> float:
+        """When the token given last for this connection expires (seconds since 1970; infinity: never, or not known)."""
+        return math.inf
+
+    @property
+    def is_renewable(self) -> bool:
+        """Whether a session whose token has expired gets another one for its next connection."""
+        return True
+
     def fetch(self, whose: Fields, then: Then) -> None:
         """Get it without blocking; `then` hears of it, perhaps at once."""
         then(self.token(whose) or "")

@@ -10,6 +10,7 @@ import io
 from ..errors import UsageError
 from ..plan import TokenAuth, TokensAuth
 from ..plan.auth import TOKEN_ENV
+from .expiry import jwt_expiry
 from .provider import Fields, Provider, Setting, fit_for_a_request
 from .templates import held, read_text
 
@@ -24,10 +25,17 @@ class SharedToken(Provider):
     def __init__(self, auth: TokenAuth, setting: Setting) -> None:
         token, source = held(auth.token_env, TOKEN_ENV, auth.token_file, setting.where, setting.redaction)
         self._token = fit_for_a_request(token, f"{setting.where}: {source}")
+        self._expires_s = jwt_expiry(self._token)
+
+    is_renewable = False
 
     def token(self, whose: Fields) -> str:
         """The one."""
         return self._token
+
+    def expires_s(self, whose: Fields) -> float:
+        """As the token says."""
+        return self._expires_s
 
 
 class TokenPerSession(Provider):
@@ -51,9 +59,15 @@ class TokenPerSession(Provider):
                 "add tokens, lower load.sessions, or let sessions share them (reuse = true)"
             )
 
+    is_renewable = False
+
     def token(self, whose: Fields) -> str:
         """The one of this session."""
         return self._tokens[whose.session % len(self._tokens)]
+
+    def expires_s(self, whose: Fields) -> float:
+        """As the token says."""
+        return jwt_expiry(self.token(whose))
 
 
 def _read(auth: TokensAuth, where: str) -> list[str]:

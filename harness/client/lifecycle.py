@@ -215,7 +215,8 @@ class Client:
             self._lost = (end.began or when.arrived, end.closer)
         self.state = State.AWAY
         self._owner.disconnected(self)
-        if reconnect.is_terminal_close(self._run.policy, end.closer, end.code):
+        terminal = reconnect.is_terminal_close(self._run.policy, end.closer, end.code)
+        if terminal and not self.session.token_has_expired:
             self._give_up(Outcome.REJECTED, end.code)
         else:
             self._try_later(0, end.code)

@@ -85,6 +85,12 @@ class Session:
         return frozenset(self._rooms)
 
     @property
+    def token_has_expired(self) -> bool:
+        """Whether the token of the latest connection has expired, or is about to, and the next one gets another."""
+        access = self._context.access
+        return access.is_renewable and 0 < access.expires_ns(self.number) <= self._context.clock.now() + SECOND
+
+    @property
     def posts(self) -> bool:
         """Whether its messages go by REST."""
         return self._pattern is not None
@@ -240,7 +246,8 @@ class Session:
         """The upgrade was accepted, or whatever else opens a conversation; IMPLICIT in `flags`: nothing was asked."""
         self.is_open = True
         self._opening = False
-        self._log.opened(self, self._due, sent, when, flags)
+        expires = 0 if flags & Flag.IMPLICIT else self._context.access.expires_ns(self.number)
+        self._log.opened(self, self._due, sent, when, flags, expires)
         if self.listener is not None:
             self.listener.opened()
 

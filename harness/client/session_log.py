@@ -60,12 +60,12 @@ class SessionLog:
 
     # -- connections --------------------------------------------------------------------------------------------
 
-    def opened(self, of: Party, due: int, sent: int, when: Arrival, flags: int) -> None:
-        """A connection is open."""
+    def opened(self, of: Party, due: int, sent: int, when: Arrival, flags: int, expires: int) -> None:
+        """A connection is open; its token expires at `expires` (0: never, or not known)."""
         self.tally.open_sessions += 1
         self._recorder.row(
-            Kind.OPEN, OK, when.flags | flags, 0, of.number, of.conn, due=due, sent=sent, arrived=when.arrived,
-            read=when.read,
+            Kind.OPEN, OK, when.flags | flags, 0, of.number, of.conn, seq=expires, due=due, sent=sent,
+            arrived=when.arrived, read=when.read,
         )  # fmt: skip
         self._copy("open", when.read - sent, OK, 0)
 

@@ -156,7 +156,10 @@ def _manifest(
         "stamps": "kernel" if kernel_stamps() else "read",
         "loop": "closed" if plan.load.shape.is_closed else "open",
         "skipped": [{"fault": fault, "reason": reason} for fault, reason in reasons.items()],
-        "faults": {kind.number: {"label": kind.name, "drops": kind.takes_connection} for kind in faults().values()},
+        "faults": {
+            kind.number: {"label": kind.name, "drops": kind.takes_connection, "deaf": kind.stops_reading}
+            for kind in faults().values()
+        },
         "damages": {damage.value: damage.label for damage in Damage},
         "command": [Path(sys.argv[0]).name, *map(mask_argument, sys.argv[1:])],
     }

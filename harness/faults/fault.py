@@ -104,7 +104,7 @@ AnyFault = TypeVar("AnyFault", bound=type[Fault[Any]])
 
 def fault(
     name: str, *, number: int, options: type[Act], summary: str, kernel_sees: str, code_sees: str,
-    takes_connection: bool = False, holds_connection: bool = False, lasts: bool = False,
+    takes_connection: bool = False, holds_connection: bool = False, stops_reading: bool = False, lasts: bool = False,
 ) -> Callable[[AnyFault], AnyFault]:  # fmt: skip
     """Register a class as the fault of this name; the arguments are those of `FaultKind`.
 
@@ -116,7 +116,7 @@ def fault(
     """
     kind = FaultKind(
         name, number, options, summary, kernel_sees, code_sees, takes_connection, holds_connection,
-        lasts or holds_connection,
+        stops_reading, lasts or holds_connection,
     )  # fmt: skip
 
     def add(handler: AnyFault) -> AnyFault:

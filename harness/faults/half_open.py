@@ -29,6 +29,7 @@ DROP_ALL = struct.pack("HBBI", 0x06, 0, 0, 0)  # BPF_RET | BPF_K, 0: keep no byt
     code_sees="nothing at all: no pong, no end; sending works until the buffer is full",
     takes_connection=True,
     holds_connection=True,
+    stops_reading=True,
 )
 class HalfOpen(Fault[HeldDrop]):
     """Make the kernel drop what arrives, and send nothing more."""

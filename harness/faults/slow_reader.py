@@ -24,6 +24,7 @@ class SlowReaderOptions(Act, frozen=True, kw_only=True, tag_field="fault", tag="
     summary="the client reads a limited number of bytes per second, and goes on sending",
     kernel_sees="a small window, which is zero most of the time if more is sent",
     code_sees="late pongs and closes; sending blocks, or its buffer grows",
+    stops_reading=True,
     lasts=True,
 )
 class SlowReader(Fault[SlowReaderOptions]):

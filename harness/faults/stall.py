@@ -13,6 +13,7 @@ from .fault import Fault, fault
     code_sees="no pong and no end; sending blocks once both buffers are full",
     takes_connection=True,
     holds_connection=True,
+    stops_reading=True,
 )
 class Stall(Fault[HeldDrop]):
     """Read and send nothing more."""

@@ -15,6 +15,9 @@ class Contract(Section, frozen=True, kw_only=True):
 
     `lifetime_s` and `idle_s` are limits after which the endpoint may close a connection, with one of `limit_codes`;
     with one of `expected_closes` it may at any time. `grows_mib_per_h` is how much its memory may grow.
+
+    A connection ends `token_grace_s` after its token's expiry at the latest, unless it `may_outlive_token`, as with
+    endpoints that check the token only when a client connects.
     """
 
     throttle_per_s: Positive | None = None
@@ -28,6 +31,8 @@ class Contract(Section, frozen=True, kw_only=True):
     limit_codes: tuple[int, ...] = (1001,)
     expected_closes: tuple[int, ...] = ()
     grows_mib_per_h: NotNegative | None = None
+    may_outlive_token: bool = False
+    token_grace_s: Positive = 2.0
     delivers_to_sender: bool = True
     ordered: bool = True
     schemas: dict[Literal["publish", "post"], str] = {}

@@ -40,6 +40,8 @@ class FaultKind:
     """Whether it takes the connection away, so that the endpoint should notice."""
     holds_connection: bool
     """Whether the connection is kept after the session has lost it: it costs a descriptor until the lift."""
+    stops_reading: bool
+    """Whether the client stops reading, or reads slowly, while its connection stays open."""
     lasts: bool
     """Whether something is under way after the injection, which a LIFT row ends."""
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from harness.record.row import Closer, Kind, Outcome
 
+from ..bystanders import cut_by_others
 from ..registry import section
-from ..rows import Array, Rows
+from ..rows import Array, Rows, connection_keys
+from .tokens import ends_by_expiry
 
 SAYS = (Kind.JOIN, Kind.PUBLISH, Kind.DELIVERY, Kind.LEAVE, Kind.PROBE, Kind.PING, Kind.STRAY)
 """What counts as a message on a connection, in either direction; keepalive pings do not."""
@@ -25,7 +27,11 @@ class Closes(msgspec.Struct, frozen=True, kw_only=True):
     """How connections ended that we did not end."""
 
     expected: dict[str, int]
-    """by reason: `announced`, `lifetime` or `idle`"""
+    """by reason: `announced`, `lifetime`, `idle` or `token` (the token had expired)"""
+    bystanders: int
+    """connections that ended at once after another client's malformed payload, more often than by chance"""
+    bystanders_first_s: float | None
+    """when first, since the run began; `null`: never"""
     unexpected: dict[str, int]
     """by who ended them and the code, for example `endpoint 1011` or `reset 104`"""
 
@@ -44,6 +50,7 @@ def closes(rows: Rows) -> Closes:
         "announced": by_endpoint & np.isin(ended["code"], contract.expected_closes),
         "lifetime": limited & _long(ended["arrived"] - opened, contract.lifetime_s),
         "idle": limited & _long(ended["arrived"] - spoke, contract.idle_s),
+        "token": ends_by_expiry(rows, ended),
     }
     expected: dict[str, int] = {}
     left = np.ones(len(ended), bool)
@@ -51,25 +58,26 @@ def closes(rows: Rows) -> Closes:
         if count := int(np.count_nonzero(these & left)):
             expected[reason] = count
         left &= ~these
+    ended = ended[left]
+    cut = cut_by_others(rows, ended)
     unexpected: dict[str, int] = {}
-    for row in ended[left]:
+    for row in ended[~cut]:
         cause = f"{Closer(int(row['peer'])).name.lower()} {int(row['code'])}"
         unexpected[cause] = unexpected.get(cause, 0) + 1
-    return Closes(expected=expected, unexpected=unexpected)
-
-
-def _keys(found: Array) -> Array:
-    """One number for each connection."""
-    keys: Array = found["session"].astype(np.int64) << 32 | found["conn"]
-    return keys
+    return Closes(
+        expected=expected,
+        bystanders=int(np.count_nonzero(cut)),
+        bystanders_first_s=rows.since_start_s(ended["arrived"][cut].min()) if cut.any() else None,
+        unexpected=unexpected,
+    )
 
 
 def _excused(rows: Rows, ended: Array) -> Array:
     """Which of these ends a fault or a malformed payload explains: a drop always, the others for a while."""
-    dropped = np.isin(_keys(ended), _keys(rows.drops))
+    dropped = np.isin(connection_keys(ended), connection_keys(rows.drops))
     begun_or_lifted = np.concatenate([rows.of(Kind.FAULT), rows.of(Kind.LIFT)])
     provoking = begun_or_lifted[np.isin(begun_or_lifted["code"], rows.fault_kinds.provoking)]
-    connections, at = np.unique(_keys(ended), return_inverse=True)
+    connections, at = np.unique(connection_keys(ended), return_inverse=True)
     affected = np.maximum(_latest(provoking, connections), _latest(rows.of(Kind.PROBE), connections))[at]
     excused: Array = dropped | (affected > 0) & (ended["arrived"] <= affected + REACTION_NS)
     return excused
@@ -77,7 +85,7 @@ def _excused(rows: Rows, ended: Array) -> Array:
 
 def _began(rows: Rows, ended: Array) -> tuple[Array, Array]:
     """For each of these ends: when its connection had opened, and when anything was said on it last."""
-    connections, at = np.unique(_keys(ended), return_inverse=True)
+    connections, at = np.unique(connection_keys(ended), return_inverse=True)
     opened = _latest(rows.of(Kind.OPEN, Outcome.OK), connections)
     spoke = opened.copy()
     for kind in SAYS:
@@ -89,7 +97,7 @@ def _latest(found: Array, connections: Array) -> Array:
     """The last time that stands in these rows for each connection; 0 where there is none."""
     last = np.zeros(len(connections), np.int64)
     if len(connections):
-        keys = _keys(found)
+        keys = connection_keys(found)
         at = np.minimum(np.searchsorted(connections, keys), len(connections) - 1)
         ours = connections[at] == keys
         np.maximum.at(last, at[ours], np.maximum(found["sent"], found["arrived"])[ours])

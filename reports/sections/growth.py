@@ -8,7 +8,7 @@ is not judged, and only a rise that is worth mentioning, with an interval that e
 """
 
 from itertools import combinations
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -91,23 +91,39 @@ def growth(rows: Rows) -> list[Growth]:
 
 def slope(times_ns: Array, values: Array, begin_ns: int, end_ns: int) -> Slope | None:
     """The slope per hour with its 95 % interval; None where a part of the time has no sample."""
-    part = (times_ns - begin_ns) * PARTS // (end_ns - begin_ns)
-    if len(np.unique(part)) < PARTS:
+    found = trend(times_ns, values, begin_ns, end_ns)
+    if found is None:
         return None
-    levels = [float(np.median(values[part == n])) for n in range(PARTS)]
     hours = (end_ns - begin_ns) / 3.6e12
-    slopes = sorted((levels[b] - levels[a]) * PARTS / (b - a) / hours for a, b in combinations(range(PARTS), 2))
-    within = _kendall_limit(PARTS, SIGNIFICANT)
-    low = (len(slopes) - within) // 2
     return Slope(
-        first=round(levels[0], 3),
-        last=round(levels[-1], 3),
-        per_h=round(float(np.median(slopes)), 3),
-        low_per_h=round(slopes[low], 3),
-        high_per_h=round(slopes[-1 - low], 3),
+        first=round(found.levels[0], 3),
+        last=round(found.levels[-1], 3),
+        per_h=round(found.rise / hours, 3),
+        low_per_h=round(found.low / hours, 3),
+        high_per_h=round(found.high / hours, 3),
         judged_s=round((end_ns - begin_ns) / 1e9, 1),
         samples=len(values),
     )
+
+
+class Trend(NamedTuple):
+    """How values change over a span: the medians of its tenths; the rise over the whole, with its 95 % interval."""
+
+    levels: list[float]
+    rise: float
+    low: float
+    high: float
+
+
+def trend(at: Array, values: Array, begin: int, end: int) -> Trend | None:
+    """The change of `values`, each measured at `at`, from `begin` to `end`; None where a tenth has no value."""
+    part = (at - begin) * PARTS // (end - begin)
+    if len(np.unique(part)) < PARTS:
+        return None
+    levels = [float(np.median(values[part == n])) for n in range(PARTS)]
+    rises = sorted((levels[b] - levels[a]) * PARTS / (b - a) for a, b in combinations(range(PARTS), 2))
+    low = (len(rises) - _kendall_limit(PARTS, SIGNIFICANT)) // 2
+    return Trend(levels, float(np.median(rises)), rises[low], rises[-1 - low])
 
 
 def _verdict(what: What, judged: Slope) -> Literal["grows", "steady", "shrinks"]:

@@ -8,9 +8,11 @@ from rich.table import Table
 from .. import words
 from ..sections.closes import Closes
 from ..sections.growth import Growth
+from ..sections.held_up import HeldUp
 from ..sections.rejections import Rejections
 from ..sections.stale import Stale
 from ..sections.strays import Strays
+from ..sections.tokens import Tokens
 from ..sentences import grown, unrecognised
 from .lines import Line, lines, seconds, table
 
@@ -84,6 +86,25 @@ def closes(closes: Closes) -> Iterator[Line]:
     if closes.expected:
         counts = ", ".join(f"{count} {reason}" for reason, count in closes.expected.items())
         yield Line(f"closes    expected by the contract: {counts}")
+
+
+@lines("tokens")
+def tokens(tokens: Tokens | None) -> Iterator[Line]:
+    """Connections whose token expired."""
+    if tokens is not None and tokens.expired:
+        said = words.OUTLIVED.format(expired=tokens.expired, ended=tokens.ended, outlived=tokens.outlived)
+        yield Line(f"tokens    {said}")
+
+
+@lines("held_up")
+def held_up(held_up: HeldUp | None) -> Iterator[Line]:
+    """Deliveries that another client's reading delayed."""
+    if held_up is not None and held_up.late:
+        longest_s = (held_up.longest_ms or 0.0) / 1000
+        said = words.HELD_UP.format(
+            late=held_up.late, deliveries=held_up.deliveries, clients=held_up.not_reading, longest_s=longest_s
+        )
+        yield Line(f"held up   {said}")
 
 
 @lines("strays")

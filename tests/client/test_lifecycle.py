@@ -26,7 +26,7 @@ class FakeSession:
         self.is_open, self.is_free = False, True
         self.rooms = ()
         self.opened_at, self.asked, self.left, self.skipped = [], [], [], []
-        self.departing = False
+        self.departing = self.token_has_expired = False
         self.remembers = False
 
     def forget(self):
@@ -295,6 +295,15 @@ def test_a_terminal_close_code_is_not_tried_again_but_the_same_number_as_an_errn
     run.clock.advance(50 * SECOND)
     assert len(session.opened_at) == 2
     assert [row["outcome"] for row in run.rows] == [Outcome.OK, Outcome.REJECTED]
+
+
+def test_a_terminal_close_of_an_expired_token_is_followed_by_another_one():
+    _, session, run, _ = make(terminal_codes=(4401,))
+    session.up(), session.ack()
+    session.token_has_expired = True
+    lose(session, run, closer=Closer.ENDPOINT, code=4401)
+    run.clock.advance(50 * SECOND)
+    assert len(session.opened_at) == 2
 
 
 def test_after_so_many_tries_it_gives_up():

@@ -10,10 +10,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from ..errors import PlanError
 from .auth import Auth, NoAuth
+from .codes import Code, check_code
 from .dialect_registry import dialect_of
 from .masking import mask_url
 from .rest import Rest
-from .section import Count, Positive, Section
+from .section import Count, Positive, Section, Template
 from .transport import Deflate, Tls
 
 EMBEDDED = "embedded"
@@ -25,7 +26,10 @@ CREDENTIALS = re.compile(r"(\$\{\w+\})(:\$\{\w+\})?")
 
 
 class Match(Section, frozen=True, kw_only=True):
-    """How one kind of frame is recognised (`match`: path -> value, "*" for any) and where its fields stand."""
+    """How one kind of frame is recognised and where its fields stand.
+
+    `match` maps a path to a value, to "*" for any, or to a list of alternatives.
+    """
 
     match: dict[str, Any]
     id: str = ""
@@ -35,20 +39,30 @@ class Match(Section, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class ErrorMatch(Match, frozen=True, kw_only=True):
+    """How one kind of error is recognised. `fixed_code` is its code where `code` is not given or finds nothing."""
+
+    fixed_code: Code | None = None
+
+    def __post_init__(self) -> None:
+        check_code("endpoint.json.error.fixed_code", self.fixed_code)
+
+
 class JsonDialect(Section, frozen=True, kw_only=True):
     """A JSON protocol described entirely in the plan: what to send for an intent, how to read what comes.
 
     An absent intent is not sent: without `join` a session is a member from the moment it is open.
     `acks` says how a publish is confirmed: by a frame matching `ack`, by the sender's own delivery, or not at all.
+    `error` is one table or several, tried in order.
     """
 
-    publish: dict[str, Any]
+    publish: Template
     delivery: Match
-    join: dict[str, Any] | None = None
-    leave: dict[str, Any] | None = None
-    ping: dict[str, Any] | None = None
+    join: Template | None = None
+    leave: Template | None = None
+    ping: Template | None = None
     ack: Match | None = None
-    error: Match | None = None
+    error: ErrorMatch | tuple[ErrorMatch, ...] = ()
     pong: Match | None = None
     acks: Literal["frame", "delivery", "none"] = "frame"
 
@@ -59,6 +73,11 @@ class JsonDialect(Section, frozen=True, kw_only=True):
             )
         if self.acks != "frame" and (self.join is not None or self.leave is not None) and self.ack is None:
             raise PlanError("endpoint.json: join and leave are confirmed by a frame: give [endpoint.json.ack]")
+
+    @property
+    def errors(self) -> tuple[ErrorMatch, ...]:
+        """The kinds of error, in the order in which they are tried."""
+        return (self.error,) if isinstance(self.error, ErrorMatch) else self.error
 
 
 class Endpoint(Section, frozen=True, kw_only=True):

@@ -4,14 +4,14 @@ For the patterns `polling` and `hybrid`. The defaults are the reference endpoint
 of other endpoints.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Meta
 
 from ..errors import PlanError
 from .masking import mask_url
-from .section import Count, Positive, Section
+from .section import Count, Positive, Section, Template
 
 Wait = Annotated[float, Meta(ge=0, le=300)]
 
@@ -34,7 +34,7 @@ class Rest(Section, frozen=True, kw_only=True):
     resume: bool = True
     publish: str = "/rooms/{room}/messages"
     poll: str = "/rooms/{room}/messages?after={after}&limit={limit}&wait={wait}"
-    body: dict[str, Any] | None = None
+    body: Template | None = None
     messages: str = "messages"
     last: str = "last"
     number: str = "seq"

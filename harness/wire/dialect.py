@@ -11,6 +11,7 @@ from msgspec import Struct
 from ..record.row import SignalKind
 from .ids import connection_key
 from .signal import Signal
+from .taken import Taken
 
 REASON_CHARS = 200
 """How much of an endpoint's text a signal keeps."""
@@ -23,7 +24,7 @@ class Message(Struct, frozen=True, gc=False):
     """All that a frame of ours may need to say.
 
     `id` is the correlation id, `seq` the number in it, `room` the room's name, `sender` the client's name, `session`
-    its number, `conn` its how-manieth connection this is, `timestamp_ms` wall-clock milliseconds.
+    its number, `conn` the number of its connection (0 = first), `timestamp_ms` wall-clock milliseconds.
     """
 
     id: str = ""
@@ -72,6 +73,10 @@ class Dialect(Protocol):
 
     def decode(self, data: bytes) -> tuple[Signal, ...]:
         """What one received frame says; never raises, never empty."""
+        ...
+
+    def explain(self, data: bytes) -> tuple[Taken, ...]:
+        """What `decode` takes the parts of a frame for, and why not for anything else; never raises, never empty."""
         ...
 
 

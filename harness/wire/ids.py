@@ -8,6 +8,9 @@ An endpoint may send anything at all. A number that no session of the run could 
 not one of ours, and reading never raises.
 """
 
+import re
+from functools import cache
+
 from ..record.row import CONN_BITS, SEQ_BITS
 from .signal import Signal
 
@@ -77,6 +80,32 @@ def read_connection_key(text: str, nonce: str, sessions: int) -> tuple[int, int]
         return None
     session, conn = _below(sessions, session_text), _below(CONN_LIMIT, conn_text)
     return (session, conn) if session is not None and conn is not None else None
+
+
+def find_ids(data: bytes, nonce: str, most: int = 64) -> list[tuple[int, int]]:
+    """The messages of a run that a frame names anywhere, as (session, number), each once and in order.
+
+    Args:
+        data: the frame.
+        nonce: the run's.
+        most: how many at most.
+
+    >>> find_ids(b'{"a": "k3-7-12", "b": ["k3-8-1", "k3-7-12"], "key": "k3-7"}', "k3")
+    [(7, 12), (8, 1)]
+    """
+    found: dict[tuple[int, int], None] = {}
+    for match in _id_pattern(nonce).finditer(data):
+        session, seq = int(match[1]), int(match[2])
+        if 0 < seq < SEQ_LIMIT:  # 0 is none: it is a session's first connection
+            found[session, seq] = None
+            if len(found) == most:
+                break
+    return list(found)
+
+
+@cache
+def _id_pattern(nonce: str) -> re.Pattern[bytes]:
+    return re.compile(rb"%s-(\d{1,9})-(\d{1,11})(?!\d)" % re.escape(nonce.encode()))
 
 
 def _below(limit: int, text: str) -> int | None:

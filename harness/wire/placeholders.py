@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from ..errors import PlanError, did_you_mean
+from ..plan.section import Template
 from .dialect import Message
 
 PLACEHOLDERS = {
@@ -37,7 +38,7 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _encode = msgspec.json.Encoder().encode
 
 
-def compile_intent(name: str, template: Mapping[str, Any] | None, table: str = "endpoint.json") -> Render:
+def compile_intent(name: str, template: Template | None, table: str = "endpoint.json") -> Render:
     """A function from a message to the frame of the intent `name`; for an absent template, one that raises ValueError.
 
     `table` is where the template stands in the plan.

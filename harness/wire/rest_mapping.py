@@ -128,6 +128,7 @@ class Posting:
     def __init__(self, dialect: Dialect, mapping: RestMapping) -> None:
         self.joins, self.leaves, self.pings = dialect.joins, dialect.leaves, dialect.pings
         self.join, self.leave, self.ping, self.decode = dialect.join, dialect.leave, dialect.ping, dialect.decode
+        self.explain = dialect.explain
         self.publish = mapping.body
 
 

@@ -11,6 +11,7 @@ from ...record.row import SignalKind
 from ..dialect import Message, garbled
 from ..registry import dialect
 from ..signal import Signal
+from ..taken import Taken
 
 
 class EchoDialect:
@@ -46,6 +47,13 @@ class EchoDialect:
             return (Signal(SignalKind.DELIVERY, name.decode()),)
         except UnicodeDecodeError:
             return garbled("an echo whose id is not UTF-8")
+
+    def explain(self, data: bytes) -> tuple[Taken, ...]:
+        """A delivery with its id, or why it is none."""
+        signal = self.decode(data)[0]
+        if signal.id is None:
+            return (Taken(kind=signal.kind, why=signal.reason),)
+        return (Taken(kind=signal.kind, rule="delivery", fields={"id": signal.id}),)
 
 
 @dialect("echo", needs_room=lambda _: False)

@@ -16,6 +16,7 @@ from ...record.row import SignalKind
 from ..dialect import REASON_CHARS, Message, fitting_code, garbled
 from ..registry import dialect
 from ..signal import Signal
+from ..taken import Miss, Near, Taken, as_json
 
 VERSION = "1.0"
 
@@ -66,6 +67,12 @@ _decode = msgspec.json.Decoder(_Response).decode
 _NOTHING = _Nothing()
 DELIVERY, ACK = SignalKind.DELIVERY, SignalKind.ACK  # looked up once: an enum's member takes 70 ns in Python 3.11
 
+ACTIONS = {ACK: "ack", DELIVERY: "message", SignalKind.PONG: "pong", SignalKind.ERROR: "error"}
+"""The action of each kind of frame."""
+NEEDED = {ACK: ("id",), DELIVERY: ("id", "room"), SignalKind.PONG: ("id",), SignalKind.ERROR: ("id", "code")}
+"""What each kind of frame should say."""
+PLACES = {"id": "requestId", "room": "roomId", "code": "payload.code"}
+
 
 class EnvelopeDialect:
     """The envelope, encoded and decoded through typed structs."""
@@ -112,6 +119,23 @@ class EnvelopeDialect:
                 return garbled("an ack with no requestId")
             return (Signal(ACK, frame.requestId, frame.roomId),)
         return _uncommon(frame)
+
+    def explain(self, data: bytes) -> tuple[Taken, ...]:
+        """The action that the frame names, its fields, and which of them are missing."""
+        signal = self.decode(data)[0]
+        if signal.kind is SignalKind.GARBLED:
+            return (Taken(kind=signal.kind, why=signal.reason),)
+        if signal.kind is SignalKind.OTHER:
+            known = " or ".join(f'"{action}"' for action in ACTIONS.values())
+            miss = Miss("", "action", known, as_json(signal.reason))
+            return (Taken(kind=signal.kind, near=(Near("a frame that is known", (miss,)),)),)
+        rule = ACTIONS[signal.kind]
+        read = {"id": signal.id, "room": signal.room, "sender": signal.sender, "reason": signal.reason or None}
+        fields = {name: text for name, text in read.items() if text is not None}
+        if signal.code:
+            fields["code"] = str(signal.code)
+        missing = tuple(Miss("", PLACES[name]) for name in NEEDED[signal.kind] if name not in fields)
+        return (Taken(kind=signal.kind, rule=rule, fields=fields, missing=missing),)
 
 
 def _uncommon(frame: _Response) -> tuple[Signal, ...]:

@@ -16,6 +16,7 @@ from ..dialect import REASON_CHARS, fitting_code, garbled
 from ..placeholders import compile_intent
 from ..registry import dialect
 from ..signal import Signal
+from ..taken import Miss, Near, Taken, as_json
 
 ANY = "*"
 
@@ -40,16 +41,20 @@ class TemplateDialect:
         self.publish = compile_intent("publish", described.publish)
         self.ping = compile_intent("ping", described.ping)
         _check_ids(described)
-        in_order = (
-            ("error", SignalKind.ERROR, described.error),
+        several = isinstance(described.error, tuple)
+        in_order: list[tuple[str, SignalKind, Match | None]] = [
+            *(
+                (f"error[{number}]" if several else "error", SignalKind.ERROR, match)
+                for number, match in enumerate(described.errors)
+            ),
             ("ack", SignalKind.ACK, described.ack),
             ("pong", SignalKind.PONG, described.pong),
             ("delivery", SignalKind.DELIVERY, described.delivery),
-        )
+        ]
         self._rules = [_Rule(name, kind, match) for name, kind, match in in_order if match is not None]
 
     def decode(self, data: bytes) -> tuple[Signal, ...]:
-        """One signal, of the first of error, ack, pong, delivery that matches.
+        """One signal, of the first rule that matches: the errors, then ack, pong and delivery.
 
         Errors come first because an endpoint may answer a refusal in the shape of an ack with one key more; the
         delivery comes last because it may be described by little more than its room. JSON that matches nothing is
@@ -64,6 +69,19 @@ class TemplateDialect:
                 return (rule.signal(frame),)
         return (Signal(SignalKind.OTHER),)
 
+    def explain(self, data: bytes) -> tuple[Taken, ...]:
+        """The same rule as `decode`, with the paths of it that found nothing and the conditions that others missed."""
+        try:
+            frame = _decode(data)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            return (Taken(kind=SignalKind.GARBLED, why=f"not JSON: {error}"),)
+        for rule in self._rules:
+            if rule.holds(frame):
+                return (rule.taken(frame),)
+        near = [Near(rule.name, rule.misses(frame)) for rule in reversed(self._rules)]
+        met = {rule.name: len(rule.marks) - len(rule.misses(frame)) for rule in self._rules}
+        return (Taken(kind=SignalKind.OTHER, near=tuple(sorted(near, key=lambda each: -met[each.rule]))),)
+
 
 class _Rule:
     """One compiled match."""
@@ -74,8 +92,10 @@ class _Rule:
                 f"endpoint.json.{name}.match: it is empty and would take every frame; "
                 f'say what marks one, for example match = {{ type = "{name}" }}'
             )
+        self.name = name
         self.kind = kind
-        self.marks = [(split(path), wanted) for path, wanted in match.match.items()]
+        self.marks = [(split(path), _wanted(name, path, value)) for path, value in match.match.items()]
+        self.paths = {field: getattr(match, field) for field in ("id", "room", "sender", "code", "reason")}
         self.id = split(match.id)
         self.room = split(match.room)
         self.sender = split(match.sender)
@@ -91,6 +111,32 @@ class _Rule:
             if found is None or (wanted != ANY and not _equal(found, wanted)):
                 return False
         return True
+
+    def misses(self, frame: Any) -> tuple[Miss, ...]:
+        """The conditions that a frame does not meet."""
+        key, found = (
+            f"endpoint.json.{self.name}.match",
+            [(path, wanted, walk(frame, path)) for path, wanted in self.marks],
+        )
+        return tuple(
+            Miss(key, ".".join(path), "any value" if wanted == ANY else as_json(wanted), _quoted(value))
+            for path, wanted, value in found
+            if value is None or (wanted != ANY and not _equal(value, wanted))
+        )
+
+    def taken(self, frame: Any) -> Taken:
+        """What this rule reads in a frame that it matches."""
+        fields, missing = {}, []
+        for field, path in self.paths.items():
+            if not path:
+                continue
+            value = walk(frame, split(path))
+            text = _reason(value) if field in ("code", "reason") else _text(value)
+            if text is None or value is None:
+                missing.append(Miss(f"endpoint.json.{self.name}.{field}", path, found=_quoted(value)))
+            else:
+                fields[field] = text
+        return Taken(kind=self.kind, rule=self.name, fields=fields, missing=tuple(missing))
 
     def signal(self, frame: Any) -> Signal:
         if self.keys is not None and type(frame) is dict:
@@ -132,7 +178,25 @@ def _check_ids(described: JsonDialect) -> None:
         )
 
 
+def _wanted(name: str, path: str, value: Any) -> Any:
+    """What may stand at a path of `match`: a list is one of several values.
+
+    Raises:
+        PlanError: the list is empty.
+    """
+    if value == []:
+        raise PlanError(f"endpoint.json.{name}.match.{path}: the list of alternatives is empty and would match nothing")
+    return value
+
+
 def _equal(found: Any, wanted: Any) -> bool:
+    """Whether what was found is the value, or one of the alternatives, that a match wants."""
+    if type(wanted) is list:
+        return any(_same(found, each) for each in wanted)
+    return _same(found, wanted)
+
+
+def _same(found: Any, wanted: Any) -> bool:
     """Equal as JSON: true is not 1, but 1.0 is."""
     return isinstance(found, bool) is isinstance(wanted, bool) and bool(found == wanted)
 
@@ -156,6 +220,10 @@ def _number(found: Any) -> int:
     if type(found) is str and found.isascii() and found.isdecimal() and len(found) <= 10:
         return fitting_code(int(found))
     return 0
+
+
+def _quoted(found: Any) -> str | None:
+    return as_json(found) if found is not None else None
 
 
 def _reason(found: Any) -> str:

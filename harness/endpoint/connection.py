@@ -39,6 +39,7 @@ class Connection:
         "client",
         "connected_ms",
         "connected_s",
+        "expires_s",
         "gone",
         "id",
         "identity",
@@ -75,6 +76,7 @@ class Connection:
         self.rooms: set[str] = set()
         self.connected_s = self.active_s = self.ponged_s = time.monotonic()
         self.connected_ms = time.time_ns() // 1_000_000
+        self.expires_s = self.connected_s + identity.expires - time.time()
         self.violations = 0
         self.paused = False
         self.gone = False

@@ -16,7 +16,7 @@ from .connection import Connection
 class Lifetime:
     """Hands a connection to `over` once it is idle for `idle_s` or old as `max_s` (0: no such limit).
 
-    `active_s` is what counts as activity: the last message, unless told otherwise.
+    `active_s` gives what counts as activity: the last message, unless it is another function.
     """
 
     def __init__(

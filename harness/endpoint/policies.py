@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .hub import Hub
 
 Frame = Mapping[str, Any]
+TOKEN_EXPIRED = 4401
+"""The close code for a connection whose token has expired."""
 
 
 class Policies(NamedTuple):
@@ -94,6 +96,8 @@ class Policies(NamedTuple):
     """A client has not answered a ping in time."""
     expired: Callable[["Hub", Connection], None]
     """A client has given no sign of life for the whole time to live."""
+    outlived: Callable[["Hub", Connection], None]
+    """The token of a connection has expired."""
     ended: Callable[["Hub", Connection, bool], None]
     """A connection is over; True when the client closed it by a handshake."""
     close_code: Callable[[int], int]
@@ -149,6 +153,7 @@ def honest_policies(settings: Settings, verifier: tokens.Verifier) -> Policies:
         pong=note_pong,
         silent=give_up,
         expired=sweep,
+        outlived=close_expired,
         ended=lambda hub, connection, _clean: hub.forget(connection),
         close_code=lambda code: code,
     )
@@ -170,6 +175,12 @@ def give_up(hub: "Hub", connection: Connection) -> None:
     connection.cut()
     hub.counters.stale_cleaned += 1
     hub.end(connection, clean=False)
+
+
+def close_expired(hub: "Hub", connection: Connection) -> None:
+    """Close a connection whose token has expired, and take it off the table."""
+    connection.close(hub.policies.close_code(TOKEN_EXPIRED), "the token has expired")
+    hub.end(connection, clean=True)
 
 
 def sweep(hub: "Hub", connection: Connection) -> None:

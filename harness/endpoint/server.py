@@ -6,6 +6,7 @@ opening request and hands the transport over (`upgrade.py`).
 
 import asyncio
 import contextlib
+import operator
 import time
 from collections.abc import AsyncIterator
 
@@ -28,6 +29,8 @@ from .sse import Streams
 from .upgrade import Upgrade
 
 GOODBYE_S = 1.0
+TOKEN_GRACE_S = 0.1
+"""A connection is closed this long after its token has expired."""
 
 
 class Server:
@@ -41,6 +44,8 @@ class Server:
         self._lifetime = Lifetime(settings.idle_timeout_s, settings.max_lifetime_s, self._over)
         self._lives = Lifetime(settings.ttl_s, 0.0, lambda connection, _reason: hub.policies.expired(hub, connection),
                                sign_of_life)  # fmt: skip
+        self._tokens = Lifetime(TOKEN_GRACE_S, 0.0, lambda connection, _reason: hub.policies.outlived(hub, connection),
+                                operator.attrgetter("expires_s"))  # fmt: skip
         limits_s = (
             settings.ping_interval_s,
             settings.ping_timeout_s,
@@ -84,11 +89,13 @@ class Server:
             self._liveness.sweep(now_s)
             self._lifetime.sweep(now_s)
             self._lives.sweep(now_s)
+            self._tokens.sweep(now_s)
 
     def _watch(self, connection: Connection) -> None:
         self._liveness.watch(connection, connection.connected_s)
         self._lifetime.watch(connection)
         self._lives.watch(connection)
+        self._tokens.watch(connection)
 
     def _over(self, connection: Connection, reason: str) -> None:
         """A connection's time is up: off the table, and closed with 1001."""

@@ -4,6 +4,7 @@ It must not know about HTTP. The subtle thing: HS256 is only as strong as its se
 than the hash (32 bytes, RFC 7518 section 3.2) is refused when the endpoint starts, not when somebody guesses it.
 """
 
+import math
 import os
 import secrets
 import tempfile
@@ -30,16 +31,19 @@ MEMBER = "member"
 ADMIN = "admin"
 PUBLISHER = "publisher"
 MIN_SECRET_BYTES = 32
+LATEST_S = 1e11
+"""A later expiry (seconds since 1970) is as good as this one."""
 ALGORITHMS = ((RSAPublicKey, "RS256"), (EllipticCurvePublicKey, "ES256"), (Ed25519PublicKey, "EdDSA"))
 
 
 class Identity(NamedTuple):
-    """Who a token speaks for, and what is switched on for them."""
+    """Who a token speaks for, what is switched on for them, and when it expires (seconds since 1970)."""
 
     user: str
     tenant: str
     roles: frozenset[str]
     features: frozenset[str] = frozenset()
+    expires: float = math.inf
 
 
 class Verifier(NamedTuple):
@@ -102,7 +106,11 @@ def identity_of(claims: Any) -> Identity:
         raise Refused(401, "the token is not valid", detail="sub and tenant must be text")
     if not all(isinstance(each, list | tuple) and all(isinstance(item, str) for item in each) for each in lists):
         raise Refused(401, "the token is not valid", detail="roles and features must be lists of text")
-    return Identity(user, tenant, *map(frozenset, lists))
+    expires = claims.get("exp")
+    if isinstance(expires, bool) or not isinstance(expires, int | float):
+        expires = math.inf
+    roles, features = map(frozenset, lists)
+    return Identity(user, tenant, roles, features, float(min(expires, LATEST_S)))
 
 
 def is_text(value: object) -> TypeGuard[str]:

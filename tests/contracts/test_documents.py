@@ -10,7 +10,7 @@ import pytest
 from openapi_spec_validator import validate
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 
-from harness.endpoint import rest
+from harness.endpoint import rest_routes
 from harness.endpoint.schemas import ACTIONS
 from harness.endpoint.settings import MAX_DEPTH, MAX_ROOMS, Settings
 from harness.plan.contract import Contract
@@ -93,7 +93,7 @@ def test_the_reference_contract_has_the_limits_that_the_endpoint_serves_by_defau
     assert limits.pop("frame_bytes") == settings.max_frame_bytes
     assert limits.pop("unsent_bytes") == settings.unsent_bytes
     assert limits.pop("nesting") == MAX_DEPTH and limits.pop("rooms_per_connection") == MAX_ROOMS
-    assert limits.pop("history_page") == rest.MAX_LIMIT and limits.pop("long_poll_s") == rest.MAX_WAIT_S
+    assert limits.pop("history_page") == rest_routes.MAX_LIMIT and limits.pop("long_poll_s") == rest_routes.MAX_WAIT_S
     assert not limits  # nothing is promised that is not looked at here
     for name, value in REFERENCE["throttle"].items():
         assert getattr(settings, name) == value

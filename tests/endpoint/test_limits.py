@@ -92,6 +92,18 @@ def test_even_a_busy_client_is_closed_with_1001_when_its_lifetime_is_over(servin
         assert ann.close_code() == 1001
 
 
+def test_a_client_is_closed_with_4401_when_its_token_has_expired(serving):
+    with (
+        serving() as endpoint,
+        endpoint.client("old", "old", exp=int(time.time()) + 2) as old,
+        endpoint.client("new", "new") as new,
+    ):
+        assert old.ask("ping", "p")["action"] == "pong"
+        assert old.close_code() == 4401
+        endpoint.eventually_listed({"new"})
+        assert new.ask("ping", "p")["action"] == "pong"
+
+
 def test_the_table_in_a_file_follows_the_connections(serving, tmp_path):
     file = tmp_path / "store.db"
     with serving("--store", str(file)) as endpoint:

@@ -12,6 +12,10 @@ pytestmark = pytest.mark.slow(reason="a whole run for every few defects")
 AT_ONCE = 6
 BIG_FRAMES = ("--set", "endpoint.serve.max-frame-bytes=131072")  # what is too long shall be the schema's to refuse
 CALM = ("--set", "chaos=[]")
+SHORT_LIVED = (
+    "--set",
+    'endpoint.auth={kind="jwt", ttl_s=5.0, claims={sub="user-{session}", tenant="squall", roles=["member"]}}',
+)
 PATIENT = ("--set", "endpoint.answer_timeout_s=4")  # what comes late in the run shall be unanswered in time
 
 # defect -> what it must show as, and nothing else
@@ -40,6 +44,7 @@ FINDINGS = {
     "refuse-delivered=0.02": {"refused-but-delivered", "wrongly-rejected"},
     "throttle-low=0.1": {"wrongly-rejected"},
     "throttle-silent": {"throttled-silently"},
+    "token-outlived": {"outlived-token"},
     "schema-extra": {"malformed-accepted"},
     "schema-oversize": {"malformed-accepted"},
     "schema-deep": {"malformed-accepted"},
@@ -65,6 +70,7 @@ RUNS = {
     ("error-without-id",): PATIENT,
     ("throttle-low=0.1", "stale-never"): (),
     ("ack-late=300",): (),
+    ("token-outlived",): SHORT_LIVED,
     ("delay=300", "connect-heavy=100"): (),
 }
 RUN_OF = {defect: defects for defects in RUNS for defect in defects}
@@ -164,6 +170,13 @@ def test_a_slow_endpoint_shows_in_its_own_figure_and_as_no_finding(runs, defect)
     figures = run.report["figures"]
     assert run.findings == {}, run.report["findings"]
     assert figures[moved]["all"]["p50" if moved != "open" else "max"] > least_ms > figures[still]["all"]["p50"]
+
+
+def test_a_connection_that_ends_with_its_token_is_no_finding(shared_squall, chaotic_plan):
+    run = shared_squall.run(chaotic_plan, *BIG_FRAMES, *SHORT_LIVED)
+    assert run.findings == {}, run.report["findings"]
+    assert run.report["tokens"]["ended"] >= run.report["run"]["sessions"]
+    assert set(run.report["closes"]["expected"]) == {"token"}
 
 
 def test_a_clean_run_did_all_that_it_was_told(runs):

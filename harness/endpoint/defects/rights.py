@@ -1,5 +1,6 @@
 """Wrong about who may do what: checked once, checked by halves, or not at all."""
 
+import math
 from collections.abc import Collection
 from random import Random
 from typing import TYPE_CHECKING
@@ -30,9 +31,16 @@ def expired_accepted(policies: Policies, _value: float, _chance: Random) -> Poli
             if refused.message != "the token has expired" or handshake.token is None:
                 raise
             # It was refused for its time only, so its signature is right.
-            return identity_of(jwt.decode(handshake.token, options={"verify_signature": False}))
+            identity = identity_of(jwt.decode(handshake.token, options={"verify_signature": False}))
+            return identity._replace(expires=math.inf)
 
     return policies._replace(authorize=authorize)
+
+
+@defect("token-outlived", "goes on serving a connection whose token has expired")
+def token_outlived(policies: Policies, _value: float, _chance: Random) -> Policies:
+    """Check the token on connecting, and never again."""
+    return policies._replace(outlived=lambda _hub, _connection: None)
 
 
 @defect("tenant-once", "checks the tenant only at connect: another tenant's room can be joined by its full name")

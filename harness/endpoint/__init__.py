@@ -1,4 +1,4 @@
 """The reference endpoint: a small real-time application to practise on, in a process of its own.
 
-It must not know the harness: no locust, no gevent, no `harness.wire`; of ours it imports only `harness.errors`.
+It shares only `harness.errors` with the rest of the harness: no locust, no gevent, no `harness.wire`.
 """

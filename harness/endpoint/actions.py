@@ -1,7 +1,7 @@
 """What each action of the WebSocket side does, one function each.
 
-It must not know how a frame came or how it was read. The subtle thing: a leave is acknowledged only when everything
-accepted before it has been handed on, so that no message that was settled before somebody left is missing.
+A leave is acknowledged only after everything that was accepted before it has been delivered, so that a session which
+leaves misses no message that was acknowledged earlier.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ def join(hub: "Hub", connection: Connection, request: Request) -> None:
 
 
 def leave(hub: "Hub", connection: Connection, request: Request) -> None:
-    """Give up a membership."""
+    """End a membership."""
     room = _room(hub, connection, request)
     _require_member(connection, request, room)
     if hub.store.carries:
@@ -55,7 +55,7 @@ async def _leave_settled(hub: "Hub", connection: Connection, request: Request, r
 
 
 def send(hub: "Hub", connection: Connection, request: Request) -> None:
-    """Say something in a room."""
+    """Publish a message in a room."""
     room = _room(hub, connection, request)
     policies, identity = hub.policies, connection.identity
     if not policies.may_publish(identity, room):
@@ -75,7 +75,7 @@ def send(hub: "Hub", connection: Connection, request: Request) -> None:
 
 
 def ping(hub: "Hub", connection: Connection, request: Request) -> None:
-    """Answer."""
+    """Answer with a pong."""
     hub.policies.reply(connection, envelope.pong(request))
 
 

@@ -1,7 +1,7 @@
-"""Who is let in: the handshake's credentials to an identity, by JWT or by a function of the user's own.
+"""Who may connect: from a handshake's credentials to an identity, by JWT or by a function of the user's own.
 
-It must not know the upgrade. The subtle thing: the client learns only the kind of the failure, and a function that
-fails or hangs is the endpoint's fault (502), never the client's (401, 403).
+The client learns only the kind of the failure. A function that fails or hangs is the endpoint's fault (502), never the
+client's (401, 403).
 """
 
 import asyncio
@@ -22,7 +22,7 @@ TIMEOUT_S = 10.0
 
 
 class Handshake(NamedTuple):
-    """What an authoriser sees: the token wherever it was, headers (names in lower case), query, where from."""
+    """What an authoriser sees: the token wherever it was, headers (names in lower case), query, remote address."""
 
     token: str | None
     headers: Mapping[str, str]
@@ -34,7 +34,7 @@ Authorize = Callable[[Handshake], Awaitable[Identity]]
 
 
 def by_token(identify: Callable[[str | None], Identity]) -> Authorize:
-    """The authoriser that looks at the token only."""
+    """The authoriser that checks the token only."""
 
     async def authorize(handshake: Handshake) -> Identity:
         return identify(handshake.token)
@@ -75,7 +75,7 @@ def custom(spec: str, timeout_s: float = TIMEOUT_S) -> Authorize:
 
 
 async def called(function: Callable[..., Any], *arguments: object) -> Any:
-    """The function's result; a plain function runs in a thread, because it may block."""
+    """Await the function's result; a plain function runs in a thread, because it may block."""
     if inspect.iscoroutinefunction(function):
         return await function(*arguments)
     return await asyncio.to_thread(function, *arguments)
@@ -85,7 +85,7 @@ def load(spec: str, option: str) -> Callable[..., Any]:
     """The function that `module:function` names.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such function.
     """
     module, _, name = spec.partition(":")
     try:

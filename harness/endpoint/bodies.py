@@ -1,7 +1,6 @@
 """The JSON Schemas of REST bodies, taken from the OpenAPI document itself.
 
-It must not know routes. The subtle thing: there is no second copy to go stale; what `contracts/openapi.json` promises
-is what the endpoint refuses by.
+There is no second copy that could become stale: the endpoint refuses by what `contracts/openapi.json` promises.
 """
 
 import json
@@ -30,7 +29,7 @@ def body_schema(name: str) -> jsonschema_rs.Validator:
     """The validator of `#/components/schemas/NAME`.
 
     Raises:
-        UsageError: the document or the schema is absent or damaged.
+        UsageError: the document or the schema is missing or damaged.
     """
     schema = {"$ref": f"#/components/schemas/{name}", "components": _document().get("components", {})}
     try:

@@ -1,8 +1,8 @@
-"""The limits that many connections share: one for each tenant, one for the whole endpoint.
+"""The limits that several connections share: one per tenant, one for the whole endpoint.
 
-It must not know what is limited. The subtle thing: where several processes serve one endpoint, each leases tokens ahead
-from one bucket in the store and gives back what it did not spend; leased ones count as not refilled yet, so all
-processes together never let through more than the one bucket would.
+Subtle: where several processes serve one endpoint, each leases tokens in advance from one bucket in the store and
+returns those that it did not spend. A leased token is not refilled until it is returned, so all processes together
+never let through more than the one bucket would.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from .hub import Hub
 
 RENEW_S = 0.25
-"""How long leased tokens are held before what is left of them goes back."""
+"""How long leased tokens are held before unspent ones are returned."""
 
 Lease = Callable[[int, int, int], Awaitable[int]]
-"""Give back so many unspent tokens, hold on to so many, ask for so many new ones; how many were got."""
+"""Returns a number of unspent tokens, keeps a number, asks for a number of new ones; the result is how many came."""
 
 
 class Leased:
-    """Our process's part of a bucket in the store, of which `processes` together hold half at most."""
+    """Our process's share of a bucket in the store; `processes` together hold at most half of it."""
 
     def __init__(self, lease: Lease, burst: int, per_s: float, processes: int) -> None:
         self._lease = lease
@@ -38,7 +38,7 @@ class Leased:
         self._renewing: asyncio.Task[None] | None = None
 
     def take(self, now_s: float) -> bool:
-        """Spend a token that was leased; with few left, or old ones, lease anew meanwhile."""
+        """Spend a leased token; when few are left, or they are old, lease again in the background."""
         has = self._tokens > 0
         if has:
             self._tokens -= 1
@@ -47,11 +47,11 @@ class Leased:
         return has
 
     def wait_s(self, _now_s: float) -> float:
-        """About when a token will have been leased."""
+        """About how many seconds it takes to lease a token."""
         return 0.0 if self._tokens else max(RENEW_S, 1 / self.per_s)
 
     async def renew(self) -> None:
-        """Lease anew, unless that is under way already; without a store there are no new tokens."""
+        """Lease again, unless that is under way already; without a store there are no new tokens."""
         await asyncio.shield(self._begin())
 
     def _begin(self) -> "asyncio.Task[None]":
@@ -60,7 +60,7 @@ class Leased:
         return self._renewing
 
     async def _renew(self) -> None:
-        """Of old tokens half goes back; the rest is spent from meanwhile."""
+        """Return half of the old tokens; the other half can be spent meanwhile."""
         left = self._tokens // 2 if time.monotonic() > self._got_s + RENEW_S else 0
         self._tokens -= left
         try:
@@ -88,15 +88,18 @@ class Buckets:
         return found
 
     async def prepare(self, tenant: str) -> None:
-        """Have tokens at hand before a tenant's connection needs the first."""
+        """Lease tokens before a tenant's connection needs the first one."""
         for limit in (self.of(tenant), self.endpoint):
             if isinstance(limit, Leased):
                 await limit.renew()
 
     def spend(self, connection: Connection, now_s: float) -> str:
-        """Spend a token of each limit that a message counts against; whose was empty, "" for none.
+        """Spend a token of each limit that a message counts against.
 
-        The narrow ones come first, so that who is over them takes nothing from the others.
+        The narrow limits come first, so that a client over its own limit takes nothing from the others.
+
+        Returns:
+            Whose limit was empty; "" for none.
         """
         if not connection.bucket.take(now_s):
             return "connection"
@@ -105,9 +108,10 @@ class Buckets:
         return "" if self.endpoint.take(now_s) else "endpoint"
 
     async def admit(self, tenant: str) -> "tuple[str, float]":
-        """Spend a token for a call that is no message: of the tenant's limit ("": of no tenant's) and the endpoint's.
+        """Spend a token for a call that is not a message, of the tenant's limit ("": no tenant) and the endpoint's.
 
-        Whose was empty, "" for none, and after how many seconds it is worth trying again.
+        Returns:
+            Whose limit was empty ("" for none), and after how many seconds it is worth trying again.
         """
         limits = (
             (("tenant", self.of(tenant)), ("endpoint", self.endpoint)) if tenant else (("endpoint", self.endpoint),)
@@ -119,7 +123,7 @@ class Buckets:
 
 
 async def taken(limit: Limit) -> bool:
-    """Spend a token; where none is leased just now, lease before saying no."""
+    """Spend a token; if none is leased at the moment, lease one before refusing."""
     if limit.take(time.monotonic()):
         return True
     if not isinstance(limit, Leased):
@@ -129,9 +133,9 @@ async def taken(limit: Limit) -> bool:
 
 
 def shared(hub: "Hub", name: str, per_s: float, burst: int) -> Limit:
-    """A limit of all processes together; none where `per_s` is 0.
+    """A limit that all processes share; none if `per_s` is 0.
 
-    They lease half of it at most, so one that was replaced finds tokens before what the dead one held is swept.
+    They lease at most half of it, so that a restarted process finds tokens before those of the dead one are returned.
     """
     if not per_s:
         return Boundless()

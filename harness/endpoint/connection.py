@@ -1,7 +1,7 @@
-"""One client's connection as the endpoint sees it: who, since when, in which rooms, and the way to write to it.
+"""One client's connection as the endpoint sees it: identity, times, rooms, and how to write to it.
 
-It must not know what is written. The subtle thing: writes go straight to the transport and never wait, so one
-slow client cannot hold up a room; what it does not read is kept here, and beyond a bound a policy decides.
+Writes go straight to the transport and never wait, so a slow client cannot delay a room. What the client does not read
+is kept here, and beyond a bound a policy decides.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ GIVE_UP_S = 2.0
 
 
 class Connection:
-    """An open connection. Times are monotonic seconds, but for `connected_ms` (wall clock, ms).
+    """An open connection. Times are monotonic seconds, except `connected_ms` (wall clock, ms).
 
-    `overflow` is called when more than `limit_bytes` wait to be sent. `why` is why the endpoint ended it, in one of
-    few fixed phrases; empty while it did not.
+    `overflow` is called when more than `limit_bytes` wait to be sent. `why` is why the endpoint ended it, one of a few
+    fixed phrases; empty until then.
     """
 
     __slots__ = (
@@ -85,7 +85,7 @@ class Connection:
         self._held_bytes = 0
 
     def write(self, frame: bytes) -> None:
-        """Hand over a whole WebSocket frame; a connection that is over takes nothing."""
+        """Write a whole WebSocket frame; a connection that has ended drops it."""
         if self.gone or self.transport.is_closing():
             return
         if not self.paused:
@@ -100,15 +100,15 @@ class Connection:
 
     @property
     def unsent_bytes(self) -> int:
-        """How much waits to be sent."""
+        """How many bytes wait to be sent."""
         return self._held_bytes + self.transport.get_write_buffer_size()
 
     def pause(self) -> None:
-        """The transport is full: frames wait here from now on."""
+        """The transport is full: keep frames here."""
         self.paused = True
 
     def resume(self) -> None:
-        """The transport has room."""
+        """The transport has room: write the frames that were kept."""
         self.paused = False
         held = self._held
         while held and not self.paused and not self.gone:
@@ -119,7 +119,7 @@ class Connection:
             self._held = None
 
     def drop_oldest(self) -> int:
-        """Drop waiting frames, oldest first, until the bound is kept; how many."""
+        """Drop waiting frames, oldest first, until the limit holds; the number of dropped frames."""
         dropped = 0
         while self._held and self.unsent_bytes > self.limit_bytes:
             self._held_bytes -= len(self._held.popleft())
@@ -127,7 +127,7 @@ class Connection:
         return dropped
 
     def close(self, code: int, reason: str = "") -> None:
-        """Send a close frame and let go after `GIVE_UP_S`, whether the client answered or not."""
+        """Send a close frame, and disconnect after `GIVE_UP_S` whether the client answered or not."""
         if self.gone or self.transport.is_closing():
             return
         self.transport.write(close_frame(code, reason))
@@ -137,7 +137,7 @@ class Connection:
         asyncio.get_running_loop().call_later(GIVE_UP_S, self.transport.abort)
 
     def cut(self, why: str = "no pong") -> None:
-        """End it now, with no close frame: the client does not answer anyway."""
+        """Disconnect at once without a close frame: the client does not answer anyway."""
         self.gone = True
         self.why = why
         self.transport.abort()

@@ -1,18 +1,18 @@
-"""What the endpoint counts: plain integers that hot code adds to, read only when somebody scrapes.
+"""What the endpoint counts: plain integers that hot code adds to, read only when somebody scrapes them.
 
-It must not know Prometheus (`metrics.py` does). The subtle thing: nothing here locks or formats; the one event loop of
-the process is the only writer, so an addition costs what `+= 1` costs, and a scrape sees whole numbers.
+Nothing here locks or formats. The event loop of the process is the only writer, so an addition costs what `+= 1` costs
+and a scrape sees whole numbers. `metrics.py` turns them into Prometheus metrics.
 """
 
 from bisect import bisect_left
 from collections import Counter
 
 BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Upper bounds of the latency buckets, inclusive; one more bucket holds what is beyond."""
+"""Upper bounds of the latency buckets, inclusive; one more bucket holds longer times."""
 
 
 class Latency:
-    """A histogram of durations in seconds. `counts` has one bucket more than `BOUNDS_S`; `sum_s` is their sum."""
+    """A histogram of durations in seconds. `counts` has one bucket more than `BOUNDS_S`; `sum_s` is the sum."""
 
     __slots__ = ("counts", "sum_s")
 
@@ -29,13 +29,13 @@ class Latency:
 class Counters:
     """Everything counted since the process started.
 
-    `connects` counts upgrades; `refused` those turned away before it, by status; `disconnects` ends, by reason (one of
-    few words, never text from a client); `messages` client frames; `accepted` messages that got a place in a room;
-    `fan_out` copies handed to a recipient and `delivery_failures` those that could not be; `stale_cleaned` connections
-    removed without a sign of life; `throttled` messages and calls over a bucket, by whose bucket it was; `rejected`
-    other refusals after the upgrade, by code; `pushed` calls to push to one connection, by how they ended; `calls` HTTP
-    calls but upgrades, by method, route and status.
-    `accept` runs from a frame's reading to its place in the room, `deliver` from there to the last copy handed out.
+    `connects` counts upgrades; `refused` connects refused before the upgrade, by status; `disconnects` ends, by reason
+    (one of a few phrases, never text from a client); `messages` client frames; `accepted` messages that got a place in
+    a room; `fan_out` copies handed to a recipient, and `delivery_failures` those that could not be; `stale_cleaned`
+    connections removed because they gave no sign of life; `throttled` messages and calls over a limit, by whose limit
+    it was; `rejected` other refusals after the upgrade, by code; `pushed` pushes to one connection, by result; `calls`
+    HTTP calls except upgrades, by method, route and status.
+    `accept` runs from reading a frame to its place in the room, `deliver` from there to the last copy handed out.
     """
 
     __slots__ = (

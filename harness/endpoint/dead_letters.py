@@ -1,7 +1,6 @@
-"""Dead letters for the operator: look at them, put one through the pipeline again, give one up.
+"""Dead letters for the operator: list them, send one through the pipeline again, delete one.
 
-It must not know why an event died. The subtle thing: a replayed one gets its place in the room now, after what was
-said since, because it never had one.
+A replayed event gets its place in the room at the time of the replay, after newer messages, because it never had one.
 """
 
 from aiohttp import web
@@ -35,15 +34,15 @@ class DeadLetters:
         return answer({"deadLetters": [listed(letter) for letter in letters]})
 
     async def drop(self, request: web.Request) -> web.Response:
-        """`DELETE /dead-letters/{id}`: it is gone for good."""
+        """`DELETE /dead-letters/{id}`: delete one for good."""
         await self._taken(request)
         return web.Response(status=204)
 
     async def replay(self, request: web.Request) -> web.Response:
-        """`POST /dead-letters/{id}/replay`: through its queue again.
+        """`POST /dead-letters/{id}/replay`: put one into its queue again.
 
         Raises:
-            Refused: 503 when it died again; it lies with the others, under a new id.
+            Refused: 503 when it failed again; it is a dead letter again, under a new id.
         """
         if not await self._hub.replay(await self._taken(request)):
             raise Refused(503, "it died again")
@@ -58,7 +57,7 @@ class DeadLetters:
 
 
 def listed(letter: DeadLetter) -> dict[str, object]:
-    """A dead letter as it is shown."""
+    """A dead letter as JSON."""
     event = letter.event
     return {
         "id": letter.id,

@@ -1,7 +1,7 @@
-"""The end of background tasks.
+"""Ending background tasks.
 
-The subtle thing: a library may lose a cancellation while it connects or cleans up, and a task that was cancelled once
-then runs on; so it is cancelled until it has ended.
+Subtle: a library may lose a cancellation while it connects or cleans up, and the task then runs on; so a task is
+cancelled until it has ended.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ STEP_S = 0.1
 
 
 async def end(*tasks: "asyncio.Task[None] | None") -> None:
-    """Cancel tasks and wait until they have ended; what they raise at their end is of no interest."""
+    """Cancel tasks and wait until they have ended; their exceptions are ignored."""
     running = {task for task in tasks if task is not None}
     while running:
         for task in running:

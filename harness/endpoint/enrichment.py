@@ -1,7 +1,7 @@
-"""The hook off the live path: a function of the user's own that looks at every message after it was delivered.
+"""The hook off the live path: a user's function that gets every message after it was delivered.
 
-It must not know how messages travel. The subtle thing: nothing waits for it; what does not fit its queue is left out
-and counted, and what it fails on goes to the dead letters, marked so that a replay enriches without sending again.
+Nothing waits for it. What does not fit its queue is skipped and counted; an event on which it fails becomes a dead
+letter, marked so that a replay enriches it without sending it again.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ TIMEOUT_S = 10.0
 
 
 class Enrichment:
-    """Calls `module:function` with an `Event`; what it returns (None: nothing) is kept beside the event as JSON.
+    """Calls `module:function` with an `Event` and stores the result (None: nothing) with the event, as JSON.
 
     An empty spec enriches nothing.
     """
@@ -34,7 +34,7 @@ class Enrichment:
         """Load the function.
 
         Raises:
-            UsageError: there is none of that name.
+            UsageError: there is no such function.
         """
         self._hub = hub
         self._spec = spec
@@ -44,12 +44,12 @@ class Enrichment:
         self.left_out = 0
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the worker."""
         if self._function is not None:
             self._task = asyncio.create_task(self._work())
 
     async def stop(self) -> None:
-        """End, whatever is still queued."""
+        """Stop, whatever is still queued."""
         await end(self._task)
 
     def offer(self, event: Event) -> None:

@@ -1,8 +1,7 @@
-"""The envelope: JSON text to a request, answers to bytes. Pure; no socket, no state.
+"""The envelope: from JSON text to a request, from answers to bytes. Pure; no socket, no state.
 
-It must not know what an action does. The subtle thing: what Python's `json` forgives is refused here (duplicate
-keys, NaN, numbers beyond a double, lone surrogates, deep nesting), because what two parsers read differently is
-how a malformed payload reaches another client.
+What Python's `json` tolerates is refused here (duplicate keys, NaN, numbers beyond a double, lone surrogates, deep
+nesting), because a malformed payload reaches another client when two parsers read it differently.
 """
 
 import json
@@ -30,7 +29,7 @@ TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
 
 
 class Request(NamedTuple):
-    """One accepted frame of a client. `room` and `text` are empty where the action has none."""
+    """One accepted frame of a client. `room` and `text` are empty if the action has none."""
 
     action: str
     id: str
@@ -42,7 +41,7 @@ def read(payload: bytes, schemas: Schemas, routes: Routes) -> Request:
     """Read, route and validate one client frame.
 
     Raises:
-        Refused: 400 with a short reason; the request id with it wherever the frame lets it be read.
+        Refused: 400 with a short reason, and with the request id if it can be read from the frame.
     """
     try:
         frame = parse(payload)
@@ -67,27 +66,27 @@ def read(payload: bytes, schemas: Schemas, routes: Routes) -> Request:
 
 
 def parse(payload: bytes) -> Any:
-    """Strict JSON.
+    """Read strict JSON.
 
     Raises:
-        Refused: 400, when it is not JSON, or JSON that parsers disagree about.
+        Refused: 400 for what is not JSON, or is JSON on which parsers disagree.
     """
     try:
-        # Decoded here: `json` would guess UTF-16 and 32, and take a byte order mark.
+        # Decoded here: `json` would guess UTF-16 and UTF-32, and accept a byte order mark.
         value = json.loads(
             payload.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
         )
         if payload.count(b"{") + payload.count(b"[") > MAX_DEPTH:
             _limit_depth(value, MAX_DEPTH)
         if b"\\u" in payload:
-            json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate cannot be sent to anybody
+            json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate cannot be sent
     except (ValueError, RecursionError) as error:
         raise Refused(400, "not valid JSON", detail=str(error), request_id=salvage_id(payload)) from None
     return value
 
 
 def text_at(frame: Mapping[str, Any], key: str) -> str | None:
-    """The text under a key, if it is text of a length that may be echoed."""
+    """The text under a key, if it is text and short enough to be echoed."""
     value = frame.get(key)
     return value if isinstance(value, str) and 0 < len(value) <= MAX_ID_CHARS else None
 
@@ -96,7 +95,7 @@ _REQUEST_ID = re.compile(rb'"requestId"\s*:\s*"([\x20-\x21\x23-\x5b\x5d-\x7e]{1,
 
 
 def salvage_id(payload: bytes) -> str | None:
-    """The request id of a frame that is not JSON, when it still stands there in plain sight."""
+    """The request id of a frame that is not valid JSON, if it is still recognisable."""
     found = _REQUEST_ID.search(payload)
     return found[1].decode() if found else None
 
@@ -133,7 +132,7 @@ def now_ms() -> int:
 
 
 def ack(request: Request) -> dict[str, Any]:
-    """The frame that says: done."""
+    """The acknowledgement of a request."""
     frame = {"version": VERSION, "action": "ack", "requestId": request.id, "timestamp": now_ms()}
     return frame | {"roomId": request.room} if request.room else frame
 
@@ -144,7 +143,7 @@ def pong(request: Request) -> dict[str, Any]:
 
 
 def message(event: Event) -> dict[str, Any]:
-    """What every member of the room gets."""
+    """The frame that every member of the room gets."""
     return {
         "version": VERSION,
         "action": "message",
@@ -157,7 +156,7 @@ def message(event: Event) -> dict[str, Any]:
 
 
 def error(refused: Refused) -> dict[str, Any]:
-    """The frame that says no, with the request's id and room where they are known."""
+    """The error frame of a refusal, with the request's id and room if they are known."""
     frame: dict[str, Any] = {"version": VERSION, "action": "error", "timestamp": now_ms()}
     if refused.request_id is not None:
         frame["requestId"] = refused.request_id
@@ -167,7 +166,7 @@ def error(refused: Refused) -> dict[str, Any]:
 
 
 def gateway_frame(message: str, connection_id: str) -> bytes:
-    """What the gateway itself says when the application is not reached, in the gateway's own spelling."""
+    """The gateway's own frame, in its own spelling, for a request that does not reach the application."""
     return b'{"message": "%s", "connectionId":"%s", "requestId":"%s"}' % (
         message.encode(),
         connection_id.encode(),
@@ -181,7 +180,7 @@ def text(frame: Mapping[str, Any]) -> bytes:
 
 
 def encode(frame: Mapping[str, Any]) -> bytes:
-    """A frame as the bytes that go on the wire, header included."""
+    """A frame as wire bytes, header included."""
     return wire(TEXT, _encode(frame))
 
 

@@ -1,8 +1,7 @@
-"""One message to many: encoded once, written to every member's transport, to a giant room in slices.
+"""One message to many: encoded once, written to every member's transport, in slices if the room is giant.
 
-It must not know who is in a room or what a message says. The subtle thing: who gets a message is settled when it is
-handed over, not when its slice is written; and while a room still has slices to write, its next messages queue behind
-them, so order is kept and other rooms go first.
+The recipients are fixed when the message is handed over, not when their slice is written. While a room still has slices
+to write, its next messages queue behind them: order is kept, and other rooms go first.
 """
 
 import asyncio
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from .hub import Hub
 
 SLICE = 500
-"""How many members are written to before others get their turn."""
+"""How many members are written to before other rooms get their turn."""
 
 Key = tuple[str, str]
 Deliver = Callable[[Connection, bytes], None]
@@ -39,7 +38,7 @@ class FanOut:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def out(self, key: Key, frame: bytes, members: Sequence[Connection]) -> None:
-        """Hand a wire frame to the members of a room; waits for nothing, but in a giant room gives others a turn."""
+        """Write a wire frame to the members of a room; never waits, except to give others a turn in a giant room."""
         waiting = self._giants.get(key)
         if waiting is None and len(members) <= self._size:
             began_s = time.monotonic()
@@ -73,7 +72,7 @@ class FanOut:
 
 
 async def hand_on(hub: "Hub", event: Event) -> None:
-    """Encode an event once; to every recipient's transport, and to whoever subscribed."""
+    """Encode an event once and deliver it to its recipients and subscribers."""
     policies = hub.policies
     members = tuple(policies.recipients(hub, event))
     subscriptions = hub.subscriptions.of(event.tenant, event.room)

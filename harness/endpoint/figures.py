@@ -1,7 +1,6 @@
-"""The figures of one process as Prometheus metrics, read from its counters and its state now.
+"""The figures of one process as Prometheus metrics, read from its counters and its current state.
 
-It must not know who asks. The subtle thing: the counters are plain and read only here, so the library's locks and
-labels never touch the way of a message.
+The counters are plain and are read only here, so that the library's locks and labels cost nothing per message.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +18,7 @@ _process = ProcessCollector(registry=None)
 
 
 def figures(hub: "Hub") -> Iterable[Metric]:
-    """Everything that is told of this process."""
+    """All metrics of this process."""
     yield from counted(hub.counters)
     yield GaugeMetricFamily("squall_connections", "Connections on the table.", len(hub.connections))
     yield GaugeMetricFamily("squall_rooms", "Rooms with a member.", len(hub.rooms()))
@@ -56,7 +55,7 @@ def counted(counters: Counters) -> Iterable[Metric]:
 
 
 def labelled(name: str, text: str, label: str, values: Mapping[str, int] | Mapping[int, int]) -> Metric:
-    """A counter with one label, a sample for each value that was counted."""
+    """A counter with one label, and a sample for each value that was counted."""
     family = CounterMetricFamily(f"squall_{name}", text, labels=[label])
     for value, count in sorted((str(value), count) for value, count in values.items()):
         family.add_metric([value], count)
@@ -64,7 +63,7 @@ def labelled(name: str, text: str, label: str, values: Mapping[str, int] | Mappi
 
 
 def histogram(name: str, text: str, latency: Latency) -> Metric:
-    """A histogram; Prometheus wants the buckets summed up."""
+    """A histogram; Prometheus wants cumulative buckets."""
     total, buckets = 0, []
     for bound, count in zip((*(repr(bound) for bound in BOUNDS_S), "+Inf"), latency.counts, strict=True):
         total += count

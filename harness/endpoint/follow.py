@@ -1,8 +1,7 @@
-"""What is said in one room after a sequence number: what was missed, then what comes; each message once, in order.
+"""The messages of one room after a sequence number: those that were missed, then new ones, each once and in order.
 
-It must not know HTTP; long polls and event streams both read it. The subtle thing: the subscription is taken before
-history is read and may overflow, so nothing rests on it being complete; the sequence numbers tell what to skip and
-when to go back to history.
+Long polls and event streams both read it. Subtle: the subscription begins before the history is read and may overflow,
+so it is never assumed to be complete; the sequence numbers show what to skip and when to read the history again.
 """
 
 import time
@@ -31,7 +30,7 @@ class Follower:
         self._live.close()
 
     async def next(self, wait_s: float) -> list[Said]:
-        """The next messages; waits up to `wait_s` seconds when there is none yet, and is empty after that."""
+        """The next messages; waits up to `wait_s` seconds for the first one, and is empty if none comes."""
         if self._behind:
             page = await self._hub.history(*self._key, self._after, PAGE)
             if page:
@@ -46,7 +45,7 @@ class Follower:
         return heard
 
     async def _new(self, wait_s: float) -> list[Said]:
-        """What the subscription has that was not read before; what history had already ends no wait."""
+        """The subscription's messages that were not read before; the wait goes on if the history had them all."""
         end_s = time.monotonic() + wait_s
         while True:
             come = await self._live.get(wait_s)
@@ -56,7 +55,7 @@ class Follower:
             wait_s = max(0.0, end_s - time.monotonic())
 
     async def _mended(self, heard: list[Said]) -> list[Said]:
-        """What was heard with what was dropped between, from history."""
+        """The messages heard, with those that were dropped in between, from the history."""
         page = await self._hub.history(*self._key, self._after, PAGE)
         if len(page) == PAGE:
             self._behind = True

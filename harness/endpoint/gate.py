@@ -1,7 +1,6 @@
 """Who may call a REST route, and how often.
 
-It must not know what the route does. The subtle thing: the right is looked at before a bucket is touched, so calls
-without a token cannot use up what a tenant may spend.
+Authorisation comes before the bucket, so that calls without a token cannot use up a tenant's allowance.
 """
 
 from aiohttp import web
@@ -15,26 +14,26 @@ OF_NO_TENANT = ""
 
 
 class Gate:
-    """Stands before every route but the open ones (health, readiness, metrics)."""
+    """Checks the caller of every route except the open ones (health, readiness, metrics)."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
     async def member(self, request: web.Request) -> Identity:
-        """Who calls, if a member does; spends a token of the tenant and of the endpoint.
+        """The calling member; spends a token of the tenant and of the endpoint.
 
         Raises:
-            Refused: 401, 403, 502, 429 when a bucket is empty, 503 when it cannot be looked at.
+            Refused: 401, 403, 502, 429 when a bucket is empty, 503 when the store is down.
         """
         identity = await self._known(request, MEMBER)
         await self._spend(identity.tenant)
         return identity
 
     async def operator(self, request: web.Request) -> Identity:
-        """Who calls, if an operator does (the role admin); spends a token of the endpoint only, being of no tenant.
+        """The calling operator (role admin); spends a token of the endpoint only, because an operator has no tenant.
 
         Raises:
-            Refused: 401, 403, 502, 429 when the bucket is empty, 503 when it cannot be looked at.
+            Refused: 401, 403, 502, 429 when the bucket is empty, 503 when the store is down.
         """
         identity = await self._known(request, ADMIN)
         await self._spend(OF_NO_TENANT)
@@ -46,7 +45,7 @@ class Gate:
     async def _spend(self, tenant: str) -> None:
         whose, wait_s = await self._hub.buckets.admit(tenant)
         failure = self._hub.ready()
-        if whose and failure:  # shared tokens lie in the store: without it there are none, and waiting is not enough
+        if whose and failure:  # shared tokens are in the store: without it there are none, and waiting does not help
             raise Refused(503, "not now, try again later", detail=failure)
         if whose:
             self._hub.counters.throttled[whose] += 1

@@ -1,7 +1,7 @@
-"""Health and readiness: does the process live, and can it serve.
+"""Health and readiness: whether the process is alive, and whether it can serve.
 
-It must not know why something fails. The subtle thing: they are two questions; an endpoint whose store is gone lives
-(restarting it would drop every client for nothing) and is not ready (a balancer should send nobody new).
+They are two questions: an endpoint whose store is down is alive (restarting it would drop every client for nothing) and
+not ready (a load balancer should send it no new clients).
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from .refusal import Refused
 
 
 class Health:
-    """`/health` and `/ready`, for anybody. `failure` says what does not work now, "" for nothing."""
+    """`/health` and `/ready`, without a token. `failure` says what does not work now, "" for nothing."""
 
     def __init__(self, failure: Callable[[], str]) -> None:
         self._failure = failure
@@ -24,14 +24,14 @@ class Health:
         router.add_get("/ready", self.ready, allow_head=False)
 
     async def health(self, _request: web.Request) -> web.Response:
-        """`GET /health`: an answer is the answer."""
+        """`GET /health`: 200 if the process is alive."""
         return answer({"status": "ok"})
 
     async def ready(self, _request: web.Request) -> web.Response:
         """`GET /ready`.
 
         Raises:
-            Refused: 503; the reason stays in the log, because anybody may ask.
+            Refused: 503; the reason goes to the log only, because anybody may ask.
         """
         failure = self._failure()
         if failure:

@@ -1,7 +1,7 @@
-"""HTTP as every route of the endpoint speaks it: the token, the body, the numbers of a query, answers and refusals.
+"""What all routes share: the token, the body, the numbers of a query, answers and refusals.
 
-It must not know what a route does. The subtle thing: a body is read by the parser that reads WebSocket frames, so
-nothing that is malformed on one side can come in by the other.
+Bodies go through the parser that reads WebSocket frames, so that whatever is malformed on one side is malformed on the
+other.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def counting(counters: Counters) -> Middleware:
-    """A middleware that counts calls; by route and known method, because a client can make up any number of others."""
+    """A middleware that counts calls, by route and known method only: a client can invent any number of others."""
 
     @web.middleware
     async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -53,7 +53,7 @@ def counting(counters: Counters) -> Middleware:
 
 @web.middleware
 async def refusing(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn every refusal, ours, the store's (503) and aiohttp's own (404, 405, 413), into one JSON answer."""
+    """Turn every refusal (ours, the store's 503, aiohttp's 404, 405 and 413) into one form of JSON answer."""
     try:
         return await handler(request)
     except Refused as refused:
@@ -61,10 +61,10 @@ async def refusing(request: web.Request, handler: Handler) -> web.StreamResponse
     except StoreDown as error:
         return refusal(Refused(503, "not now, try again later", detail=str(error)))
     except web.HTTPError as error:
-        told = refusal(Refused(error.status, error.reason.lower()))
+        response = refusal(Refused(error.status, error.reason.lower()))
         if hdrs.ALLOW in error.headers:
-            told.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
-        return told
+            response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
+        return response
 
 
 def token_of(request: web.Request) -> str | None:
@@ -79,17 +79,17 @@ def token_of(request: web.Request) -> str | None:
 
 
 def handshake_of(request: web.Request) -> Handshake:
-    """What an authoriser sees of a request."""
+    """A request as an authoriser sees it."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     return Handshake(token_of(request), headers, dict(request.query), request.remote or "")
 
 
 async def read_bytes(request: web.Request) -> bytes:
-    """A body as it came.
+    """The raw body.
 
     Raises:
-        Refused: 400 when it ends early or is framed wrongly, 408 when it does not come, 415 when it is compressed.
-        web.HTTPRequestEntityTooLarge: it is bigger than a message may be.
+        Refused: 400 if it ends early or is framed wrongly, 408 if it does not arrive, 415 if it is compressed.
+        web.HTTPRequestEntityTooLarge: it is larger than a message may be.
     """
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise Refused(415, "send it uncompressed")
@@ -103,12 +103,12 @@ async def read_bytes(request: web.Request) -> bytes:
 
 
 async def read_body(request: web.Request, schema: jsonschema_rs.Validator) -> dict[str, Any]:
-    """A JSON body that fits its schema.
+    """A JSON body that matches its schema.
 
     Raises:
-        Refused: as `read_bytes`; 415 when it is not declared to be JSON; 400 when it is malformed, with its id where
-            that can be read.
-        web.HTTPRequestEntityTooLarge: it is bigger than a message may be.
+        Refused: as `read_bytes`; 415 if it is not declared as JSON; 400 if it is malformed, with its id if that can be
+            read.
+        web.HTTPRequestEntityTooLarge: it is larger than a message may be.
     """
     if request.content_type != "application/json":
         raise Refused(415, "send application/json", detail=f"content type {request.content_type!r:.80}")
@@ -122,7 +122,7 @@ async def read_body(request: web.Request, schema: jsonschema_rs.Validator) -> di
 
 
 def whole(request: web.Request, name: str, default: int, least: int = 0, most: int = MAX_INTEGER) -> int:
-    """A whole number of the query, or `default` without one.
+    """A whole number from the query, or `default` without one.
 
     Raises:
         Refused: 400.
@@ -142,7 +142,7 @@ def whole_number(name: str, text: str, least: int, most: int = MAX_INTEGER) -> i
 
 
 def seconds(request: web.Request, name: str, most_s: float) -> float:
-    """A duration of the query in seconds, from 0 to `most_s`; 0 without one.
+    """A duration from the query in seconds, from 0 to `most_s`; 0 without one.
 
     Raises:
         Refused: 400.
@@ -162,13 +162,13 @@ def answer(body: object, status: int = 200) -> web.Response:
 
 
 def refusal(refused: Refused) -> web.Response:
-    """A refusal as an HTTP answer; its detail stays here."""
+    """A refusal as an HTTP answer, without its detail."""
     if refused.detail:
         _details.info("refused with %d: %s (%s)", refused.code, refused.message, refused.detail)
     body: dict[str, object] = {"message": refused.message, "code": refused.code}
     if refused.request_id is not None:
         body["requestId"] = refused.request_id
-    told = answer(body, refused.code)
+    response = answer(body, refused.code)
     if refused.code in (429, 503):
-        told.headers[hdrs.RETRY_AFTER] = str(max(1, math.ceil(refused.retry_s)))
-    return told
+        response.headers[hdrs.RETRY_AFTER] = str(max(1, math.ceil(refused.retry_s)))
+    return response

@@ -1,7 +1,7 @@
-"""The endpoint's state and its rules: who is connected, who is in which room, what happens to a frame and to an event.
+"""The endpoint's state and rules: connections, members of rooms, and what happens to a frame and to an event.
 
-It must not know HTTP or aiohttp. The subtle thing: a frame is read, judged and queued as one step without waiting, and
-an event is acknowledged and handed on as one step, so no two clients ever see half of a change.
+A frame is read, judged and queued in one step without waiting, and an event is acknowledged and delivered in one step,
+so no client ever sees half of a change.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from .tokens import Identity
 
 
 class Hub:
-    """All connections of one endpoint process, and the way of every event."""
+    """All connections of one endpoint process, and the path of every event."""
 
     log = logging.getLogger("squall.endpoint")
 
@@ -53,32 +53,32 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Begin to hear, to work and to write."""
+        """Open the store and start the workers."""
         await self.store.open(self._heard, self._answer)
         self.pipeline.start()
         self.enrichment.start()
         self.store_writer.start()
 
     async def stop(self) -> None:
-        """Finish what is queued and let go of the store."""
+        """Finish what is queued and close the store."""
         await self.pipeline.stop()
         await self.enrichment.stop()
         await self.store_writer.stop()
         await self.store.close()
 
     def enter(self, connection: Connection) -> None:
-        """A connection is open."""
+        """Add an open connection."""
         self.connections[connection.id] = connection
         self.counters.connects += 1
         self.store_writer.changed(connection)
 
     def end(self, connection: Connection, *, clean: bool) -> None:
-        """A connection is over; `clean` when the client closed it by a handshake. May be called twice."""
+        """Handle the end of a connection; `clean` if the client closed it by a handshake. May be called twice."""
         connection.gone = True
         self.policies.ended(self, connection, clean)
 
     def forget(self, connection: Connection) -> None:
-        """Take a connection out of every room and off the table."""
+        """Remove a connection from every room and from the list."""
         self.leave_rooms(connection)
         if self.connections.pop(connection.id, None) is not None:
             self.store_writer.gone(connection)
@@ -90,7 +90,7 @@ class Hub:
         connection.rooms.clear()
 
     def members(self, tenant: str, room: str) -> Collection[Connection]:
-        """Everybody of this process in a room of a tenant; empty for a room that does not exist."""
+        """The members of a tenant's room in this process; empty for a room that does not exist."""
         return self._rooms.get((tenant, room), ())
 
     def rooms(self) -> Collection[tuple[str, str]]:
@@ -98,14 +98,14 @@ class Hub:
         return self._rooms.keys()
 
     def listed(self) -> list[dict[str, Any]]:
-        """What this process believes about its connections now."""
+        """The connections of this process as `GET /connections` shows them."""
         return [connection.listed() for connection in self.connections.values()]
 
     async def everybody(self) -> list[ConnectionRow]:
         """The connections of all processes; our own as they are now.
 
         Raises:
-            StoreDown: the others' cannot be read.
+            StoreDown: those of other processes cannot be read.
         """
         return [*map(self.store_writer.row, self.connections.values()), *await self.store.others()]
 
@@ -113,7 +113,7 @@ class Hub:
         """The connections of all processes as `GET /connections` shows them.
 
         Raises:
-            StoreDown: the others' cannot be read.
+            StoreDown: those of other processes cannot be read.
         """
         return [*self.listed(), *map(listed_row, await self.store.others())]
 
@@ -121,7 +121,7 @@ class Hub:
         """How many members each room of a tenant has, over all processes; rooms with none are left out.
 
         Raises:
-            StoreDown: the others' cannot be read.
+            StoreDown: those of other processes cannot be read.
         """
         counts = {room: len(members) for (owner, room), members in self._rooms.items() if owner == tenant}
         for row in await self.store.others():
@@ -184,7 +184,7 @@ class Hub:
         """Send a message by REST: the event with its place in the room.
 
         Raises:
-            Refused: 403 without the right; 503 when it could not be kept (it lies with the dead letters) or queued.
+            Refused: 403 without the right; 503 if it could not be stored (it is a dead letter then) or queued.
         """
         room = self.policies.room_of(identity, request.room)
         if not self.policies.may_publish(identity, room):
@@ -202,11 +202,11 @@ class Hub:
         return placed
 
     async def hand_on(self, event: Event) -> None:
-        """Give an accepted event to everybody of this process who is to have it."""
+        """Deliver an accepted event to its recipients in this process."""
         await self.policies.hand_on(self, event)
 
     def subscribe(self, tenant: str, room: str) -> Subscription:
-        """Hear what is said in a room from now on."""
+        """Subscribe to the messages of a room from now on."""
         return self.subscriptions.add(tenant, room)
 
     async def history(self, tenant: str, room: str, after: int, limit: int) -> list[Said]:
@@ -220,9 +220,9 @@ class Hub:
         return [Said(event.seq, policies.encode(policies.message(event))) for event in events]
 
     async def replay(self, letter: DeadLetter) -> bool:
-        """Send an exhumed dead letter on its way once more; False when it was given up again.
+        """Process a dead letter once more; False if it failed again.
 
-        One that was delivered and only failed to be enriched is not sent again, only enriched.
+        One that was delivered, and for which only the enrichment failed, is enriched and not sent again.
         """
         if letter.enriching:
             self.enrichment.offer(letter.event)
@@ -238,7 +238,7 @@ class Hub:
         return self.closed_for or self.store.failure
 
     def store_is_gone(self, failure: str) -> None:
-        """The store has been away for too long: tell every client to come back later (1013), and let nobody in."""
+        """The store has been down for too long: close every client with 1013 (try again later) and refuse new ones."""
         if not self.closed_for:
             self.log.error("every client is closed with 1013 until the store works again")
         self.closed_for = failure
@@ -248,7 +248,7 @@ class Hub:
             self.end(connection, clean=True)
 
     def store_is_back(self) -> None:
-        """Let clients in again."""
+        """Accept clients again."""
         self.closed_for = ""
 
     def later(self, work: "asyncio.Task[None]") -> None:

@@ -13,5 +13,5 @@ _START = (
 
 
 def command(*arguments: str) -> list[str]:
-    """The words of a command line that runs *this* endpoint with these arguments, whatever else is importable."""
+    """The command line that runs *this* endpoint with these arguments, whatever else is importable."""
     return [sys.executable, "-P", "-c", _START, str(Path(__file__).resolve().parents[2]), *arguments]

@@ -1,7 +1,7 @@
-"""Who has been idle or connected for too long, as gateways limit both; one heap for all connections.
+"""Connections that have been idle or open for too long, as gateways limit both; one heap for all connections.
 
-It must not know how a connection is closed. The subtle thing: activity does not touch the heap; a connection whose
-time has come is looked at, and put back with its new time if it was active meanwhile.
+Activity does not touch the heap: when a connection's time has come, it is checked, and put back with its new time if it
+was active meanwhile.
 """
 
 import heapq
@@ -14,9 +14,9 @@ from .connection import Connection
 
 
 class Lifetime:
-    """Hands a connection to `over` once it is idle for `idle_s` or old as `max_s` (0: no such limit).
+    """Passes a connection to `over` once it has been idle for `idle_s` or open for `max_s` (0: no such limit).
 
-    `active_s` gives what counts as activity: the last message, unless it is another function.
+    `active_s` returns the time of a connection's last activity; by default, that of its last message.
     """
 
     def __init__(
@@ -34,13 +34,13 @@ class Lifetime:
         self._order = itertools.count()
 
     def watch(self, connection: Connection) -> None:
-        """Begin to look after a connection."""
+        """Begin to watch a connection."""
         ends_s = self._ends_s(connection)
         if ends_s < math.inf:
             heapq.heappush(self._heap, (ends_s, next(self._order), connection))
 
     def sweep(self, now_s: float) -> None:
-        """Hand over every connection whose time is up at `now_s` (monotonic seconds)."""
+        """Pass on every connection whose time is up at `now_s` (monotonic seconds)."""
         while self._heap and self._heap[0][0] <= now_s:
             _, _, connection = heapq.heappop(self._heap)
             if connection.gone:

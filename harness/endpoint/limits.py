@@ -1,7 +1,6 @@
-"""What is done when a client is over a limit: too many violations, too much unsent, too many connects.
+"""What happens when a client is over a limit: too many violations, too much unsent, too many connects.
 
-It must not know frames. The subtle thing: a slow consumer's policy looks at that one connection and never waits, so
-the room around it notices nothing.
+The policy for a slow consumer looks at that one connection and never waits, so it does not affect the room.
 """
 
 import logging
@@ -18,12 +17,12 @@ log = logging.getLogger("squall.endpoint")
 
 
 def connects(per_s: float, burst: int, now_s: float) -> Limit:
-    """The limit of new connections; none where `per_s` is 0."""
+    """The limit of new connections; none if `per_s` is 0."""
     return Bucket(per_s, burst, now_s) if per_s else Boundless()
 
 
 def violations(most: int) -> "Callable[[Hub, Connection], None]":
-    """Close with 1008 at the n-th violation; 0: never."""
+    """Close with 1008 at violation number `most`; 0: never."""
 
     def violated(hub: "Hub", connection: Connection) -> None:
         connection.violations += 1
@@ -36,12 +35,12 @@ def violations(most: int) -> "Callable[[Hub, Connection], None]":
 
 
 def drop_oldest(hub: "Hub", connection: Connection) -> None:
-    """Make room for what is new."""
+    """Drop the oldest waiting messages."""
     hub.counters.delivery_failures += connection.drop_oldest()
 
 
 def close_slow(code: int) -> "Callable[[Hub, Connection], None]":
-    """Give a slow client up."""
+    """Close a slow client with this code."""
 
     def overflow(hub: "Hub", connection: Connection) -> None:
         log.info("connection %s does not read: %d bytes unsent", connection.id, connection.unsent_bytes)

@@ -1,7 +1,7 @@
-"""Who is still there: protocol pings to everybody, one task for all, and who has not answered in time.
+"""Which clients still answer: protocol pings to all of them, by one task, and who has not answered in time.
 
-It must not know what happens to a silent one. The subtle thing: a pong may lie unread in our own socket while
-this process was busy, so a silent client is only suspected at first and given up at the next sweep.
+Subtle: a pong may lie unread in our own socket while this process is busy, so a silent client is only suspected at
+first and given up at the next sweep.
 """
 
 from collections import deque
@@ -14,7 +14,7 @@ PING_FRAME = wire(PING)
 
 
 class Liveness:
-    """Pings every watched connection each `interval_s`; one without a pong `timeout_s` later goes to `silent`.
+    """Pings every watched connection every `interval_s`; one without a pong `timeout_s` later goes to `silent`.
 
     An interval of 0 pings nobody. A connection is found silent at most two ticks (0.5 s) later than it should.
     """
@@ -23,7 +23,7 @@ class Liveness:
         self._interval_s = interval_s
         self._timeout_s = timeout_s
         self._silent = silent
-        # In order of time without sorting, because everybody has the same interval and time-out.
+        # In order of time without sorting, because all have the same interval and time-out.
         self._due: deque[tuple[float, Connection]] = deque()
         self._unanswered: deque[tuple[float, Connection]] = deque()
         self._suspects: list[tuple[float, Connection]] = []
@@ -34,7 +34,7 @@ class Liveness:
             self._due.append((now_s + self._interval_s, connection))
 
     def sweep(self, now_s: float) -> None:
-        """Send what is due, give up whom we suspected, suspect who is overdue."""
+        """Send the pings that are due, give up the suspects, and suspect the connections that are overdue."""
         suspects, self._suspects = self._suspects, []
         for pinged_s, connection in suspects:
             if not connection.gone and connection.ponged_s < pinged_s:

@@ -1,7 +1,7 @@
 """The management API of a gateway over HTTP: `/@connections/{connectionId}` and the operator's list.
 
-It must not know rooms or frames: what is pushed goes out as it came. The subtle thing: 200 says that the bytes were
-handed to the connection, not that the client read them; only a connection that is known to be dead answers 410.
+A pushed body is sent as it came. 200 means that the bytes were handed to the connection, not that the client read
+them; only a connection that is known to be dead answers 410.
 """
 
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from .refusal import Refused
 
 
 class Management:
-    """Everything that an operator does with connections."""
+    """The operator's routes for connections."""
 
     def __init__(self, hub: Hub, gate: Gate) -> None:
         self._hub = hub
@@ -32,12 +32,12 @@ class Management:
         router.add_delete(path, self.disconnect)
 
     async def listing(self, request: web.Request) -> web.Response:
-        """`GET /connections`: what the endpoint believes about its connections now."""
+        """`GET /connections`: the open connections, as far as the endpoint knows."""
         await self._gate.operator(request)
         return answer({"connections": await self._hub.everybody_listed()})
 
     async def push(self, request: web.Request) -> web.Response:
-        """`POST`: the body to one client as one text message."""
+        """`POST`: send the body to one client as one text message."""
         await self._gate.operator(request)
         body = await read_bytes(request)
         try:
@@ -53,7 +53,7 @@ class Management:
         return web.Response()
 
     async def describe(self, request: web.Request) -> web.Response:
-        """`GET`: since when, last active, from where."""
+        """`GET`: since when it is connected, when it was last active, and its address."""
         await self._gate.operator(request)
         found = await one.describe(self._hub, request.match_info["connectionId"])
         if found is None:
@@ -64,7 +64,7 @@ class Management:
         )
 
     async def disconnect(self, request: web.Request) -> web.Response:
-        """`DELETE`: close it."""
+        """`DELETE`: close the connection."""
         await self._gate.operator(request)
         if not await one.disconnect(self._hub, request.match_info["connectionId"]):
             raise gone()
@@ -72,7 +72,7 @@ class Management:
 
 
 def gone() -> Refused:
-    """The refusal for a connection that is not there."""
+    """The refusal for a connection that does not exist."""
     return Refused(410, "gone")
 
 

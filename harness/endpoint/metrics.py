@@ -1,8 +1,7 @@
 """`GET /metrics`: the figures of all processes of the endpoint in the text format of Prometheus.
 
-It must not know what is counted. The subtle thing: a scrape reaches whichever process the kernel gives it to, so that
-one asks the others; each keeps series of its own, told apart by the label `process`, because a sum would fall when a
-process ends.
+A scrape reaches whichever process the kernel chooses, and that one asks the others. Each keeps series of its own,
+distinguished by the label `process`: a sum would fall when a process ends.
 """
 
 import contextlib
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from .hub import Hub
 
 VERB = "figures"
-"""What one process asks of another."""
+"""The verb by which one process asks another for its figures."""
 
 
 class Family(NamedTuple):
@@ -35,13 +34,13 @@ class Family(NamedTuple):
 
 
 class Page(Collector):
-    """Metrics of several processes, each family in one piece, as the text format wants them."""
+    """Metrics of several processes, each family in one piece, as the text format requires."""
 
     def __init__(self) -> None:
         self._families: dict[str, Metric] = {}
 
     def add(self, families: Iterable[Family], labels: dict[str, str]) -> None:
-        """Add those of one process, with more labels."""
+        """Add the metrics of one process, with these labels as well."""
         for family in families:
             metric = self._families.setdefault(family.name, Metric(family.name, family.text, family.kind))
             for name, own, value in family.samples:
@@ -86,5 +85,5 @@ def families(hub: "Hub") -> list[Family]:
 
 
 def answer(hub: "Hub") -> bytes:
-    """What this process says to another one that asks for its figures."""
+    """Answer another process that asks for our figures."""
     return msgspec.msgpack.encode(families(hub))

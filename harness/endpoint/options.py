@@ -89,7 +89,7 @@ class GroupedCommand(click.Command):
     """A command whose help shows its options under the titles of `GROUPS`."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a section for each group, and one for the options that are in none."""
+        """Write a section for each group, and one for the options without a group."""
         records = {each.name: record for each in self.get_params(ctx) if (record := each.get_help_record(ctx))}
         for title, names in GROUPS.items():
             with formatter.section(title):

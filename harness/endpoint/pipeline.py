@@ -1,8 +1,8 @@
-"""The way of an accepted event: a queue chosen by its room, a worker that keeps it, the acknowledgement, the fan-out.
+"""The path of an accepted event: a queue chosen by its room, a worker that stores it, the acknowledgement, the fan-out.
 
-It must not know sockets, frames or HTTP. The subtle thing: an event is acknowledged in the same step in which it is
-handed on, so whoever has seen the acknowledgement knows that everybody who was in the room then gets the message;
-and one room has one queue, so its events stay in order through every retry.
+An event is acknowledged in the same step in which it is delivered, so a client that has seen the acknowledgement knows
+that everybody who was in the room then gets the message. One room has one queue, so its events stay in order through
+every retry.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ log = logging.getLogger("squall.endpoint")
 
 BATCH = 256
 BACKOFF_S = (0.05, 0.2, 0.8)
-"""How long to wait before each repetition; after the last one the event is dead."""
+"""The wait before each retry; after the last one the event becomes a dead letter."""
 MAX_UNBURIED = 10_000
-"""How many dead letters are kept in memory while the store takes none."""
+"""How many dead letters are kept in memory while the store is down."""
 
 
 class Job(NamedTuple):
-    """An accepted event on its way. `done` hears it once, with its place in the room, or None when it was given up."""
+    """An accepted event. `done` is called once: with the event and its place in the room, or None if it is given up."""
 
     event: Event
     done: Callable[[Event | None], None]
@@ -53,7 +53,7 @@ class Pipeline:
         self._tasks = [asyncio.create_task(self._work(queue)) for queue in self._queues]
 
     async def stop(self) -> None:
-        """Let the workers finish what is queued, for a second at most, then end them."""
+        """Let the workers finish what is queued, for at most one second, then stop them."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1.0):
                 for queue in self._queues:
@@ -63,7 +63,7 @@ class Pipeline:
             await self.bury_waiting()
 
     def submit(self, event: Event, done: Callable[[Event | None], None]) -> bool:
-        """Queue an event; False when its queue is full, and then `done` will not be called."""
+        """Queue an event; False if its queue is full, and then `done` is never called."""
         policies = self._hub.policies
         job = Job(event, done, time.monotonic())
         try:
@@ -78,13 +78,13 @@ class Pipeline:
         return {number: queue.qsize() for number, queue in enumerate(self._queues)}
 
     async def bury_waiting(self) -> None:
-        """Hand the dead letters that the store did not take before to it now.
+        """Store the dead letters that the store did not take before.
 
         Raises:
-            StoreDown: it still does not take them; they are kept.
+            StoreDown: it still does not take them; they stay in memory.
         """
         while self._unburied:
-            # Taken out before the store is waited for: several workers may do this at once, each with its own.
+            # Taken out before waiting for the store: several workers may do this at once, each with its own letters.
             letters = [self._unburied.popleft() for _ in range(min(BATCH, len(self._unburied)))]
             try:
                 await self._hub.policies.bury(self._hub.store, letters)
@@ -93,7 +93,7 @@ class Pipeline:
                 raise
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
-        """Keep dead letters, in memory until the store takes them."""
+        """Store dead letters; keep them in memory until the store takes them."""
         self._unburied.extend(letters)
         with contextlib.suppress(StoreDown):
             await self.bury_waiting()
@@ -134,7 +134,7 @@ class Pipeline:
             self._hub.enrichment.offer(event)
 
     async def _kept(self, events: Sequence[Event]) -> tuple[list[int] | None, str]:
-        """The events' places, or None and why not, after all repetitions."""
+        """The events' places, or None and the reason after all retries."""
         batch, reason = secrets.token_hex(8), ""
         for wait_s in (0.0, *BACKOFF_S):
             if wait_s:
@@ -152,5 +152,5 @@ def shard_of(event: Event, shards: int) -> int:
 
 
 def acknowledge(job: Job, event: Event) -> None:
-    """Tell whoever waits for it."""
+    """Pass the event to whoever waits for it."""
     job.done(event)

@@ -31,67 +31,67 @@ class Policies(NamedTuple):
     """What an endpoint decides, one callable each."""
 
     identify: Callable[[str | None], tokens.Identity]
-    """A token (None: there was none) to who it speaks for; refuses with 401."""
+    """From a token (None: there was none) to an identity; refuses with 401."""
     authorize: authorizer.Authorize
-    """A handshake to who connects, or calls by REST; refuses with 401, 403 or 502."""
+    """From the handshake of a connect or a REST call to an identity; refuses with 401, 403 or 502."""
     read: Callable[[bytes], Request]
-    """A client's frame to a valid request; refuses with 400."""
+    """From a client's frame to a valid request; refuses with 400."""
     bucket: Callable[[float], Bucket]
-    """A new connection's bucket, at a monotonic time in seconds."""
+    """The bucket of a new connection, at a monotonic time in seconds."""
     tenant_bucket: Callable[["Hub", str], Limit]
-    """What all connections of a tenant share."""
+    """The limit that all connections of a tenant share."""
     endpoint_bucket: Callable[["Hub"], Limit]
-    """What all connections and pushes share."""
+    """The limit that all connections and pushes share."""
     connect_bucket: Callable[[float], Limit]
-    """What new connections are measured against, made at a monotonic time in seconds."""
+    """The limit of new connections, made at a monotonic time in seconds."""
     violated: Callable[["Hub", Connection], None]
-    """A client sent something over a limit or malformed, and was told."""
+    """A client exceeded a limit or sent something malformed, and has had its error."""
     throttled: Callable[[Connection, bytes], None]
-    """What happens to a frame over the limit."""
+    """A frame exceeded the limit."""
     may_act: Callable[[tokens.Identity, str], bool]
-    """Whether an action is switched on for somebody."""
+    """Whether an action is enabled for an identity."""
     room_of: Callable[[tokens.Identity, str], str]
-    """The room of somebody's own tenant that is meant by a name; refuses with 403."""
+    """From a name to a room of the identity's own tenant; refuses with 403."""
     may_join: Callable[[tokens.Identity, str], bool]
-    """Whether somebody may be in a room and read it."""
+    """Whether an identity may join a room and read it."""
     may_publish: Callable[[tokens.Identity, str], bool]
-    """Whether somebody may speak in a room."""
+    """Whether an identity may publish in a room."""
     needs_membership: Callable[[str], bool]
-    """Whether only members may speak in a room by their socket."""
+    """Whether only members may publish in a room by WebSocket."""
     queued: Callable[[pipeline.Job], None]
-    """An event is accepted into its queue; nothing is kept yet."""
+    """An event has been queued; nothing is stored yet."""
     shard: Callable[[Event, int], int]
-    """Which of so many queues an event waits in."""
+    """Which of a number of queues an event goes to."""
     persist: Callable[[Store, Sequence[Event], str], Awaitable[list[int]]]
-    """Keep a batch of events under its name; their places in their rooms."""
+    """Store a batch of events under its name; returns their places in their rooms."""
     acknowledge: Callable[[pipeline.Job, Event], None]
-    """An event is kept: tell its sender."""
+    """An event is stored: answer its sender."""
     bury: Callable[[Store, Sequence[DeadLetter]], Awaitable[None]]
-    """Keep dead letters."""
+    """Store dead letters."""
     hand_on: Callable[["Hub", Event], Awaitable[None]]
-    """Give an accepted event to everybody here who is to have it; what comes next in its queue waits for this."""
+    """Deliver an accepted event to its recipients in this process; the next event of its queue waits for this."""
     slice: int
-    """How many members of a giant room are written to before others get their turn."""
+    """How many members of a giant room are written to before other rooms get their turn."""
     recipients: Callable[["Hub", Event], Collection[Connection]]
-    """Who gets an event."""
+    """The recipients of an event."""
     message: Callable[[Event], Frame]
-    """An event as the frame that recipients get."""
+    """The frame of an event, as its recipients get it."""
     overflow: Callable[["Hub", Connection], None]
-    """More waits to be sent to a client than may."""
+    """More waits to be sent to a client than its limit."""
     deliver: Callable[[Connection, bytes], None]
-    """Hand one message, as wire bytes, to one recipient."""
+    """Send one message, as wire bytes, to one recipient."""
     push: Callable[["Hub", str, bytes], push.Pushed]
     """Push bytes to a connection of this process by its id."""
     reply: Callable[[Connection, Frame], None]
-    """Answer the one who asked: ack, pong or error."""
+    """Answer a request: ack, pong or error."""
     encode: Callable[[Frame], bytes]
-    """A message as JSON text, once for all who get it."""
+    """A message as JSON text, once for all recipients."""
     gateway_says: Callable[[Connection, str], None]
-    """Tell a client what the gateway itself refuses."""
+    """Send a refusal of the gateway itself."""
     answer_ping: Callable[[Connection, bytes], None]
-    """A client pinged: send this pong, as wire bytes."""
+    """Answer a client's ping with this pong, as wire bytes."""
     pong: Callable[[Connection, float], None]
-    """A pong came from a client, at a monotonic time in seconds."""
+    """A client sent a pong, at a monotonic time in seconds."""
     silent: Callable[["Hub", Connection], None]
     """A client has not answered a ping in time."""
     expired: Callable[["Hub", Connection], None]
@@ -99,16 +99,16 @@ class Policies(NamedTuple):
     outlived: Callable[["Hub", Connection], None]
     """The token of a connection has expired."""
     ended: Callable[["Hub", Connection, bool], None]
-    """A connection is over; True when the client closed it by a handshake."""
+    """A connection has ended; True if the client closed it by a handshake."""
     close_code: Callable[[int], int]
-    """The code that goes on the wire for the one that is meant."""
+    """From the intended close code to the one that is sent."""
 
 
 def honest_policies(settings: Settings, verifier: tokens.Verifier) -> Policies:
     """The policies of an endpoint that keeps its contract.
 
     Raises:
-        UsageError: the contract's schemas are missing, or a route or the authoriser is not as it should be.
+        UsageError: the contract's schemas are missing, or a route or the authoriser is wrong.
     """
     schemas = load_schemas()
     routes = Routes(
@@ -165,12 +165,12 @@ def members_of_room(hub: "Hub", event: Event) -> Collection[Connection]:
 
 
 def note_pong(connection: Connection, now_s: float) -> None:
-    """Remember the sign of life."""
+    """Note that the client is alive."""
     connection.ponged_s = now_s
 
 
 def give_up(hub: "Hub", connection: Connection) -> None:
-    """Cut a silent client and take it off the table."""
+    """Disconnect a silent client and remove it from the list."""
     hub.log.info("connection %s does not answer pings: cut", connection.id)
     connection.cut()
     hub.counters.stale_cleaned += 1
@@ -184,7 +184,7 @@ def close_expired(hub: "Hub", connection: Connection) -> None:
 
 
 def sweep(hub: "Hub", connection: Connection) -> None:
-    """Cut a client that nobody has heard of, and take it off the table."""
+    """Disconnect a client that has outlived its time to live, and remove it from the list."""
     hub.log.info("connection %s has outlived its time to live: cut", connection.id)
     connection.cut("no sign of life")
     hub.counters.stale_cleaned += 1
@@ -192,11 +192,11 @@ def sweep(hub: "Hub", connection: Connection) -> None:
 
 
 def refuse_throttled(connection: Connection, payload: bytes) -> None:
-    """Answer 429 with the request's id where it can be read cheaply."""
+    """Answer 429, with the request's id if it can be read cheaply."""
     refused = Refused(429, "too many requests", request_id=envelope.salvage_id(payload))
     connection.write(envelope.encode(envelope.error(refused)))
 
 
 def gateway_says(connection: Connection, message: str) -> None:
-    """A frame in the gateway's spelling, with an id of its own."""
+    """Send a frame in the gateway's spelling, with an id of the gateway's own."""
     connection.write(envelope.wire(envelope.TEXT, envelope.gateway_frame(message, connection.id)))

@@ -1,7 +1,7 @@
 """One endpoint as one process: socket, event loop, signals, the first line on stdout, the end.
 
-The subtle thing: whether the parent lives is asked of a pidfd, not of PR_SET_PDEATHSIG, which fires when the
-*thread* that started us ends and so would kill the endpoint of a parent that starts it from a worker thread.
+Subtle: the parent is watched by a pidfd, not by PR_SET_PDEATHSIG, which fires when the *thread* that started us ends
+and would kill the endpoint of a parent that starts it from a worker thread.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ def serve_until_stopped(
     public_key: Path | None,
     exit_with_parent: bool,
 ) -> None:
-    """Serve until SIGTERM, SIGINT or (if asked) the parent's end.
+    """Serve until SIGTERM, SIGINT or (if requested) the parent's end.
 
     Raises:
         UsageError: the port is taken, the secret or the store cannot be used.
@@ -79,7 +79,7 @@ def serve_until_stopped(
 
 
 def check_store(settings: Settings) -> None:
-    """Look before anything starts whether the store can be had.
+    """Check before anything starts that the store can be used.
 
     Raises:
         UsageError: a Redis that cannot be reached.
@@ -89,10 +89,10 @@ def check_store(settings: Settings) -> None:
 
 
 def make_store(settings: Settings, process: str) -> Store:
-    """The store that the settings name.
+    """Make the store that the settings name.
 
     Raises:
-        UsageError: it cannot be used.
+        UsageError: the store cannot be used.
     """
     if is_redis(settings.store):
         return RedisStore(settings.store, settings.history, process)
@@ -100,16 +100,16 @@ def make_store(settings: Settings, process: str) -> Store:
 
 
 def say_url(listener: socket.socket) -> None:
-    """The first line of output."""
+    """Print the first line of output."""
     host, port = listener.getsockname()[:2]
     print(f"ws://{f'[{host}]' if ':' in host else host}:{port}/ws", flush=True)
 
 
 def verifier(stack: contextlib.ExitStack, secret_file: Path | None, public_key: Path | None) -> Verifier:
-    """What tokens are checked with: a public key, or the secret; one that is made here is removed with the stack.
+    """The verifier of tokens, by a public key or the secret; a secret file made here is removed with the stack.
 
     Raises:
-        UsageError: the file cannot be read or is no key.
+        UsageError: the file cannot be read or is not a key.
     """
     if public_key is not None:
         return read_public_key(public_key)
@@ -122,9 +122,9 @@ def verifier(stack: contextlib.ExitStack, secret_file: Path | None, public_key: 
 
 
 def listen(settings: Settings, *, shared: bool = False) -> socket.socket:
-    """A bound socket; what is set on it for dead peers holds for every connection it accepts.
+    """A bound socket; its options for dead peers apply to every connection that it accepts.
 
-    `shared` when other processes of ours listen on the same port.
+    `shared` if other processes of ours listen on the same port.
 
     Raises:
         UsageError: the port is taken or the host is not ours.
@@ -147,7 +147,7 @@ def listen(settings: Settings, *, shared: bool = False) -> socket.socket:
 
 
 def notice_dead_peers(listener: socket.socket, keepalive_s: float, user_timeout_s: float) -> None:
-    """Have the kernel give up a peer that is silent when idle, and one that does not acknowledge; 0: it does not."""
+    """Have the kernel give up an idle peer that is silent, and one that does not acknowledge data; 0: never."""
     if keepalive_s:
         probe_s = max(1, round(keepalive_s / 3))
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -159,7 +159,7 @@ def notice_dead_peers(listener: socket.socket, keepalive_s: float, user_timeout_
 
 
 def allow_descriptors() -> None:
-    """Raise the soft limit of open files to the hard one: every client is a descriptor."""
+    """Raise the soft limit of open files to the hard limit: every client needs a descriptor."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

@@ -1,7 +1,7 @@
-"""One connection reached by its id, whichever process holds it: push to it, look at it, end it.
+"""One connection by its id, whichever process holds it: push to it, describe it, close it.
 
-It must not know HTTP. The subtle thing: a push never waits and never closes a slow client; what would go beyond the
-client's buffer is refused, so the operator slows down and the client keeps what it has.
+A push never waits and never closes a slow client: what would exceed the client's buffer is refused, so that the
+operator slows down and the client keeps what it has.
 """
 
 import enum
@@ -27,7 +27,7 @@ class Pushed(enum.Enum):
 
 
 class Described(NamedTuple):
-    """What is told of one connection; times in ms since 1970."""
+    """The description of one connection; times in ms since 1970."""
 
     connected_ms: int
     active_ms: int
@@ -36,7 +36,7 @@ class Described(NamedTuple):
 
 
 async def push(hub: "Hub", connection_id: str, payload: bytes) -> Pushed:
-    """Hand one text message to a connection. One that is found dead is taken off the table.
+    """Send one text message to a connection. A connection that is found dead is removed from the list.
 
     Raises:
         StoreDown: the other processes cannot be asked.
@@ -48,7 +48,7 @@ async def push(hub: "Hub", connection_id: str, payload: bytes) -> Pushed:
 
 
 async def describe(hub: "Hub", connection_id: str) -> Described | None:
-    """What is known of a connection; None for none.
+    """Describe a connection; None if there is none.
 
     Raises:
         StoreDown: the other processes cannot be asked.
@@ -60,7 +60,7 @@ async def describe(hub: "Hub", connection_id: str) -> Described | None:
 
 
 async def disconnect(hub: "Hub", connection_id: str) -> bool:
-    """Close a connection with 1000; False when there is none.
+    """Close a connection with 1000; False if there is none.
 
     Raises:
         StoreDown: the other processes cannot be asked.
@@ -71,7 +71,7 @@ async def disconnect(hub: "Hub", connection_id: str) -> bool:
 
 
 def answer(hub: "Hub", asked: Asked) -> bytes:
-    """What this process says to another one that asks about a connection; b"" when it does not hold it."""
+    """Answer another process that asks about a connection; b"" if we do not hold it."""
     if asked.connection_id not in hub.connections:
         return b""
     if asked.verb == "push":
@@ -97,7 +97,7 @@ def push_here(hub: "Hub", connection_id: str, payload: bytes) -> Pushed:
 
 
 def described_here(hub: "Hub", connection_id: str) -> Described | None:
-    """What is known of a connection of this process."""
+    """Describe a connection of this process."""
     connection = hub.connections.get(connection_id)
     if connection is None:
         return None
@@ -117,5 +117,5 @@ def disconnect_here(hub: "Hub", connection_id: str) -> bool:
 
 
 def is_dead(connection: Connection) -> bool:
-    """Whether it is known that nobody is there, whatever the table says."""
+    """Whether the client is known to be gone, whatever the list says."""
     return connection.gone or connection.transport.is_closing()

@@ -1,6 +1,6 @@
-"""A log that cannot be flooded: what is beyond so many lines a second is counted, not written.
+"""A log that cannot be flooded: lines beyond a rate are counted, not written.
 
-The subtle thing: stderr may be a pipe that nobody reads fast; a blocked write there would stall every client.
+stderr may be a pipe that nobody reads fast, and a blocked write would stall every client.
 """
 
 import logging
@@ -10,7 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 
 class AtMost:
-    """Writes at most `per_s` lines in any second of the clock, then one line that says how many were left out."""
+    """Writes at most `per_s` lines in each second of the clock, then one line that says how many were left out."""
 
     def __init__(self, log: logging.Logger, per_s: int) -> None:
         self._log = log
@@ -31,10 +31,10 @@ class AtMost:
 
 
 class ClientFaults(logging.Filter):
-    """For aiohttp's log: a request that is no HTTP is its client's fault, so one line says it, not a traceback."""
+    """For aiohttp's log: a request that is not HTTP is the client's fault and gets one line, not a traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Shorten such a record; let every other one pass as it is."""
+        """Shorten such a record; pass every other one unchanged."""
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, HttpProcessingError):
             record.levelno, record.levelname = logging.INFO, "INFO"

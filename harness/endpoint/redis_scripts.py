@@ -1,7 +1,7 @@
-"""The steps that Redis does as one, in its own language; each says what its keys and arguments are.
+"""The steps that Redis carries out as one, as Lua scripts; each says what its keys and arguments are.
 
-It must not know Python. The subtle thing: one script is one moment, so numbering, keeping and announcing an event
-cannot be torn apart by another process, nor by a connection that breaks in the middle.
+Redis runs a script without interruption, so numbering, storing and announcing an event cannot be interleaved with
+another process or torn apart by a connection that breaks.
 """
 
 APPEND = """
@@ -20,7 +20,7 @@ end
 redis.call('SET', ARGV[1] .. 'batch:' .. ARGV[2], cjson.encode(seqs), 'EX', 60)
 return seqs
 """
-"""Number events, keep them, announce them; the same batch again gives the same numbers and does nothing."""
+"""Number events, store them, announce them; the same batch again does nothing and gives the same numbers."""
 
 LEASE = """
 -- KEYS: bucket. ARGV: process, tokens a second, burst, given back, kept, wanted.
@@ -44,7 +44,7 @@ redis.call('HSET', KEYS[1], 'tokens', tostring(tokens - got), 'at', string.forma
 redis.call('EXPIRE', KEYS[1], 3600)
 return got
 """
-"""Take tokens of a bucket that all processes share. What a process holds is not refilled until it is given back."""
+"""Take tokens of a bucket that all processes share. Tokens held by a process are not refilled until it returns them."""
 
 SWEEP = """
 -- KEYS: processes, expiry. ARGV: prefix, now in ms.
@@ -63,7 +63,7 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV
   redis.call('ZREM', KEYS[2], member)
 end
 """
-"""Clear the rows, inbox and held tokens of processes that live no more, and rows that have expired."""
+"""Delete the rows, inbox and held tokens of dead processes, and rows that have expired."""
 
 EXHUME = """
 -- KEYS: letters, their order. ARGV: id.
@@ -72,4 +72,4 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
 return letter
 """
-"""Take a dead letter out; only one asker gets it."""
+"""Take a dead letter out; only one caller gets it."""

@@ -86,7 +86,7 @@ class RedisStore:
             await self._do(pipe.execute())
 
     async def others(self) -> list[ConnectionRow]:
-        """The connections of the other processes that live."""
+        """The connections of the other live processes."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for process in await self._peers():
                 pipe.hvals(f"{PREFIX}connections:{process}")
@@ -94,7 +94,7 @@ class RedisStore:
         return [_row(row) for rows in found for row in rows]
 
     async def beat(self, now_ms: int) -> bool:
-        """Say that this process lives, sweep what dead ones left; True when this one had been forgotten."""
+        """Mark this process as alive, delete what dead ones left; True if this one had been forgotten."""
         key = f"{PREFIX}process:{self._process}"
         known = await self._do(self._redis.set(key, "1", ex=ALIVE_S, get=True))
         await self._do(self._redis.sadd(f"{PREFIX}processes", self._process))
@@ -148,7 +148,7 @@ class RedisStore:
         return await self._described(tenant, names)
 
     async def append(self, events: Sequence[Event], batch: str) -> list[int]:
-        """Number events, keep and announce them, as one step of Redis."""
+        """Number events, store and announce them, in one step of Redis."""
         arguments: list[Any] = [PREFIX, batch, self._history, BUS_LENGTH]
         for event in events:
             arguments += (event.tenant, event.room, _pack(event))
@@ -171,7 +171,7 @@ class RedisStore:
         return int(await self._do(self._redis.hget(f"{PREFIX}last:{tenant}", room)) or 0)
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
-        """Keep dead letters."""
+        """Store dead letters."""
         last = await self._do(self._redis.incrby(f"{PREFIX}letter", len(letters)))
         numbered = [each._replace(id=last - len(letters) + 1 + at) for at, each in enumerate(letters)]
         async with self._redis.pipeline(transaction=True) as pipe:
@@ -194,7 +194,7 @@ class RedisStore:
         return _letter(letter) if letter is not None else None
 
     async def enrich(self, event: Event, found: bytes) -> None:
-        """Keep what the enrichment found, as long as the event."""
+        """Store what the enrichment found, for as long as the event."""
         key = f"{PREFIX}enriched:{event.room} {event.tenant}"
         await self._do(self._redis.hset(key, str(event.seq), found))
         if event.seq > self._history:
@@ -206,7 +206,7 @@ class RedisStore:
         return found
 
     async def _peers(self) -> list[str]:
-        """The other processes that live."""
+        """The other live processes."""
         names = [name.decode() for name in await self._do(self._redis.smembers(f"{PREFIX}processes"))]
         names = sorted(name for name in names if name != self._process)
         async with self._redis.pipeline(transaction=False) as pipe:

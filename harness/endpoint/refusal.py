@@ -1,15 +1,15 @@
-"""What the endpoint says no with: a code, a short message for the client, a detail for the log.
+"""A refusal: a code, a short message for the client, a detail for the log.
 
-It must not know how a refusal travels (an HTTP answer before the upgrade, an error frame after it).
+It becomes an HTTP answer before the upgrade and an error frame after it.
 """
 
 
 class Refused(Exception):
-    """Something that a client asked for is not done.
+    """A client's request is refused.
 
     `code` is an HTTP status, `message` is all that the client learns, `detail` goes to the log only.
-    `request_id` and `room` are None where the frame did not let them be read. `retry_s` is after how many seconds it
-    is worth asking again; only 429 and 503 tell it. `by_gateway` when the gateway before the application says it.
+    `request_id` and `room` are None if they could not be read from the frame. `retry_s` says after how many seconds a
+    retry makes sense (429 and 503 only). `by_gateway` if the gateway in front of the application refuses.
     """
 
     def __init__(

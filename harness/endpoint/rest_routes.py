@@ -1,7 +1,7 @@
-"""Rooms over plain HTTP: create, list, say something, read history, wait for what comes next (long poll).
+"""Rooms over plain HTTP: create, list, post a message, read the history, wait for new messages (long poll).
 
-It must not know sockets or stores. The subtle thing: a room exists for the tenant of the token only, and one that
-nobody has used is an empty one, so no answer tells whether another tenant has a room of that name.
+A room exists only for the tenant of the token, and a room that nobody has used is an empty one, so no answer reveals
+whether another tenant has a room of that name.
 """
 
 from aiohttp import hdrs, web
@@ -40,7 +40,7 @@ class RestRoutes:
         router.add_post("/rooms/{roomId}/messages", self.post)
 
     async def listing(self, request: web.Request) -> web.Response:
-        """`GET /rooms`: those that the caller may join, by name."""
+        """`GET /rooms`: the rooms that the caller may join, by name."""
         identity = await self._gate.member(request)
         limit = whole(request, "limit", LIMIT, least=1, most=MAX_LIMIT)
         after = request.query.get("after", "")
@@ -57,20 +57,20 @@ class RestRoutes:
         return answer({"rooms": [listed(room, members.get(room.room, 0)) for room in rooms[:limit]]})
 
     async def create(self, request: web.Request) -> web.Response:
-        """`POST /rooms`: 201 for a new one, 200 for one that was there."""
+        """`POST /rooms`: 201 for a new room, 200 for one that existed."""
         identity = await self._gate.member(request)
         body = await read_body(request, self._new_room)
         tenant, name = identity.tenant, self._names.allowed(identity, body["roomId"])
         created = await self._hub.store.create_room(tenant, name, identity.user)
         room = await self._hub.store.room(tenant, name) or Room(name, identity.user, 0)
         members = await self._hub.member_counts(tenant)
-        told = answer(listed(room, members.get(name, 0)), 201 if created else 200)
+        response = answer(listed(room, members.get(name, 0)), 201 if created else 200)
         if created:
-            told.headers[hdrs.LOCATION] = f"/rooms/{name}/messages"
-        return told
+            response.headers[hdrs.LOCATION] = f"/rooms/{name}/messages"
+        return response
 
     async def post(self, request: web.Request) -> web.Response:
-        """`POST /rooms/{roomId}/messages`."""
+        """`POST /rooms/{roomId}/messages`: publish a message."""
         identity = await self._gate.member(request)
         room = self._names.of(request, identity)
         body = await read_body(request, self._new_message)
@@ -87,7 +87,7 @@ class RestRoutes:
         )
 
     async def history(self, request: web.Request) -> web.Response:
-        """`GET /rooms/{roomId}/messages`: a page, after waiting for it if asked to."""
+        """`GET /rooms/{roomId}/messages`: a page of messages; `wait` waits for the first one."""
         identity = await self._gate.member(request)
         room = self._names.of(request, identity)
         after, limit = whole(request, "after", 0), whole(request, "limit", LIMIT, most=MAX_LIMIT)
@@ -104,7 +104,7 @@ class RestRoutes:
 
 
 def listed(room: Room, members: int) -> dict[str, object]:
-    """A room as it is shown."""
+    """A room as JSON."""
     return {"roomId": room.room, "members": members, "last": room.last}
 
 

@@ -1,11 +1,11 @@
 """Who may do what in which room, by the room's name, the tenant and the roles. Pure.
 
-It must not know connections. The subtle thing: a room is always one of the asker's own tenant; the full name
-`tenant:T:ROOM` lets somebody ask for another's, and the answer is the same whether that tenant or room exists or not.
+A room always belongs to the caller's own tenant. The full name `tenant:T:ROOM` can name another tenant's room; it is
+refused in the same way whether that tenant or room exists or not.
 
     admin.*            the role admin
     private.USER[.*]   that user, and the role admin
-    ticker.*           anybody may listen; only the role publisher may speak, and need not listen to do so
+    ticker.*           anybody may join; only the role publisher may publish, and need not join to do so
 """
 
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ FULL_NAME = "tenant:"
 
 
 def room_of(identity: Identity, named: str) -> str:
-    """The room of the asker's tenant that is meant by a name.
+    """The room of the caller's tenant that a name refers to.
 
     Raises:
-        Refused: 403, when it would be another tenant's.
+        Refused: 403, if it belongs to another tenant.
     """
     if not named.startswith(FULL_NAME):
         return named
@@ -35,7 +35,7 @@ def room_of(identity: Identity, named: str) -> str:
 
 
 def may_join(identity: Identity, room: str) -> bool:
-    """Whether somebody may be in a room and read it."""
+    """Whether an identity may join a room and read it."""
     if ADMIN in identity.roles:
         return True
     if room.startswith(PRIVATE_ROOMS):
@@ -45,14 +45,14 @@ def may_join(identity: Identity, room: str) -> bool:
 
 
 def may_publish(identity: Identity, room: str) -> bool:
-    """Whether somebody may speak in a room."""
+    """Whether an identity may publish in a room."""
     if room.startswith(TICKER_ROOMS):
         return PUBLISHER in identity.roles
     return may_join(identity, room)
 
 
 def needs_membership(room: str) -> bool:
-    """Whether only members may speak in a room by their socket."""
+    """Whether only members may publish in a room by WebSocket."""
     return not room.startswith(TICKER_ROOMS)
 
 
@@ -72,6 +72,6 @@ def read_features(texts: tuple[str, ...], actions: tuple[str, ...]) -> dict[str,
 
 
 def may_act(identity: Identity, action: str, features: Mapping[str, str]) -> bool:
-    """Whether an action needs no feature, or one that is switched on for this token."""
+    """Whether an action needs no feature, or one that this token has."""
     feature = features.get(action)
     return feature is None or feature in identity.features

@@ -1,7 +1,7 @@
-"""Which room a REST call speaks of, and whether its caller may.
+"""Which room a REST call is about, and whether its caller may use it.
 
-It must not know what is done there. The subtle thing: a name that is malformed is refused before any right is looked
-at, and a right before anything is looked up, so a refusal never tells whether a room exists.
+A malformed name is refused before rights are checked, and rights are checked before anything is looked up, so a refusal
+never reveals whether a room exists.
 """
 
 from aiohttp import web
@@ -20,14 +20,14 @@ class RoomNames:
         self._schema = body_schema("RoomId")
 
     def is_name(self, text: object) -> bool:
-        """Whether it can be a room's name."""
+        """Whether a text is a valid room name."""
         return self._schema.is_valid(text)
 
     def of(self, request: web.Request, identity: Identity) -> str:
         """The room of the path.
 
         Raises:
-            Refused: 400 for what cannot be a name, 403 where the caller has no right.
+            Refused: 400 for an invalid name, 403 if the caller has no right.
         """
         named = request.match_info["roomId"]
         if not self.is_name(named):
@@ -35,7 +35,7 @@ class RoomNames:
         return self.allowed(identity, named)
 
     def allowed(self, identity: Identity, named: str) -> str:
-        """The room that is meant by a name, if the WebSocket side would let the caller join it.
+        """The room that a name refers to, if the caller could join it by WebSocket.
 
         Raises:
             Refused: 403.

@@ -1,7 +1,7 @@
 """Which route a frame takes: the gateway's route selection expression, evaluated over the frame's body. Pure.
 
-It must not know what a route does. The subtle thing, as the gateway has it: a path that leads nowhere is empty text, a
-value that is no text is written out, and an expression is read once, never again in what it gave.
+As in the gateway, a path that leads nowhere is empty text, a value that is not text is written as text, and the result
+of an expression is not evaluated again.
 
     $request.body.action                              one variable
     ${request.body.service}/${request.body.action}    several, with text between
@@ -32,7 +32,7 @@ class Selection:
         """Compile it.
 
         Raises:
-            UsageError: it has no variable, or a `$` that begins none.
+            UsageError: it has no variable, or a `$` that does not begin one.
         """
         self._texts: list[str] = []
         self._paths: list[list[str]] = []
@@ -52,7 +52,7 @@ class Selection:
 
 
 class Routes:
-    """Route keys and the actions behind them. Without `default` an unknown key is refused by the gateway itself."""
+    """Route keys and their actions. Without `default`, the gateway itself refuses an unknown key."""
 
     def __init__(self, expression: str, routes: Mapping[str, str], *, default: bool) -> None:
         self._selection = Selection(expression)
@@ -60,10 +60,10 @@ class Routes:
         self._default = default
 
     def action(self, body: Mapping[str, Any]) -> str | None:
-        """The action that a body is for; None for the default route.
+        """The action of a body; None for the default route.
 
         Raises:
-            Refused: there is none, and no default route.
+            Refused: no route matches, and there is no default route.
         """
         action = self._routes.get(self._selection.key(body))
         if action is None:
@@ -71,17 +71,17 @@ class Routes:
         return action
 
     def fallen(self) -> None:
-        """What is no JSON object, or matches no route, falls to the default route.
+        """Fall back to the default route, for what is not a JSON object or matches no route.
 
         Raises:
-            Refused: there is none.
+            Refused: there is no default route.
         """
         if not self._default:
             raise Refused(403, "Forbidden", by_gateway=True)
 
 
 def read_routes(texts: tuple[str, ...], actions: tuple[str, ...]) -> dict[str, str]:
-    """`KEY=ACTION` texts as routes; without any, each action is its own key.
+    """Read `KEY=ACTION` texts as routes; without any, each action is its own key.
 
     Raises:
         UsageError: a text of another form, or an action that does not exist.

@@ -1,7 +1,7 @@
 """The JSON Schemas of the contract, found and compiled.
 
-It must not know frames. The subtle thing: the contract lies in `contracts/` of a checkout and in
-`harness/shipped/contracts` of an installed wheel, and both must be the same files.
+The contract is in `contracts/` of a checkout and in `harness/shipped/contracts` of an installed wheel; both are the
+same files.
 """
 
 from pathlib import Path
@@ -17,10 +17,10 @@ Schemas = dict[str, jsonschema_rs.Validator]
 
 
 def contracts_dir() -> Path:
-    """Where the contract's files are.
+    """The folder of the contract's files.
 
     Raises:
-        UsageError: they are in neither place.
+        UsageError: there is none.
     """
     for place in (_PACKAGE / "shipped" / "contracts", _PACKAGE.parent / "contracts"):
         if (place / "reference.toml").is_file():
@@ -32,7 +32,7 @@ def load_schemas() -> Schemas:
     """One compiled validator for each action.
 
     Raises:
-        UsageError: a schema is absent or damaged.
+        UsageError: a schema is missing or damaged.
     """
     schemas = {}
     for action in ACTIONS:

@@ -1,7 +1,6 @@
-"""The aiohttp application: the upgrade and the REST routes, each a module of its own, and what sweeps for them all.
+"""The aiohttp application: the upgrade and the REST routes, each in a module of its own, and the task that sweeps.
 
-It must not know what an action means. The subtle thing: aiohttp never sees a WebSocket's bytes; it parses the
-opening request and hands the transport over (`upgrade.py`).
+aiohttp never sees a WebSocket's bytes: it parses the opening request and hands the transport over (`upgrade.py`).
 """
 
 import asyncio
@@ -58,7 +57,7 @@ class Server:
         self._upgrade = Upgrade(hub, settings, self._watch)
 
     def application(self) -> web.Application:
-        """The routes, with the sweeping task that lives as long as they do."""
+        """The application with its routes and the sweeping task."""
         hub, names, gate = self._hub, RoomNames(self._hub.policies), Gate(self._hub)
         application = web.Application(
             middlewares=[counting(hub.counters), refusing], client_max_size=self._max_body_bytes
@@ -98,12 +97,12 @@ class Server:
         self._tokens.watch(connection)
 
     def _over(self, connection: Connection, reason: str) -> None:
-        """A connection's time is up: off the table, and closed with 1001."""
+        """A connection's time is up: remove it from the list and close it with 1001."""
         connection.close(self._hub.policies.close_code(1001), reason)
         self._hub.end(connection, clean=True)
 
     async def _say_goodbye(self, _application: web.Application) -> None:
-        """Close every client with 1001, all at once, and wait for them a little."""
+        """Close every client with 1001, all at once, and wait a little for them."""
         code = self._hub.policies.close_code(1001)
         leaving = tuple(self._hub.connections.values())
         for connection in leaving:
@@ -115,5 +114,5 @@ class Server:
 
 
 def sign_of_life(connection: Connection) -> float:
-    """When a client was last heard of, by whatever it sent (monotonic seconds)."""
+    """When a client last sent anything (monotonic seconds)."""
     return max(connection.active_s, connection.ponged_s)

@@ -1,7 +1,6 @@
 """The endpoint's options, frozen and checked where they are built.
 
-It must not know what is done with them. The subtle thing: the command line takes its defaults from here, so
-that the help text, the contract and the tests speak of the same numbers.
+The command line takes its defaults from here, so that the help text, the contract and the tests use the same numbers.
 """
 
 import math
@@ -20,10 +19,10 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything about one endpoint but its secret and its defects.
+    """Everything about one endpoint except its secret and its defects.
 
-    Times are in seconds, rates in tokens a second. 0 switches off: pings, the idle and lifetime limits, keepalive, user
-    time-out, the time to live, a rate that is shared, the message and the frame limit, the count of violations.
+    Times are in seconds, rates in tokens per second. 0 disables pings, the idle and lifetime limits, keepalive, user
+    time-out, the time to live, a shared rate, the message and frame limits, and the limit of violations.
     """
 
     host: str = "127.0.0.1"

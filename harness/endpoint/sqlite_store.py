@@ -1,7 +1,7 @@
 """The state in SQLite: the embedded default, a file or memory, for one process.
 
-It must not know sockets or frames. The subtle thing: a file is touched only by one thread of its own, because somebody
-may hold it locked; memory never waits, so it is used on the spot, which saves two thread switches a message.
+A file is used by one thread of its own only, because another program may hold it locked. Memory never waits and is used
+directly, which saves two thread switches per message.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from ..errors import UsageError
 from .state import Answer, Asked, ConnectionRow, DeadLetter, Event, Heard, Room, StoreDown
 
 LOCKED_S = 1.0
-"""How long a write waits for somebody else's lock before it counts as failed."""
+"""How long a write waits for another program's lock before it counts as failed."""
 TRIM_EVERY = 64
 
 _TABLES = """
@@ -45,7 +45,7 @@ class SqliteStore:
         """Open it; the connections of a process that was here before are cleared.
 
         Raises:
-            UsageError: the file cannot be opened, is no database of ours, or somebody else holds it locked.
+            UsageError: the file cannot be opened, is not a database of ours, or is locked.
         """
         self.failure = ""
         self._history = history
@@ -71,10 +71,10 @@ class SqliteStore:
             raise
 
     async def open(self, heard: Heard, answer: Answer) -> None:
-        """Nothing: there is no other process to hear of."""
+        """Nothing to open: there is no other process."""
 
     async def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._thread is not None:
             self._thread.shutdown()
         self._database.close()
@@ -98,11 +98,11 @@ class SqliteStore:
         await self._do(work)
 
     async def others(self) -> list[ConnectionRow]:
-        """Nobody: this is the only process."""
+        """Always empty: this is the only process."""
         return []
 
     async def beat(self, now_ms: int) -> bool:
-        """Clear what has expired."""
+        """Delete rows that have expired."""
         text = "DELETE FROM connections WHERE expires_ms < ?"
         await self._do(lambda database: database.execute(text, (now_ms,)))
         return False
@@ -112,11 +112,11 @@ class SqliteStore:
         raise NotImplementedError
 
     async def ask(self, asked: Asked) -> bytes:
-        """Nobody else could hold a connection."""
+        """Always empty: no other process could hold a connection."""
         return b""
 
     async def ask_all(self, asked: Asked) -> dict[str, bytes]:
-        """There is nobody else."""
+        """Always empty: this is the only process."""
         return {}
 
     async def create_room(self, tenant: str, room: str, owner: str) -> bool:
@@ -142,7 +142,7 @@ class SqliteStore:
         return [Room(*row) for row in found]
 
     async def append(self, events: Sequence[Event], batch: str) -> list[int]:
-        """Keep events in order, in one transaction."""
+        """Store events in order, in one transaction."""
         history = self._history
 
         def work(database: sqlite3.Connection) -> list[int]:
@@ -175,7 +175,7 @@ class SqliteStore:
         return await self._do(work)
 
     async def settle(self) -> None:
-        """Nothing to wait for: this process hands on what it accepts in the step in which it acknowledges it."""
+        """Nothing to wait for: this process delivers an event in the step in which it acknowledges it."""
 
     async def history(self, tenant: str, room: str, after: int, limit: int) -> list[Event]:
         """The oldest events after a sequence number."""
@@ -189,7 +189,7 @@ class SqliteStore:
         return found.last if found else 0
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
-        """Keep dead letters."""
+        """Store dead letters."""
         text = f"INSERT INTO dead_letters (reason, attempts, at_ms, enriching, {_EVENT}) VALUES (?{', ?' * 11})"
         values = [(each.reason, each.attempts, each.at_ms, each.enriching, *each.event) for each in letters]
         await self._do(lambda database: database.executemany(text, values))
@@ -212,7 +212,7 @@ class SqliteStore:
         return _letter(found) if found else None
 
     async def enrich(self, event: Event, found: bytes) -> None:
-        """Keep what the enrichment found."""
+        """Store what the enrichment found."""
         values = (*event[:3], found)
         await self._do(lambda database: database.execute("REPLACE INTO enriched VALUES (?, ?, ?, ?)", values))
 
@@ -223,10 +223,10 @@ class SqliteStore:
         return found[0] if found else None
 
     async def _do(self, work: Callable[[sqlite3.Connection], Value]) -> Value:
-        """Do some work in one transaction.
+        """Do work in one transaction.
 
         Raises:
-            StoreDown: it failed; nothing of it was done.
+            StoreDown: it failed and was rolled back.
         """
         if self._thread is None:
             return self._transact(work)

@@ -1,8 +1,7 @@
 """Server-sent events of one room (HTML Living Standard, section 9.2): `GET /rooms/{roomId}/events`.
 
-It must not know where messages are kept. The subtle thing: the first byte is written at once, so an EventSource opens
-before anything is said; and a stream on which nothing is said still writes a comment now and then, because a client
-that is gone is only noticed by writing to it.
+The first byte is written at once, so that an EventSource opens before there is a message. A stream without messages
+still writes a comment now and then, because only a write detects a client that is gone.
 """
 
 import asyncio
@@ -22,7 +21,7 @@ log = logging.getLogger("squall.endpoint")
 
 HEARTBEAT_S = 15.0
 RETRY_MS = 1000
-"""After how long an EventSource comes back; it says its Last-Event-ID then."""
+"""How long an EventSource waits before it reconnects; it then sends its Last-Event-ID."""
 
 
 class Streams:
@@ -39,14 +38,14 @@ class Streams:
         router.add_get("/rooms/{roomId}/events", self.stream, allow_head=False)
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """`GET /rooms/{roomId}/events`: until either side ends it."""
+        """`GET /rooms/{roomId}/events`: stream until either side ends it."""
         identity = await self._gate.member(request)
         room = self._names.of(request, identity)
         last = await self._hub.store.last(identity.tenant, room)
         after = whole(request, "after", last)
         if "Last-Event-ID" in request.headers:
             after = whole_number("Last-Event-ID", request.headers["Last-Event-ID"], 0)
-        if after > last:  # from an earlier life of the room: all of this one is new to the client
+        if after > last:  # from an earlier life of the room: all messages of this one are new to the client
             after = 0
         response = web.StreamResponse(headers={hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"})
         response.content_type = "text/event-stream"
@@ -57,7 +56,7 @@ class Streams:
             with Follower(self._hub, identity.tenant, room, after) as follower:
                 await response.prepare(request)
                 await response.write(b"retry: %d\n\n" % RETRY_MS)
-                while not self._hub.closed_for:  # else it comes back, with its Last-Event-ID, once the store works
+                while not self._hub.closed_for:  # otherwise it reconnects, with its Last-Event-ID, once the store works
                     said = await follower.next(HEARTBEAT_S)
                     await response.write(events(said) or b":\n\n")
         except (ConnectionError, StoreDown) as error:
@@ -67,7 +66,7 @@ class Streams:
         return response
 
     async def end(self, _application: web.Application) -> None:
-        """End every stream: the endpoint stops."""
+        """End every stream, because the endpoint stops."""
         for task in tuple(self._open):
             task.cancel()
 

@@ -1,8 +1,7 @@
-"""The rows of our own process in the store: connections and rooms as they change, in batches off the live path.
+"""Writes the connections and rooms of this process to the store as they change, in batches off the live path.
 
-It must not know how they are stored. The subtle thing: what is answered about our own connections comes from memory;
-the rows are for the other processes and for whoever looks into the store, so they may lag by a flush, and what the
-store did not take is kept for the next one.
+Questions about our own connections are answered from memory. The rows in the store are for the other processes and for
+anybody who looks into it; they may lag by one flush, and what the store did not take is kept for the next one.
 """
 
 import asyncio
@@ -26,10 +25,13 @@ NEVER_MS = 1 << 53
 
 
 class StoreWriter:
-    """Keeps the store's picture of this process.
+    """Writes this process's rows.
 
-    `ttl_s` is how long a row counts once it is written, 0: for ever; `grace_s` how long the store may be away before
-    the clients are told.
+    Args:
+        hub: whose connections they are.
+        process: the name of this process.
+        ttl_s: how long a row is valid once it is written; 0: forever.
+        grace_s: how long the store may be down before clients are closed.
     """
 
     def __init__(self, hub: "Hub", process: str, ttl_s: float, grace_s: float) -> None:
@@ -45,23 +47,23 @@ class StoreWriter:
         self._failed_s: float | None = None
 
     def changed(self, connection: Connection) -> None:
-        """A connection is new or its rooms changed."""
+        """Note that a connection is new or that its rooms changed."""
         self._changed[connection.id] = connection
 
     def gone(self, connection: Connection) -> None:
-        """A connection is over."""
+        """Note that a connection has ended."""
         self._changed[connection.id] = None
 
     def entered(self, tenant: str, room: str) -> None:
-        """Somebody is in a room that was empty here."""
+        """Note that a room which was empty in this process has a member."""
         self._rooms.add((tenant, room))
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start writing."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Write what is waiting, and end."""
+        """Write what is waiting, and stop."""
         await end(self._task)
         with contextlib.suppress(StoreDown):
             await self.flush()
@@ -70,7 +72,7 @@ class StoreWriter:
         """Write what has changed.
 
         Raises:
-            StoreDown: it could not be written; it is kept.
+            StoreDown: it could not be written and is kept.
         """
         changed, self._changed = self._changed, {}
         rooms, self._rooms = self._rooms, set()
@@ -121,7 +123,7 @@ class StoreWriter:
             self._judge(failure, now_s)
 
     def _judge(self, failure: str, now_s: float) -> None:
-        """Say once that the store fails and once that it works; after the grace time, the clients are told."""
+        """Log once that the store fails and once that it works again; after the grace time, close the clients."""
         if not failure:
             if self._failed_s is not None:
                 log.info("the store works again")

@@ -1,7 +1,7 @@
-"""Who else wants to hear what is said in a room: long polls and event streams, each with a bounded queue.
+"""Subscriptions to the messages of a room: long polls and event streams, each with a bounded queue.
 
-It must not know HTTP. The subtle thing: a queue that is full drops its oldest, silently; the sequence numbers tell the
-reader that something is missing, and history has it.
+A full queue silently drops its oldest messages; the sequence numbers show the reader that something is missing, and the
+history has it.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ class Said(NamedTuple):
 
 
 class Subscription:
-    """What is said in one room from now on; `close` it."""
+    """The messages of one room from now on; `close` it."""
 
     def __init__(self, owner: "Subscriptions", key: tuple[str, str]) -> None:
         self._owner = owner
@@ -30,12 +30,12 @@ class Subscription:
         self._come = asyncio.Event()
 
     def put(self, said: Said) -> None:
-        """Something was said."""
+        """Queue a message."""
         self._queue.append(said)
         self._come.set()
 
     async def get(self, wait_s: float) -> list[Said]:
-        """Everything that has come, oldest first; waits up to `wait_s` seconds for a first one, else empty."""
+        """All queued messages, oldest first; waits up to `wait_s` seconds for the first one; empty if none comes."""
         if not self._queue:
             self._come.clear()
             with contextlib.suppress(TimeoutError):
@@ -46,11 +46,11 @@ class Subscription:
         return come
 
     def wake(self) -> None:
-        """Have who waits look up, though nothing was said."""
+        """Wake the reader although there is no message."""
         self._come.set()
 
     def close(self) -> None:
-        """Hear no more."""
+        """End the subscription."""
         self._owner.remove(self._key, self)
 
 
@@ -64,23 +64,23 @@ class Subscriptions:
         return sum(map(len, self._all.values()))
 
     def add(self, tenant: str, room: str) -> Subscription:
-        """A new one."""
+        """Add a subscription to a room."""
         subscription = Subscription(self, (tenant, room))
         self._all.setdefault((tenant, room), set()).add(subscription)
         return subscription
 
     def of(self, tenant: str, room: str) -> Collection[Subscription]:
-        """Those of a room."""
+        """The subscriptions of a room."""
         return self._all.get((tenant, room), ())
 
     def wake(self) -> None:
-        """Have everybody look up."""
+        """Wake all readers."""
         for subscriptions in self._all.values():
             for subscription in subscriptions:
                 subscription.wake()
 
     def remove(self, key: tuple[str, str], subscription: Subscription) -> None:
-        """End one; harmless when it has ended."""
+        """Remove a subscription; harmless if it has ended."""
         found = self._all.get(key)
         if found is not None:
             found.discard(subscription)

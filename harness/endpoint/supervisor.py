@@ -1,7 +1,7 @@
 """Several processes behind one port: started together, restarted when one dies, stopped together.
 
-It must not know what they serve. The subtle thing: the port is held by a socket that never listens, so it stays ours
-while a child is away, and the kernel gives each new client to one of the children that do listen (SO_REUSEPORT).
+The port is held by a socket that never listens, so it stays ours while a child is being restarted; the kernel gives
+each new client to one of the children that do listen (SO_REUSEPORT).
 """
 
 import contextlib
@@ -23,16 +23,16 @@ STEP_S = 0.2
 FIRST_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 5.0
 STEADY_S = 10.0
-"""A child that lived this long is restarted after the first delay; one that dies sooner, twice as late each time."""
+"""A child that lived this long is restarted after the first delay; for one that dies sooner, the delay doubles."""
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
 
 Child = Callable[[int, Callable[[], None]], int]
-"""Serves on a port; calls the second argument once it listens; its exit code."""
+"""Serves on a port, calls the second argument once it listens, and returns its exit code."""
 
 
 def hold(host: str, port: int) -> socket.socket:
-    """A socket that is bound to the port, never listens, and lets others of ours listen there.
+    """A socket that is bound to the port, never listens, and lets our processes listen there.
 
     Raises:
         UsageError: the port is taken or the host is not ours.
@@ -53,7 +53,7 @@ def hold(host: str, port: int) -> socket.socket:
 
 
 class Supervisor:
-    """Keeps `count` children alive. `parent` is the process whose end is ours, None for none."""
+    """Keeps `count` children alive. `parent` is the process with which it ends; None for none."""
 
     def __init__(self, count: int, port: int, child: Child, parent: int | None) -> None:
         self._count = count
@@ -68,7 +68,7 @@ class Supervisor:
         """Serve until SIGTERM, SIGINT or the parent's end.
 
         Raises:
-            RunFailed: a child did not begin to listen.
+            RunFailed: a child did not start listening.
         """
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
@@ -83,7 +83,7 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _start(self) -> int:
-        """Fork a child; a pipe that it writes to when it listens, and that ends when it ends."""
+        """Fork a child; returns a pipe that it writes to once it listens, and that ends when the child ends."""
         mine, theirs = os.pipe()
         pid = os.fork()
         if pid:
@@ -109,12 +109,12 @@ class Supervisor:
             os.close(pipe)
 
     def _told_to_stop(self) -> bool:
-        told = signal.sigtimedwait(SIGNALS, STEP_S)
+        received = signal.sigtimedwait(SIGNALS, STEP_S)
         orphan = self._parent is not None and os.getppid() != self._parent
-        return orphan or (told is not None and told.si_signo != signal.SIGCHLD)
+        return orphan or (received is not None and received.si_signo != signal.SIGCHLD)
 
     def _mend(self, now_s: float) -> None:
-        """Start again what died, at once the first time, later and later if it dies at once again."""
+        """Restart children that died: at once the first time, later and later if they die again."""
         for pid, code in self._ended():
             lived_s = now_s - self._started_s.pop(pid)
             self._backoff_s = FIRST_BACKOFF_S if lived_s > STEADY_S else min(MAX_BACKOFF_S, self._backoff_s * 2)
@@ -125,7 +125,7 @@ class Supervisor:
             os.close(self._start())
 
     def _ended(self) -> list[tuple[int, int]]:
-        """The children that ended since it was last asked, with their exit codes; reaped."""
+        """Reap the children that ended since the last call; returns them with their exit codes."""
         found = []
         for pid in self._started_s:
             reaped, status = os.waitpid(pid, os.WNOHANG)
@@ -134,7 +134,7 @@ class Supervisor:
         return found
 
     def _stop(self) -> None:
-        """End all children, by force after a while."""
+        """Stop all children, by force after a while."""
         for number, patience_s in ((signal.SIGTERM, STOP_S), (signal.SIGKILL, STOP_S)):
             for pid in self._started_s:
                 with contextlib.suppress(ProcessLookupError):
@@ -147,14 +147,14 @@ class Supervisor:
 
 
 def tell(pipe: int) -> None:
-    """Say that we listen, to whoever waits for it; nobody waits for a child that was replaced."""
+    """Report that we listen; nobody waits for a child that was restarted."""
     with contextlib.suppress(BrokenPipeError):
         os.write(pipe, b"1")
     os.close(pipe)
 
 
 def ending(code: int) -> str:
-    """An exit code as people say it.
+    """An exit code in words.
 
     >>> ending(-9), ending(1)
     ('SIGKILL', 'exit code 1')

@@ -1,7 +1,7 @@
-"""Who somebody is: JWTs made and checked, and where the secret comes from.
+"""Identities: JWTs issued and checked, and where the secret comes from.
 
-It must not know about HTTP. The subtle thing: HS256 is only as strong as its secret, so one that is shorter
-than the hash (32 bytes, RFC 7518 section 3.2) is refused when the endpoint starts, not when somebody guesses it.
+HS256 is only as strong as its secret, so a secret shorter than the hash (32 bytes, RFC 7518 section 3.2) is refused
+when the endpoint starts.
 """
 
 import math
@@ -37,7 +37,7 @@ ALGORITHMS = ((RSAPublicKey, "RS256"), (EllipticCurvePublicKey, "ES256"), (Ed255
 
 
 class Identity(NamedTuple):
-    """Who a token speaks for, what is switched on for them, and when it expires (seconds since 1970)."""
+    """The identity in a token: user, tenant, roles, enabled features, and the expiry (seconds since 1970)."""
 
     user: str
     tenant: str
@@ -47,7 +47,7 @@ class Identity(NamedTuple):
 
 
 class Verifier(NamedTuple):
-    """What signatures are checked with: the secret, or a public key as PEM text, and the algorithms it is for."""
+    """The key for signatures (the secret, or a public key as PEM text) and its algorithms."""
 
     key: str
     algorithms: tuple[str, ...] = (ALGORITHM,)
@@ -63,7 +63,7 @@ def issue(
     ttl_s: float = 3600,
     algorithm: str = ALGORITHM,
 ) -> str:
-    """A signed token for `user`, valid for `ttl_s` seconds from now (a negative one has expired already)."""
+    """A signed token for `user`, valid for `ttl_s` seconds from now (negative: expired already)."""
     claims: dict[str, Any] = {"sub": user, "tenant": tenant, "roles": list(roles), "aud": AUDIENCE}
     claims |= {"exp": int(time.time() + ttl_s)} | ({"features": list(features)} if features else {})
     return jwt.encode(claims, key, algorithm=algorithm)
@@ -73,7 +73,7 @@ def check(verifier: Verifier, token: str | None, *, verify_expiry: bool = True) 
     """Read a token.
 
     Raises:
-        Refused: 401 for an absent, expired, wrongly signed or incomplete token.
+        Refused: 401 for a missing, expired, wrongly signed or incomplete token.
     """
     if not token:
         raise Refused(401, "a token is required")
@@ -87,16 +87,16 @@ def check(verifier: Verifier, token: str | None, *, verify_expiry: bool = True) 
         )
     except jwt.ExpiredSignatureError:
         raise Refused(401, "the token has expired") from None
-    except (jwt.InvalidTokenError, UnicodeError) as error:  # a header may hold bytes that are no text
+    except (jwt.InvalidTokenError, UnicodeError) as error:  # a header may contain bytes that are not text
         raise Refused(401, "the token is not valid", detail=str(error)) from None
     return identity_of(claims)
 
 
 def identity_of(claims: Any) -> Identity:
-    """Who some claims speak for.
+    """The identity in a token's claims.
 
     Raises:
-        Refused: 401, when they are not of the right types.
+        Refused: 401, if they are not of the right types.
     """
     if not isinstance(claims, Mapping):
         raise Refused(401, "the token is not valid", detail="the claims are no mapping")
@@ -114,7 +114,7 @@ def identity_of(claims: Any) -> Identity:
 
 
 def is_text(value: object) -> TypeGuard[str]:
-    """Whether a claim can be told to others: text, not empty, without lone surrogates."""
+    """Whether a claim can be sent to others: text, not empty, without lone surrogates."""
     if not isinstance(value, str) or not value:
         return False
     try:
@@ -128,7 +128,7 @@ def read_public_key(path: Path) -> Verifier:
     """The verifier of a public key file (PEM): RS256, ES256 or EdDSA by its kind.
 
     Raises:
-        UsageError: it cannot be read, or holds no such key.
+        UsageError: it cannot be read, or contains no such key.
     """
     try:
         text = path.read_text(encoding="ascii")
@@ -155,7 +155,7 @@ def require(identity: Identity, role: str) -> Identity:
 
 
 def find_secret(secret_file: Path | None) -> str | None:
-    """The secret from the environment, else from the file; None when neither is given.
+    """The secret from the environment, otherwise from the file; None if neither is given.
 
     Raises:
         UsageError: the file cannot be read, or the secret is too short.

@@ -1,7 +1,7 @@
 """`GET /ws`: who may connect, then the upgrade, then the transport is handed to a reader.
 
-It must not know what is said afterwards. The subtle thing: aiohttp is told that it lost the connection as soon as the
-answer 101 is written, so it keeps neither a task nor a request for a client that stays for hours.
+Subtle: once the answer 101 is written, aiohttp is made to believe that it lost the connection, so it keeps neither a
+task nor a request for a client that stays for hours.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MAX_CLIENT_CHARS = 128
 
 quiet = logging.getLogger("squall.endpoint.websocket")
-quiet.setLevel(logging.ERROR)  # the library would write two lines a connection
+quiet.setLevel(logging.ERROR)  # the library would write two lines per connection
 
 
 class Handed(web.StreamResponse):
@@ -62,7 +62,7 @@ class Upgrade:
         router.add_get("/ws", self.websocket, allow_head=False)
 
     async def websocket(self, request: web.Request) -> web.StreamResponse:
-        """Refuse before the upgrade, or talk until either side ends it.
+        """Refuse before the upgrade, or hand the connection over.
 
         Raises:
             Refused: 401, 403, 426, 429, 502 or 503.
@@ -85,7 +85,7 @@ class Upgrade:
             hub.counters.throttled["connects"] += 1
             raise Refused(429, "too many connects", retry_s=self._connects.wait_s(now_s))
         identity = require(await policies.authorize(handshake_of(request)), MEMBER)
-        client = told(request.query.get("client", ""))
+        client = printable(request.query.get("client", ""))
         if len(client) > MAX_CLIENT_CHARS:
             raise Refused(400, f"client is longer than {MAX_CLIENT_CHARS} characters")
         await hub.buckets.prepare(identity.tenant)
@@ -93,7 +93,7 @@ class Upgrade:
         transport = request.transport
         if transport is None or transport.is_closing():
             return Handed()
-        agent = told(request.headers.get(hdrs.USER_AGENT, ""))[:MAX_CLIENT_CHARS]
+        agent = printable(request.headers.get(hdrs.USER_AGENT, ""))[:MAX_CLIENT_CHARS]
         bucket = policies.bucket(time.monotonic())
         limit_bytes = self._settings.unsent_bytes
         connection = Connection(
@@ -106,7 +106,7 @@ class Upgrade:
         return Handed()
 
     def _accepted(self, request: web.Request) -> tuple[ServerProtocol, bytes]:
-        """The library's end of an accepted handshake, open already as aiohttp has read the request; the answer to it.
+        """The library's protocol after an accepted handshake (aiohttp has read the request), and the answer to send.
 
         Raises:
             Refused: 400 or 426 for an upgrade that breaks RFC 6455 section 4.2.1.
@@ -126,10 +126,10 @@ class Upgrade:
         return protocol, response.serialize()
 
 
-def told(text: str) -> str:
-    """What a client said of itself, as text that can be stored and shown: bytes that are none become "?".
+def printable(text: str) -> str:
+    """A client's own description of itself, as text that can be stored and shown: invalid bytes become "?".
 
-    >>> told("caf\\udce9")
+    >>> printable("caf\\udce9")
     'caf?'
     """
     return text.encode("utf-8", "replace").decode()

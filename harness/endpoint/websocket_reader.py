@@ -1,9 +1,8 @@
 """One client's WebSocket after the upgrade: bytes to frames and messages, by the library's Sans-I/O core.
 
-It must not know what a message means. The subtle thing: it takes the transport over from aiohttp, so that a frame's
-size is seen before it is read, every breach ends in a close frame that the client can read (our side is shut, then
-read to the end, never reset), and an idle client costs no task. What others write goes to the transport directly: a
-server's frames need no state.
+It takes the transport over from aiohttp. So a frame's size is known before the frame is read, every violation of the
+protocol ends in a close frame that the client can read (our side is shut, then read to the end, never reset), and an
+idle client costs no task. Other modules write to the transport directly: a server's frames need no state.
 """
 
 import asyncio
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("squall.endpoint")
 
 HIGH_BYTES = 1 << 16
-"""What the transport may hold before frames wait in the connection's own queue."""
+"""How many bytes the transport may hold before frames wait in the connection's own queue."""
 
 
 class WebSocketReader(asyncio.Protocol):
@@ -45,11 +44,11 @@ class WebSocketReader(asyncio.Protocol):
         transport.set_protocol(self)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came."""
+        """Read the frames in some bytes."""
         protocol = self._protocol
         protocol.receive_data(data)
         for frame in protocol.events_received():
-            self._frame(cast(Frame, frame))  # a request came only while connecting
+            self._frame(cast(Frame, frame))  # there are no requests after the opening
         if protocol.writes:
             self._flush()
 
@@ -58,7 +57,7 @@ class WebSocketReader(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is over."""
+        """The connection has ended."""
         hub, connection = self._hub, self._connection
         hub.end(connection, clean=self._clean)
         hub.counters.disconnects[connection.why or ("closed by the client" if self._clean else "lost")] += 1
@@ -110,7 +109,7 @@ class WebSocketReader(asyncio.Protocol):
         self._protocol.fail(code, reason)
 
     def _flush(self) -> None:
-        """Write what the core answers: pongs, the echo of a close, the close after a breach and the end."""
+        """Write the core's answers: pongs, the echo of a close, the close after a violation, and the end."""
         connection, protocol, policies = self._connection, self._protocol, self._hub.policies
         for data in protocol.data_to_send():
             if connection.gone:
@@ -129,7 +128,7 @@ class WebSocketReader(asyncio.Protocol):
                 connection.transport.write(data)
 
     def _finish(self) -> None:
-        """Off the table, our side shut; the client's side is read until it ends, for a while."""
+        """Remove it from the list and shut our side; the client's side is read until it ends, for a while."""
         connection = self._connection
         self._hub.end(connection, clean=True)
         transport = connection.transport

@@ -56,7 +56,7 @@ class View:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _line(self, latest: Snapshot) -> str:
-        # Since the last line, so that nothing looks as if it had just struck again.
+        # Since the last line, so that no injection is shown twice.
         new = [act for act in self._generator.run.context.tally.acts if act.at_ns > self._told]
         self._told = max([self._told, *(act.at_ns for act in new)])
         last = f"  chaos: {', '.join(act.text for act in new)}" if new else ""

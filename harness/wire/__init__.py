@@ -8,10 +8,10 @@ __all__ = ["Dialect", "Message", "make_dialect"]
 
 
 def make_dialect(endpoint: Endpoint) -> Dialect:
-    """The dialect that the endpoint speaks, ready to encode and decode.
+    """Make the endpoint's dialect, ready to encode and decode.
 
     Raises:
-        PlanError: the plan's description of it is wrong; names the key and what would be right.
+        PlanError: the plan's description of it is wrong; names the key and what is expected.
     """
     made: Dialect = dialect_of(endpoint.dialect).make(endpoint)
     return made

@@ -21,7 +21,7 @@ LARGEST_CODE = 2**31 - 1
 
 
 class Message(Struct, frozen=True, gc=False):
-    """All that a frame of ours may need to say.
+    """Everything that a frame of ours may contain.
 
     `id` is the correlation id, `seq` the number in it, `room` the room's name, `sender` the client's name, `session`
     its number, `conn` the number of its connection (0 = first), `timestamp_ms` wall-clock milliseconds.
@@ -45,8 +45,8 @@ class Message(Struct, frozen=True, gc=False):
 class Dialect(Protocol):
     """One protocol. Stateless: one instance serves every session.
 
-    `acks` tells how a publish is confirmed: by a frame of its own, by the sender's own delivery, or not at all.
-    `joins`, `leaves` and `pings` tell whether the protocol has that intent; asking for an absent one raises
+    `acks` says how a publish is confirmed: by a frame of its own, by the sender's own delivery, or not at all.
+    `joins`, `leaves` and `pings` say whether the protocol has that intent; encoding one that it lacks raises
     ValueError.
     """
 
@@ -56,11 +56,11 @@ class Dialect(Protocol):
     pings: bool
 
     def join(self, message: Message) -> bytes:
-        """The frame that asks to become a member of `message.room`."""
+        """The frame that joins `message.room`."""
         ...
 
     def leave(self, message: Message) -> bytes:
-        """The frame that gives up membership of `message.room`."""
+        """The frame that leaves `message.room`."""
         ...
 
     def publish(self, message: Message) -> bytes:
@@ -72,7 +72,7 @@ class Dialect(Protocol):
         ...
 
     def decode(self, data: bytes) -> tuple[Signal, ...]:
-        """What one received frame says; never raises, never empty."""
+        """The signals in one received frame; never raises, never empty."""
         ...
 
     def explain(self, data: bytes) -> tuple[Taken, ...]:
@@ -81,10 +81,10 @@ class Dialect(Protocol):
 
 
 def garbled(reason: str) -> tuple[Signal, ...]:
-    """The one signal for a frame that is not the protocol."""
+    """The one signal for a frame that does not follow the protocol."""
     return (Signal(SignalKind.GARBLED, reason=reason[:REASON_CHARS]),)
 
 
 def fitting_code(number: int) -> int:
-    """An error's number as a record can hold it: 0 (none) when it is beyond 32 bits."""
+    """An error's number as a record can hold it: 0 (none) if it exceeds 32 bits."""
     return number if -LARGEST_CODE <= number <= LARGEST_CODE else 0

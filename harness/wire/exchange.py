@@ -1,6 +1,6 @@
-"""What an HTTP exchange is made of: a request, an answer, or the reason why there was none.
+"""An HTTP exchange: a request, an answer, or the reason why there was none.
 
-Pure nouns, for the mappings that make and read them and the transport that carries them; neither need know the other.
+Pure nouns, shared by the mappings that make and read them and the transport that carries them.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class Request(NamedTuple):
-    """One request: method, target (path and query, already encoded), headers of its own, body."""
+    """One request: method, target (path and query, already encoded), its own headers, body."""
 
     method: str
     target: str
@@ -27,12 +27,12 @@ class Answer(NamedTuple):
     body: bytes
 
     def header(self, name: str) -> str:
-        """The first value of a header (its name in lower case); "" when there is none."""
+        """The first value of a header (its name in lower case); "" if there is none."""
         return next((value for known, value in self.headers if known == name), "")
 
 
 class Failure(NamedTuple):
-    """No answer: CLOSED (`code` is an errno, 0 for an early end), EXPIRED or GARBLED; `text` says it in words."""
+    """No answer: CLOSED (`code` is an errno, 0 for an early end), EXPIRED or GARBLED; `text` explains it."""
 
     outcome: Outcome
     code: int

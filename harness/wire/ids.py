@@ -1,6 +1,6 @@
-"""How the names of a run are built and read back. Nothing else knows what they look like.
+"""How the names of a run are built and read back. No other module knows what they look like.
 
-    session      NONCE-7       who sends: session 7 of the run with this nonce
+    session      NONCE-7       the sender: session 7 of the run with this nonce
     message      NONCE-7-12    the correlation id of its message 12
     connection   NONCE-7-2     the key under which the endpoint may list its connection 2 (`{key}` of a url or header)
 
@@ -16,9 +16,9 @@ from .signal import Signal
 
 SEQ_LIMIT, CONN_LIMIT = 1 << SEQ_BITS, 1 << CONN_BITS
 FEW_DIGITS = len(str(SEQ_LIMIT)) - 1
-"""A message number of no more digits is below the limit, whatever they are."""
+"""A message number with at most this many digits is below the limit."""
 MOST_DIGITS = 100
-"""Longer texts are not read: Python takes long for them, and refuses those of more than 4,300 digits."""
+"""Longer numbers are not read: Python is slow with them and refuses those of more than 4,300 digits."""
 
 
 def session_name(nonce: str, session: int) -> str:
@@ -37,7 +37,7 @@ def connection_key(name: str, conn: int) -> str:
 
 
 def message_prefix(name: str) -> str:
-    """What stands before the number in each message id of the session with this name."""
+    """What precedes the number in each message id of the session with this name."""
     return f"{name}-"
 
 
@@ -45,11 +45,11 @@ def read_seq(text: str, prefix: str) -> int | None:
     """The number of a message of one session.
 
     Args:
-        text: the message's id; or the plain number, where the protocol's ids are numbers.
+        text: the message's id, or the plain number if the protocol's ids are numbers.
         prefix: the session's `message_prefix`.
 
     Returns:
-        None for what is no id of this session.
+        None if it is not an id of this session.
 
     >>> read_seq("k3-7-12", "k3-7-"), read_seq("12", "k3-7-"), read_seq("k3-8-12", "k3-7-")
     (12, 12, None)
@@ -64,12 +64,12 @@ def read_connection_key(text: str, nonce: str, sessions: int) -> tuple[int, int]
     """The session and connection that a key names.
 
     Args:
-        text: a key out of the endpoint's list.
+        text: a key from the endpoint's list.
         nonce: the run's.
         sessions: how many sessions the run has.
 
     Returns:
-        None for what is no connection of this run.
+        None if it is not a connection of this run.
 
     >>> read_connection_key("k3-7-2", "k3", 8), read_connection_key("k3-8-2", "k3", 8)
     ((7, 2), None)
@@ -109,14 +109,14 @@ def _id_pattern(nonce: str) -> re.Pattern[bytes]:
 
 
 def _below(limit: int, text: str) -> int | None:
-    """The number that a text is; None for none, and for one that is not below the limit."""
+    """A text as a number; None if it is not one, or not below the limit."""
     if text.isdecimal() and len(text) <= MOST_DIGITS and (number := int(text)) < limit:
         return number
     return None
 
 
 class Senders:
-    """Reads whose message a delivery carries.
+    """Finds out whose message a delivery carries.
 
     Args:
         nonce: the run's.
@@ -127,13 +127,13 @@ class Senders:
         self._nonce = nonce
         self._sessions = sessions
         self._known: dict[str | None, int] = {}
-        """The sessions heard of already, by name: half the cost of reading the id each time."""
+        """The sessions seen so far, by name: this halves the cost of reading an id."""
         self._last: Signal | None = None
         self._origin: tuple[int, int] | None = None
-        """Of the last: what a whole room hears is read once and asked for by each of its members."""
+        """The last result: every member of a room asks for the same message."""
 
     def origin(self, signal: Signal) -> tuple[int, int] | None:
-        """(session, number) of the message that a delivery carries; None when it is none of this run's."""
+        """(session, number) of the message that a delivery carries; None if it is not of this run."""
         if signal is not self._last:
             self._last, self._origin = signal, self._read(signal)
         return self._origin
@@ -145,7 +145,7 @@ class Senders:
         if known is not None and len(number) <= FEW_DIGITS and number.isdecimal():
             return known, int(number)
         if not dash and signal.sender is not None:
-            # A protocol with plain numbers for ids tells the sender apart, by its own name or by its connection's.
+            # Where ids are plain numbers, a frame names the sender separately, by its own name or its connection's.
             name = "-".join(signal.sender.split("-", 2)[:2])
         run, _, session_text = name.partition("-")
         if run != self._nonce:
@@ -153,6 +153,6 @@ class Senders:
         session, seq = _below(self._sessions, session_text), _below(SEQ_LIMIT, number)
         if session is None or seq is None:
             return None
-        if name == session_name(run, session):  # in one spelling only, so that there are no more than sessions
+        if name == session_name(run, session):  # one spelling only, so that there are no more entries than sessions
             self._known[name] = session
         return session, seq

@@ -25,12 +25,12 @@ PLACEHOLDERS = {
     "key": "key",
     "timestamp": "timestamp_ms",
 }
-"""What may stand in braces, and which field of a Message it takes."""
+"""The names allowed in braces, and the field of a Message that each stands for."""
 
 NUMBERS = ("seq", "session", "timestamp")
 
 REMEMBERED = 1 << 16
-"""So many names of rooms are kept at most."""
+"""How many names of rooms are kept at most."""
 
 Render = Callable[[Message], bytes]
 
@@ -39,12 +39,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 def compile_intent(name: str, template: Template | None, table: str = "endpoint.json") -> Render:
-    """A function from a message to the frame of the intent `name`; for an absent template, one that raises ValueError.
+    """A function from a message to the frame of the intent `name`; one that raises ValueError if there is no template.
 
-    `table` is where the template stands in the plan.
+    `table` is the plan's table with the template.
 
     Raises:
-        PlanError: a placeholder that there is not; names the key and the nearest right one.
+        PlanError: an unknown placeholder; names the key and the nearest known one.
     """
     if template is None:
         return _absent(name)
@@ -74,7 +74,7 @@ def _absent(name: str) -> Render:
 
 
 def _merge(parts: list[bytes | Render]) -> tuple[list[bytes], list[Render]]:
-    """Join neighbouring literals: one more literal than there are holes."""
+    """Join adjacent literals: one more literal than there are holes."""
     literals, holes = [b""], list[Render]()
     for part in parts:
         if isinstance(part, bytes):
@@ -86,7 +86,7 @@ def _merge(parts: list[bytes | Render]) -> tuple[list[bytes], list[Render]]:
 
 
 def _compile(node: Any, key: str, out: list[bytes | Render]) -> None:
-    """Append the JSON of `node` as literal bytes and holes; `key` is where it stands in the plan."""
+    """Append the JSON of `node` as literal bytes and holes; `key` is its key in the plan."""
     if isinstance(node, Mapping):
         out.append(b"{")
         for number, (name, value) in enumerate(node.items()):
@@ -112,7 +112,7 @@ def _compile(node: Any, key: str, out: list[bytes | Render]) -> None:
 
 
 def _compile_text(text: str, key: str, out: list[bytes | Render]) -> None:
-    """Append a JSON string in which known placeholders are holes and every other brace stays."""
+    """Append a JSON string in which known placeholders are holes and other braces stay as they are."""
     out.append(b'"')
     at = 0
     for found in _PLACEHOLDER.finditer(text):
@@ -145,7 +145,7 @@ def _characters(field: str) -> Render:
 
 
 def _same_again() -> Render:
-    """The text, which is long and most often the one before: encoded once."""
+    """The text, which is long and usually the same as before: encoded once."""
     last, encoded = "", b""
 
     def hole(message: Message) -> bytes:
@@ -159,7 +159,7 @@ def _same_again() -> Render:
 
 
 def _known() -> Render:
-    """The room, which is one of few: each encoded once."""
+    """The room, which is one of a few: each encoded once."""
     known: dict[str, bytes] = {}
 
     def hole(message: Message) -> bytes:

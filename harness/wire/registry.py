@@ -1,4 +1,4 @@
-"""`@dialect`: registers what makes a dialect, so that plans, sessions and the command line know it by its name."""
+"""`@dialect`: registers the function that makes a dialect, so that it is known by its name everywhere."""
 
 from collections.abc import Callable
 
@@ -20,8 +20,8 @@ def dialect(
 
     Args:
         name: the value of `endpoint.dialect`.
-        needs_room: whether a message of it says which room it is for, so that a run without rooms is refused.
-        why_not: what the plan lacks for it, in one line; "" when nothing.
+        needs_room: whether its messages name a room, so that a run without rooms is refused.
+        why_not: what the plan lacks for it, in one line; "" for nothing.
     """
 
     def registered(make: Maker) -> Maker:

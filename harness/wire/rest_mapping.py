@@ -28,12 +28,12 @@ REFERENCE_BODY = {
 }
 BEGINNING = "0"
 DIGITS = 100
-"""A longer number is compared as the text that it is (Python reads none of more than 4,300 digits)."""
+"""A longer number is compared as text (Python reads no numbers of more than 4,300 digits)."""
 JSON: Headers = (("Content-Type", "application/json"),)
 
 
 class Page(NamedTuple):
-    """What a poll brought: the signals of its messages, how many messages those were, and what to ask after next."""
+    """The result of a poll: the signals of its messages, their number, and where the next poll continues."""
 
     signals: tuple[Signal, ...]
     messages: int
@@ -67,11 +67,11 @@ class RestMapping:
     # -- requests -----------------------------------------------------------------------------------------------
 
     def post(self, room: str, body: bytes) -> Request:
-        """The request that sends one body to a room."""
+        """The request that posts one body to a room."""
         return Request("POST", self._publish.replace("{room}", quote(room, safe="")), JSON, body)
 
     def poll(self, room: str, after: str, limit: int, wait_s: float) -> Request:
-        """The request for what came after `after`: at most `limit` messages, waiting for the first up to `wait_s`."""
+        """The request for messages after `after`: at most `limit`, waiting up to `wait_s` seconds for the first one."""
         target = (
             self._poll.replace("{room}", quote(room, safe=""))
             .replace("{after}", quote(after, safe=""))
@@ -83,7 +83,7 @@ class RestMapping:
     # -- answers ------------------------------------------------------------------------------------------------
 
     def posted(self, id: str, answer: Answer) -> Signal:
-        """What the answer to a post says about message `id`: ACK, ERROR (the code is the status) or GARBLED."""
+        """The result of posting message `id`: ACK, ERROR (the code is the status) or GARBLED."""
         if not 200 <= answer.status < 300:
             return self.refused(answer)
         if self._confirms:
@@ -94,7 +94,7 @@ class RestMapping:
         return Signal(SignalKind.ACK, id)
 
     def polled(self, answer: Answer, after: str) -> Page | Signal:
-        """What a poll brought; ERROR or GARBLED when it brought nothing that can be read."""
+        """The page that a poll brought; ERROR or GARBLED if it cannot be read."""
         if answer.status != 200:
             return self.refused(answer)
         found = walk_undecoded(answer.body, self._messages)
@@ -112,7 +112,7 @@ class RestMapping:
         return Page(signals, len(frames), number)
 
     def refused(self, answer: Answer) -> Signal:
-        """What an answer that is no success says."""
+        """The ERROR in an answer that is not a success."""
         reason = _text(walk_undecoded(answer.body, self._reason)) if self._reason else None
         if reason is None:
             reason = answer.body[:REASON_CHARS].decode("utf-8", "replace")
@@ -120,10 +120,10 @@ class RestMapping:
 
 
 class Posting:
-    """A dialect whose publish is the body of a POST: what a session of the hybrid pattern speaks."""
+    """A dialect whose publish is the body of a POST, for sessions of the hybrid pattern."""
 
     acks: Literal["frame", "delivery", "none"] = "frame"
-    """The HTTP answer confirms."""
+    """The HTTP answer is the acknowledgement."""
 
     def __init__(self, dialect: Dialect, mapping: RestMapping) -> None:
         self.joins, self.leaves, self.pings = dialect.joins, dialect.leaves, dialect.pings
@@ -133,7 +133,7 @@ class Posting:
 
 
 class Polled(Posting):
-    """What a session of the polling pattern speaks: its first poll of a room is its joining, its last its leaving."""
+    """A dialect for sessions of the polling pattern: the first poll of a room is its join, the last its leave."""
 
     def __init__(self, dialect: Dialect, mapping: RestMapping) -> None:
         super().__init__(dialect, mapping)
@@ -142,18 +142,18 @@ class Polled(Posting):
 
 
 def _nothing(message: Message) -> bytes:
-    """The room is in the target: there is no body."""
+    """No body: the room is in the target."""
     return b""
 
 
 def _is_past(last: str, after: str) -> bool:
-    """Whether an empty page names numbers that it did not show: its list and its `last` were read at two moments."""
+    """Whether an empty page names numbers that it did not show, because its list and its `last` were read apart."""
     if not (last.isdecimal() and after.isdecimal()) or max(len(last), len(after)) > DIGITS:
         return False
     return int(last) >= int(after)
 
 
-# -- finding one's way in an answer ---------------------------------------------------------------------------------
+# -- parts of an answer ---------------------------------------------------------------------------------------------
 
 
 def _frames(data: bytes | None) -> list[bytes] | None:
@@ -164,7 +164,7 @@ def _frames(data: bytes | None) -> list[bytes] | None:
 
 
 def _text(data: bytes | None) -> str | None:
-    """A name or number as text; None for what is neither."""
+    """A name or number as text; None for anything else."""
     if data is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What a frame says, once a dialect has read it."""
+"""What a frame means, once a dialect has read it."""
 
 import msgspec
 
@@ -6,11 +6,10 @@ from ..record.row import SignalKind
 
 
 class Signal(msgspec.Struct, frozen=True, gc=False):
-    """One past fact read off the wire by a dialect.
+    """One past fact that a dialect read from the wire.
 
-    `id` is the correlation id as text (None where the frame has none), `room` the room's name as the endpoint
-    wrote it, `sender` the sender's name where the frame tells it, `code` the error's number (0 if none), `reason`
-    its text.
+    `id` is the correlation id as text (None if the frame has none), `room` the room's name as the endpoint wrote it,
+    `sender` the sender's name if the frame contains it, `code` the error's number (0 if none), `reason` its text.
     """
 
     kind: SignalKind

@@ -1,4 +1,4 @@
-"""The defects that the endpoint can be told to have, by what they are wrong about; importing this registers them all.
+"""The defects of the endpoint, grouped by what is wrong; importing this package registers them all.
 
 Each is a function from correct policies to defective ones. The correct code knows none of them, and none writes what no
 real endpoint would: a defect forgets, repeats, delays, confuses or allows.

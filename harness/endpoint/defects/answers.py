@@ -1,4 +1,4 @@
-"""Wrong about what the sender is told: acknowledgements, errors, ids, and what becomes of what could not be kept."""
+"""Defects of answers: acknowledgements, errors, ids, and what becomes of events that could not be stored."""
 
 import asyncio
 from collections import deque
@@ -17,7 +17,7 @@ REMEMBERED = 10_000
 
 
 def is_ack(frame: Frame) -> bool:
-    """Whether a frame says: done."""
+    """Whether a frame is an acknowledgement."""
     return frame.get("action") == "ack"
 
 
@@ -42,7 +42,7 @@ def ack_late(policies: Policies, delay_ms: float, _chance: Random) -> Policies:
 
 @defect("ack-never", "never acknowledges this share of requests", default=0.01)
 def ack_never(policies: Policies, share: float, chance: Random) -> Policies:
-    """Keep silent about some."""
+    """Leave some requests unacknowledged."""
 
     def reply(connection: Connection, frame: Frame) -> None:
         if not is_ack(frame) or chance.random() >= share:
@@ -53,16 +53,16 @@ def ack_never(policies: Policies, share: float, chance: Random) -> Policies:
 
 @defect("ack-early", "acknowledges a message before storing it, and reports no error if storing fails")
 def ack_early(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """Acknowledge what has only been queued."""
-    told: deque[str] = deque(maxlen=REMEMBERED)
+    """Acknowledge a message that has only been queued."""
+    acknowledged: deque[str] = deque(maxlen=REMEMBERED)
 
     def queued(job: Job) -> None:
         policies.queued(job)
-        told.append(job.event.id)
+        acknowledged.append(job.event.id)
         policies.acknowledge(job, job.event)
 
     def reply(connection: Connection, frame: Frame) -> None:
-        if code_of(frame) != 503 or frame.get("requestId") not in told:
+        if code_of(frame) != 503 or frame.get("requestId") not in acknowledged:
             policies.reply(connection, frame)
 
     return policies._replace(queued=queued, acknowledge=lambda _job, _event: None, reply=reply)
@@ -70,7 +70,7 @@ def ack_early(policies: Policies, _value: float, _chance: Random) -> Policies:
 
 @defect("wrong-id", "puts the id of the previous request into this share of acknowledgements", default=0.01)
 def wrong_id(policies: Policies, share: float, chance: Random) -> Policies:
-    """Confuse who asked what, as a variable that two requests share does."""
+    """Mix up two requests, as a shared variable does."""
     last = [""]
 
     def reply(connection: Connection, frame: Frame) -> None:
@@ -100,7 +100,7 @@ def error_without_id(policies: Policies, _value: float, _chance: Random) -> Poli
 
 @defect("wrong-error-code", "answers malformed payloads with 500 instead of 400")
 def wrong_error_code(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """Take the client's fault for its own."""
+    """Report the client's fault as a fault of its own."""
 
     def reply(connection: Connection, frame: Frame) -> None:
         if code_of(frame) == 400:
@@ -112,7 +112,7 @@ def wrong_error_code(policies: Policies, _value: float, _chance: Random) -> Poli
 
 @defect("refuse-delivered", "refuses this share of messages with 503 but delivers them", default=0.01)
 def refuse_delivered(policies: Policies, share: float, chance: Random) -> Policies:
-    """Say no after it was done."""
+    """Refuse a message after delivering it."""
 
     def acknowledge(job: Job, event: Event) -> None:
         if chance.random() < share:
@@ -125,7 +125,7 @@ def refuse_delivered(policies: Policies, share: float, chance: Random) -> Polici
 
 @defect("version-missing", "leaves the version out of the frames that it sends")
 def version_missing(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """An envelope without its version."""
+    """Send envelopes without the version."""
 
     def bare(frame: Frame) -> Frame:
         return {key: value for key, value in frame.items() if key != "version"}
@@ -138,7 +138,7 @@ def version_missing(policies: Policies, _value: float, _chance: Random) -> Polic
 
 @defect("dead-letters-dropped", "keeps no dead letters: messages that could not be stored are gone")
 def dead_letters_dropped(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """Bury nobody."""
+    """Store no dead letters."""
 
     async def bury(_store: Store, _letters: Sequence[DeadLetter]) -> None:
         return

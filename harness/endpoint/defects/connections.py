@@ -1,4 +1,4 @@
-"""Wrong about connections: who is let in and how fast, who is still there, how one ends, what a message leaves."""
+"""Defects of connections: who may connect and how fast, which are alive, how one ends, what a message leaves behind."""
 
 import asyncio
 import time
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def is_upgrade(handshake: Handshake) -> bool:
-    """Whether somebody wants a WebSocket, not an answer by REST."""
+    """Whether a handshake asks for a WebSocket, not for an answer by REST."""
     return handshake.headers.get("upgrade", "").lower() == "websocket"
 
 
 @defect("stale-never", "never notices a client that vanished without a close frame; it stays listed forever")
 def stale_never(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """No ping time-out, no time to live, and an end without a handshake goes unnoticed."""
+    """Have no ping time-out and no time to live, and ignore an end without a handshake."""
     return policies._replace(
         silent=lambda _hub, _connection: None,
         expired=lambda _hub, _connection: None,
@@ -38,7 +38,7 @@ def stale_never(policies: Policies, _value: float, _chance: Random) -> Policies:
     "half-open-late", "detects a silent client this many seconds later than it should", default=15, limits=(0.1, 3600)
 )
 def half_open_late(policies: Policies, late_s: float, _chance: Random) -> Policies:
-    """Take one's time."""
+    """Wait before giving up a silent client."""
 
     def silent(hub: "Hub", connection: Connection) -> None:
         asyncio.get_running_loop().call_later(late_s, cut, hub, connection)
@@ -52,7 +52,7 @@ def half_open_late(policies: Policies, late_s: float, _chance: Random) -> Polici
 
 @defect("stale-pushed", "removes a dead connection from its list but keeps sending to it")
 def stale_pushed(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """Forget the row, keep the memberships."""
+    """Delete the row, keep the memberships."""
 
     def ended(hub: "Hub", connection: Connection, clean: bool) -> None:
         if clean:
@@ -65,7 +65,7 @@ def stale_pushed(policies: Policies, _value: float, _chance: Random) -> Policies
 
 @defect("reconnect-drops", "ends the memberships of a user's new connection when the old one is found dead")
 def reconnect_drops(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """Clean up by user in place of by connection."""
+    """Clean up by user instead of by connection."""
 
     def ended(hub: "Hub", connection: Connection, clean: bool) -> None:
         policies.ended(hub, connection, clean)
@@ -78,7 +78,7 @@ def reconnect_drops(policies: Policies, _value: float, _chance: Random) -> Polic
 
 @defect("forgets", "removes the sender of this share of messages from its list although it is alive", default=0.01)
 def forgets(policies: Policies, share: float, chance: Random) -> Policies:
-    """Lose the row, not the connection."""
+    """Delete the row, not the connection."""
 
     def recipients(hub: "Hub", event: Event) -> Collection[Connection]:
         if chance.random() < share:
@@ -92,7 +92,7 @@ def forgets(policies: Policies, share: float, chance: Random) -> Policies:
 
 @defect("cuts", "cuts a live connection at this share of deliveries", default=0.001)
 def cuts(policies: Policies, share: float, chance: Random) -> Policies:
-    """Break off without a word."""
+    """Disconnect without a close frame."""
 
     def deliver(connection: Connection, frame: bytes) -> None:
         policies.deliver(connection, frame)
@@ -104,13 +104,13 @@ def cuts(policies: Policies, share: float, chance: Random) -> Policies:
 
 @defect("wrong-close", "closes with 1000 whatever the reason")
 def wrong_close(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """One code for all."""
+    """Use one code for every reason."""
     return policies._replace(close_code=lambda _code: 1000)
 
 
 @defect("pings-ignored", "answers neither protocol pings nor the action ping")
 def pings_ignored(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """No pong."""
+    """Send no pongs."""
 
     def reply(connection: Connection, frame: Frame) -> None:
         if frame.get("action") != "pong":
@@ -122,11 +122,11 @@ def pings_ignored(policies: Policies, _value: float, _chance: Random) -> Policie
 @defect("connect-heavy", "blocks for this many ms at each connect, so it is slow when many connect at once", default=20,
         limits=(0.1, 10_000))  # fmt: skip
 def connect_heavy(policies: Policies, busy_ms: float, _chance: Random) -> Policies:
-    """Do everything before the upgrade, in the event loop."""
+    """Do heavy work before the upgrade, in the event loop."""
 
     async def authorize(handshake: Handshake) -> Identity:
         if is_upgrade(handshake):
-            time.sleep(busy_ms / 1000)  # in the event loop: that is what is wrong
+            time.sleep(busy_ms / 1000)  # blocks the event loop: that is the defect
         return await policies.authorize(handshake)
 
     return policies._replace(authorize=authorize)
@@ -134,7 +134,7 @@ def connect_heavy(policies: Policies, busy_ms: float, _chance: Random) -> Polici
 
 @defect("connect-fails", "fails this share of connects with 502", default=0.1)
 def connect_fails(policies: Policies, share: float, chance: Random) -> Policies:
-    """A handler that breaks."""
+    """Fail in the handler."""
 
     async def authorize(handshake: Handshake) -> Identity:
         if is_upgrade(handshake) and chance.random() < share:
@@ -146,7 +146,7 @@ def connect_fails(policies: Policies, share: float, chance: Random) -> Policies:
 
 @defect("memory-growth", "keeps this many KiB for each message forever", default=16, limits=(0.1, 1024))
 def memory_growth(policies: Policies, kept_kib: float, _chance: Random) -> Policies:
-    """Leak."""
+    """Leak memory."""
     kept: list[bytearray] = []
 
     def queued(job: Job) -> None:

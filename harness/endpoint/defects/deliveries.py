@@ -1,4 +1,4 @@
-"""Wrong about who gets a message, how often, in what order, when, and who has to wait for whom."""
+"""Defects of deliveries: who gets a message, how often, in what order, when, and who has to wait for whom."""
 
 import asyncio
 from collections.abc import Callable, Collection
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..hub import Hub
 
 HELD_S = 1.5
-"""How long a message that is to come late waits for its sender's next one."""
+"""How long a message that is to be late waits for its sender's next one."""
 STEP_S = 0.02
 TRIES = 20
 
@@ -46,7 +46,7 @@ def duplicate(policies: Policies, share: float, chance: Random) -> Policies:
 
 @defect("reorder", "delivers this share of messages after the next one of the same sender", default=0.01)
 def reorder(policies: Policies, share: float, chance: Random) -> Policies:
-    """Hold some messages back until their sender has said more."""
+    """Hold some messages back until after their sender's next one."""
     held: dict[tuple[str, str, str], Event] = {}
 
     async def hand_on(hub: "Hub", event: Event) -> None:
@@ -80,13 +80,13 @@ def delay(policies: Policies, delay_ms: float, _chance: Random) -> Policies:
 
 @defect("leak-room", "delivers this share of messages to somebody outside the room as well", default=0.01)
 def leak_room(policies: Policies, share: float, chance: Random) -> Policies:
-    """One more recipient: a stranger of the same tenant."""
+    """Add a recipient of the same tenant that is not in the room."""
     return _leaking(policies, share, chance, lambda event, who: who.identity.tenant == event.tenant)
 
 
 @defect("leak-tenant", "delivers this share of messages to somebody of another tenant as well", default=0.01)
 def leak_tenant(policies: Policies, share: float, chance: Random) -> Policies:
-    """One more recipient: a stranger of another tenant."""
+    """Add a recipient of another tenant."""
     return _leaking(policies, share, chance, lambda event, who: who.identity.tenant != event.tenant)
 
 
@@ -109,7 +109,7 @@ def _leaking(
 
 @defect("ghost", "delivers messages that nobody sent, one for this share of the real ones", default=0.01)
 def ghost(policies: Policies, share: float, chance: Random) -> Policies:
-    """Say some things once more under an id that nobody gave."""
+    """Repeat some messages under an id that no client used."""
 
     async def hand_on(hub: "Hub", event: Event) -> None:
         await policies.hand_on(hub, event)
@@ -121,7 +121,7 @@ def ghost(policies: Policies, share: float, chance: Random) -> Policies:
 
 @defect("poisoned-room", "stops delivering to a room after a malformed message was sent to it")
 def poisoned_room(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """A worker that stumbled over rubbish never gets up again."""
+    """Stop the room's worker after a malformed payload."""
     poisoned: set[str] = set()
 
     def read(payload: bytes) -> "Request":
@@ -141,7 +141,7 @@ def poisoned_room(policies: Policies, _value: float, _chance: Random) -> Policie
 @defect("slow-consumer-blocks", "makes a room wait, at most this many seconds, for a slow reader", default=10,
         limits=(0.1, 600))  # fmt: skip
 def slow_consumer_blocks(policies: Policies, most_s: float, _chance: Random) -> Policies:
-    """Await everybody's empty buffer before the room's next message."""
+    """Wait for every member's empty buffer before the room's next message."""
 
     async def hand_on(hub: "Hub", event: Event) -> None:
         await policies.hand_on(hub, event)
@@ -155,5 +155,5 @@ def slow_consumer_blocks(policies: Policies, most_s: float, _chance: Random) -> 
 
 @defect("giant-room-starves", "makes every other room wait while it writes to a giant room")
 def giant_room_starves(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """One queue for all, and no slice is ever too large."""
+    """Use one queue for all rooms and no slices."""
     return policies._replace(shard=lambda _event, _shards: 0, slice=1 << 30)

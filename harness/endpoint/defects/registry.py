@@ -17,7 +17,7 @@ Apply = Callable[[Policies, float, Random], Policies]
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """One way of being wrong. `default` is None where it takes no value; `limits` are the least and most value."""
+    """One defect. `default` is None if it takes no value; `limits` are the smallest and largest value."""
 
     name: str
     summary: str
@@ -45,7 +45,7 @@ def chosen(texts: Iterable[str]) -> list[tuple[Defect, float]]:
     """Read `NAME` or `NAME=VALUE` texts.
 
     Raises:
-        UsageError: an unknown name, a value out of range, or one where none is taken.
+        UsageError: an unknown name, a value out of range, or a value for a defect without one.
     """
     return [_choose(text) for text in texts]
 

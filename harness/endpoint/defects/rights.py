@@ -1,4 +1,4 @@
-"""Wrong about who may do what: checked once, checked by halves, or not at all."""
+"""Defects of rights: checked once, checked in part, or not at all."""
 
 import math
 from collections.abc import Collection
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @defect("expired-accepted", "accepts an expired token")
 def expired_accepted(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """Check the signature, not the time."""
+    """Check the signature, not the expiry."""
 
     async def authorize(handshake: Handshake) -> Identity:
         try:
@@ -30,7 +30,7 @@ def expired_accepted(policies: Policies, _value: float, _chance: Random) -> Poli
         except Refused as refused:
             if refused.message != "the token has expired" or handshake.token is None:
                 raise
-            # It was refused for its time only, so its signature is right.
+            # It was refused only because it had expired, so its signature is valid.
             identity = identity_of(jwt.decode(handshake.token, options={"verify_signature": False}))
             return identity._replace(expires=math.inf)
 
@@ -45,7 +45,7 @@ def token_outlived(policies: Policies, _value: float, _chance: Random) -> Polici
 
 @defect("tenant-once", "checks the tenant only at connect: another tenant's room can be joined by its full name")
 def tenant_once(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """Believe the full name."""
+    """Accept the full name of another tenant's room."""
 
     def room_of(identity: Identity, named: str) -> str:
         try:
@@ -63,5 +63,5 @@ def tenant_once(policies: Policies, _value: float, _chance: Random) -> Policies:
 
 @defect("join-open", "lets everybody join every room of the tenant, including admin and private rooms")
 def join_open(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """Do not ask."""
+    """Let everybody join."""
     return policies._replace(may_join=lambda _identity, _room: True)

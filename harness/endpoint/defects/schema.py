@@ -1,4 +1,4 @@
-"""Wrong about what is valid: everything, or one kind of malformed payload, is accepted."""
+"""Defects of validation: everything, or one kind of malformed payload, is accepted."""
 
 import json
 from collections.abc import Callable
@@ -15,15 +15,15 @@ ROOM_ACTIONS = ["joinRoom", "leaveRoom", "sendMessage"]
 ENVELOPE_KEYS = {"version", "action", "requestId", "roomId", "payload", "timestamp"}
 TEXT_CHARS = 100_000
 SHALLOW = 3
-"""How deep a valid frame is at the most: the frame and its payload, and one to spare."""
+"""The greatest depth of a valid frame: the frame, its payload, and one to spare."""
 
 
 Forgive = Callable[[bytes, Refused], Request]
-"""Of a refused frame, the request that is made of it all the same; raises Refused where that goes too far."""
+"""From a refused frame to the request that is made of it all the same; raises Refused if that is impossible."""
 
 
 def forgiving(policies: Policies, forgive: Forgive) -> Policies:
-    """The policies with a reader that gives every refused frame a second chance."""
+    """The policies with a second, lenient reader for refused frames."""
 
     def read(payload: bytes) -> Request:
         try:
@@ -36,7 +36,7 @@ def forgiving(policies: Policies, forgive: Forgive) -> Policies:
 
 @defect("schema-off", "accepts and acknowledges malformed payloads, even those that are not JSON")
 def schema_off(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """Make of a refused frame whatever request can be made of it."""
+    """Make any request that can be made of a refused frame."""
 
     def reply(connection: Connection, frame: Frame) -> None:
         payload = frame.get("payload")
@@ -49,7 +49,7 @@ def schema_off(policies: Policies, _value: float, _chance: Random) -> Policies:
 
 @defect("schema-extra", "accepts keys that the schema does not know")
 def schema_extra(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """Overlook what is too much."""
+    """Ignore unknown keys."""
 
     def without_extra(payload: bytes, refused: Refused) -> Request:
         frame = lenient(payload, refused)
@@ -64,7 +64,7 @@ def schema_extra(policies: Policies, _value: float, _chance: Random) -> Policies
 
 @defect("schema-oversize", "accepts texts that are longer than the schema allows")
 def schema_oversize(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """Overlook a length."""
+    """Ignore the maximum length."""
 
     def at_full_length(payload: bytes, refused: Refused) -> Request:
         frame = lenient(payload, refused)
@@ -80,7 +80,7 @@ def schema_oversize(policies: Policies, _value: float, _chance: Random) -> Polic
 
 @defect("schema-deep", "accepts frames that are nested deeper than the schema allows")
 def schema_deep(policies: Policies, _value: float, _chance: Random) -> Policies:
-    """Overlook a depth."""
+    """Ignore the maximum depth."""
 
     def at_any_depth(payload: bytes, refused: Refused) -> Request:
         if depth(lenient(payload, refused)) <= SHALLOW:
@@ -94,7 +94,7 @@ def lenient(payload: bytes, refused: Refused) -> dict[str, Any]:
     """A refused frame as a careless parser reads it.
 
     Raises:
-        Refused: as it came, when there is no object to be had.
+        Refused: the original refusal, if there is no object in it.
     """
     try:
         frame = json.loads(payload.decode("utf-8", "replace"))
@@ -109,7 +109,7 @@ def guess(payload: bytes, refused: Refused) -> Request:
     """The request that a careless endpoint would see in a malformed payload.
 
     Raises:
-        Refused: as it came, when there is nothing to be done with it.
+        Refused: the original refusal, if no request can be made of it.
     """
     frame = lenient(payload, refused)
     if frame.get("action") not in ROOM_ACTIONS:

@@ -1,4 +1,4 @@
-"""A server that sends back whatever text it gets, to whoever sent it: the least that an endpoint can be.
+"""A server that sends every text back to its sender: the simplest possible endpoint.
 
 A message is `ID TEXT`, and its echo is its answer and its only delivery. There are no rooms, joins or pings. A plan
 gives each session a room of its own: `[load.room_sizes] sizes = "own"`.
@@ -39,7 +39,7 @@ class EchoDialect:
         raise ValueError("echo has no pings")
 
     def decode(self, data: bytes) -> tuple[Signal, ...]:
-        """One delivery, named by the first word; GARBLED for what has no second word or is not UTF-8."""
+        """One delivery, whose id is the first word; GARBLED without a second word or for what is not UTF-8."""
         name, space, _ = data.partition(b" ")
         if not space:
             return garbled("an echo with no id")
@@ -58,5 +58,5 @@ class EchoDialect:
 
 @dialect("echo", needs_room=lambda _: False)
 def make_echo(_endpoint: Endpoint) -> EchoDialect:
-    """The same for every endpoint."""
+    """Make the dialect; the plan has no keys for it."""
     return EchoDialect()

@@ -47,7 +47,7 @@ class _Ping(Struct, gc=False):
 
 
 class _Payload(Struct, gc=False):
-    """Of a payload only what a signal holds; a delivery's text is skipped, not built."""
+    """The part of a payload that a signal holds; a delivery's text is skipped, not built."""
 
     sender: str | None = None
     code: int = 0
@@ -101,11 +101,11 @@ class EnvelopeDialect:
         )
 
     def ping(self, message: Message) -> bytes:
-        """A ping request; it belongs to no room."""
+        """A ping request, without a room."""
         return _encode(_Ping(VERSION, "ping", message.id, _NOTHING, message.timestamp_ms))
 
     def decode(self, data: bytes) -> tuple[Signal, ...]:
-        """One signal; GARBLED for what is not an envelope, OTHER for an action that we do not know."""
+        """One signal; GARBLED for what is not an envelope, OTHER for an unknown action."""
         try:
             frame = _decode(data)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -154,5 +154,5 @@ def _uncommon(frame: _Response) -> tuple[Signal, ...]:
 
 @dialect("envelope", needs_room=lambda _: True)
 def make_envelope(_endpoint: Endpoint) -> EnvelopeDialect:
-    """The same for every endpoint."""
+    """Make the dialect; the plan has no keys for it."""
     return EnvelopeDialect()

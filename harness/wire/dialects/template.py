@@ -28,7 +28,7 @@ class TemplateDialect:
     """The `json` dialect.
 
     Raises:
-        PlanError: an unknown placeholder, an empty match, or an id without which nothing could be correlated.
+        PlanError: an unknown placeholder, an empty match, or a missing id without which nothing can be matched.
     """
 
     def __init__(self, described: JsonDialect) -> None:
@@ -56,9 +56,9 @@ class TemplateDialect:
     def decode(self, data: bytes) -> tuple[Signal, ...]:
         """One signal, of the first rule that matches: the errors, then ack, pong and delivery.
 
-        Errors come first because an endpoint may answer a refusal in the shape of an ack with one key more; the
-        delivery comes last because it may be described by little more than its room. JSON that matches nothing is
-        OTHER, what is not JSON is GARBLED.
+        Errors come first because an endpoint may send a refusal as an ack with one more key; the delivery comes last
+        because it may be described by little more than its room. JSON that matches nothing is OTHER; what is not JSON
+        is GARBLED.
         """
         try:
             frame = _decode(data)
@@ -103,7 +103,7 @@ class _Rule:
         self.reason = split(match.reason)
         shallow = all(len(path) < 2 for path in (self.id, self.room, self.sender)) and not self.code and not self.reason
         self.keys = tuple(path[0] if path else None for path in (self.id, self.room, self.sender)) if shallow else None
-        """Of what is read by its key alone, which is the usual frame: three calls less."""
+        """The keys of fields at the top level, as in most frames: this saves three calls."""
 
     def holds(self, frame: Any) -> bool:
         for path, wanted in self.marks:
@@ -160,7 +160,7 @@ class _Rule:
 
 
 def _check_ids(described: JsonDialect) -> None:
-    """An ack or own delivery that confirms a publish must name it, and what answers a ping the ping."""
+    """Check that whatever confirms a publish names it, and that a pong names its ping."""
     if described.ping is not None and not (described.pong is not None and described.pong.id):
         raise PlanError(
             "endpoint.json.pong: a ping is answered by a frame that names it; give [endpoint.json.pong] with match "
@@ -202,7 +202,7 @@ def _same(found: Any, wanted: Any) -> bool:
 
 
 def _text(found: Any) -> str | None:
-    """A name or id as text; None for what cannot be one."""
+    """A name or id as text; None for anything else."""
     if type(found) is str:
         return found
     if type(found) is int:
@@ -247,10 +247,10 @@ def _names_rooms(endpoint: Endpoint) -> bool:
 
 @dialect("json", needs_room=_names_rooms, why_not=_lacking)
 def make_template(endpoint: Endpoint) -> TemplateDialect:
-    """As `[endpoint.json]` describes it.
+    """Make the dialect that `[endpoint.json]` describes.
 
     Raises:
-        PlanError: a template or match is wrong; names the key and what would be right.
+        PlanError: a template or match is wrong; names the key and what is expected.
     """
     if endpoint.json is None:
         raise PlanError(f'endpoint.dialect: "json" {_lacking(endpoint)}')

@@ -35,7 +35,7 @@ RENAMED = {
 }
 """Names that budgets of before 0.1.0 may use, and what they are now."""
 ANY = "*"
-"""Stands for any key in a path."""
+"""Matches any key in a path."""
 
 
 class Clause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,7 +95,7 @@ def current_name(figure: str) -> str:
 
 
 def places() -> Iterator[str]:
-    """The path of every number that a report can hold; `*` stands for keys that are not known beforehand."""
+    """The path of every number that a report can hold; `*` is for keys that are not known beforehand."""
     keys = {"figures": tuple(FIGURES), "finding_counts": tuple(RULES)}
     for field in msgspec.structs.fields(Report):
         yield from _places(field.type, field.name, keys.get(field.name, (ANY,)))

@@ -156,7 +156,7 @@ class Access:
         return self._provider.is_renewable
 
     def close(self) -> None:
-        """End the logins under way; whoever waits for one hears that it was abandoned."""
+        """End the logins under way; their callers learn that they were abandoned."""
         self._provider.close()
 
     def _entry(self, whose: Fields, token: str) -> Entry:

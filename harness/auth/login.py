@@ -127,7 +127,7 @@ class Login(Provider):
         return True
 
     def close(self) -> None:
-        """End every login; whoever waits hears that nothing came of it."""
+        """End every login; their callers learn that it came to nothing."""
         for worker in self._workers:
             worker.kill(block=False)
         self._workers.clear()
@@ -152,7 +152,7 @@ class Login(Provider):
         except BaseException as error:  # noqa: BLE001
             self._fail(error)
         finally:
-            # Without a switch after the last look at the queue: whoever queues a login from now on begins a worker.
+            # No switch since the last look at the queue: a login that is queued from now on starts a worker.
             self._workers.discard(gevent.getcurrent())
             client.close()
 

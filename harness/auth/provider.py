@@ -161,7 +161,7 @@ def wait_for(provider: Provider, whose: Fields) -> str | Denied:
 
 
 def fit_for_a_request(token: str, where: str) -> str:
-    """The token, if it can stand in a request at all (RFC 9110 section 5.5: no control characters).
+    """The token, if a request can contain it (RFC 9110 section 5.5: no control characters).
 
     Raises:
         UsageError: it cannot.

@@ -21,7 +21,7 @@ class Proxy(NamedTuple):
 
     @property
     def basic(self) -> str:
-        """User and password as a header bears them (RFC 7617)."""
+        """User and password as a header value (RFC 7617)."""
         return base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 
 

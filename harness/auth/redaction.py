@@ -34,7 +34,7 @@ class Redaction:
                 insort(filed, form)
 
     def forget(self, secret: str) -> None:
-        """A token that has been replaced need not be kept for ever."""
+        """Forget a token that has been replaced."""
         for form in _forms(secret):
             filed = self._filed.get(form[:SHORTEST], [])
             if _holds(filed, form):

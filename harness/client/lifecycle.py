@@ -63,7 +63,7 @@ class Client:
         self._owner = owner
         self._life = 0
         self._had_another = False
-        """Whether the last opening was refused for its token, so that this one bears another."""
+        """Whether the last opening was refused because of its token, so that this one uses another."""
         self._is_owed = False
         """Whether a fresh session is due on this seat and waits for the connection before it to be over."""
         self._attempt = 0
@@ -191,8 +191,11 @@ class Client:
             self._ready_if_joined()
 
     def refused(self, why: Refusal, again: bool = False) -> None:
-        """It did not open: try again later, unless that is of no use; `again`: there will be another token, so it is
-        of use once.
+        """It did not open: try again later, unless that is pointless.
+
+        Args:
+            why: the refusal.
+            again: there will be another token, so one more attempt makes sense.
         """
         if self._gone_after():
             return

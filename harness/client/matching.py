@@ -54,7 +54,7 @@ class Matching:
         """The number of the last message or request."""
         self.receipts = Receipts()
         self.probe: Receipt | None = None
-        """The malformed payload under way: its error may bear no id."""
+        """The malformed payload under way: its error may have no id."""
         self.given_up: GivenUp | None = None
         """None: nothing was; most sessions never need it."""
 
@@ -71,7 +71,7 @@ class Matching:
         """Take the request that an answer with this id belongs to.
 
         Args:
-            text: the id in the answer; None where it bears none.
+            text: the id in the answer; None if it has none.
             is_error: an error that names no open request belongs to the probe under way, if there is one: the damage
                 may have destroyed the id.
 

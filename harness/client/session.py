@@ -196,7 +196,7 @@ class Session:
         self._log.abandoned(self, self._matching.next_seq(), room, due, flags)
 
     def probe(self, data: bytes, seq: int, damage: Damage, room: int, done: Done) -> None:
-        """Send one malformed payload made from message number `seq`; one at a time, for its error may bear no id."""
+        """Send one malformed payload made from message number `seq`; one at a time, as its error may have no id."""
         if not self.is_open or self._socket is None:
             done(Outcome.ABANDONED, 0)
             return

@@ -1,7 +1,7 @@
 """What sessions record: the rows, the running counts, the stats mirror and the evidence, one method per event.
 
-One per process, shared by its sessions. Only here are rows written for sessions, so that which column means what for
-which kind of row (docs/run-directory.md) is said in one module.
+One per process, shared by its sessions. All rows of sessions are written here, so that one module knows what each
+column means for each kind of row (docs/run-directory.md).
 """
 
 from collections.abc import Mapping

@@ -152,5 +152,5 @@ def shard_of(event: Event, shards: int) -> int:
 
 
 def acknowledge(job: Job, event: Event) -> None:
-    """Pass the event to whoever waits for it."""
+    """Pass the event to the request that waits for it."""
     job.done(event)

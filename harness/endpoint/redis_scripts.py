@@ -23,7 +23,7 @@ return seqs
 """Number events, store them, announce them; the same batch again does nothing and gives the same numbers."""
 
 LEASE = """
--- KEYS: bucket. ARGV: process, tokens a second, burst, given back, kept, wanted.
+-- KEYS: bucket. ARGV: process, tokens per second, burst, returned, kept, wanted.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local burst = tonumber(ARGV[3])

@@ -53,7 +53,7 @@ def one_class_of(
     """A class whose instances are, one by one, of one of these classes.
 
     Locust decides by its own rules how many users there are of each class that it is given. It counts users by the
-    names of their classes, so all of these bear one name.
+    names of their classes, so all of these have one name.
 
     Args:
         base: what all of `users` derive from.

@@ -19,7 +19,7 @@ class Sampler:
     """One process's sampler; `latest` is None before the first sample.
 
     Args:
-        rank: which process this is; its samples bear it.
+        rank: which process this is; its samples contain it.
         held: gives how many silent connections faults hold open.
     """
 

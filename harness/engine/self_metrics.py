@@ -40,7 +40,7 @@ class Looked(NamedTuple):
 
 
 class SelfMetrics:
-    """The state of one process; `lags` and `read_lags` are added to by whoever sends and reads."""
+    """The state of one process; senders add to `lags`, readers to `read_lags`."""
 
     def __init__(self, limits: Fitness, now_ns: int, *, stamped: bool) -> None:
         self._limits = limits

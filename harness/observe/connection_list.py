@@ -1,7 +1,7 @@
 """The observer: looks at the endpoint's list of connections, and records which of ours appeared and which vanished.
 
 A look sees a moment somewhere between its beginning and its end, so a change lies between the *beginning* of the last
-look that did not show it and the *end* of the first that did. Both times stand in the row.
+look that did not show it and the *end* of the first that did. The row has both times.
 """
 
 import string
@@ -83,7 +83,7 @@ class Observer:
             raise RunFailed(f"observe.url: {self._shown}: {error}") from None
 
     def run(self, clock: Clock, recorder: Recorder, failure: Callable[[BaseException], None]) -> None:
-        """Look for ever, every `every_s`; to be spawned, and killed at the end."""
+        """Look every `every_s` until killed; to be spawned."""
         due = clock.now()
         try:
             while True:

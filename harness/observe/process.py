@@ -82,7 +82,7 @@ class ProcessWatch:
             raise RunFailed(f"observe.metrics: {shown} says neither {' nor '.join(NAMES)}")
 
     def run(self, clock: Clock, recorder: Recorder, failure: Callable[[BaseException], None]) -> None:
-        """Look for ever; to be spawned, and killed at the end."""
+        """Look until killed; to be spawned."""
         due = clock.now()
         try:
             while True:

@@ -7,7 +7,7 @@ from .section import Count, NotNegative, Positive, Section
 
 
 class Arrivals(Section, frozen=True, kw_only=True):
-    """How openings are spread over `load.ramp_s`, or over as long as `per_s` connects a second take.
+    """How openings are spread over `load.ramp_s`, or over the time that `per_s` connects per second take.
 
     constant   evenly
     linear     at a rate that grows from nothing, to twice the mean

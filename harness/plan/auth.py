@@ -25,7 +25,7 @@ class NoAuth(Section, frozen=True, kw_only=True, tag_field="kind", tag="none"):
 
 
 class Placed(Section, frozen=True, kw_only=True):
-    """Where a token stands in the upgrade request.
+    """Where the upgrade request contains the token.
 
     `name` is the header, the query parameter, the cookie or the subprotocol offered before the token (default:
     Authorization, token, token, bearer); `scheme` is the word before a token in a header ("": none).
@@ -123,7 +123,7 @@ class LoginAuth(Placed, frozen=True, kw_only=True, tag_field="kind", tag="login"
         if not self.url.startswith(("http://", "https://", "/", "${")):
             raise PlanError(f'auth.url: "{mask_url(self.url)}" is neither http://... nor a path on the endpoint')
         if not self.token_path:
-            raise PlanError('auth.token_path: say where the token stands in the answer, for example "access_token"')
+            raise PlanError('auth.token_path: say where the token is in the answer, for example "access_token"')
         _shared_or_not(self.per, [self.url, self.headers, self.body, self.form], "the request")
 
 
@@ -132,7 +132,7 @@ FILES = ("token_file", "secret_file", "file")
 
 
 def with_files_of(auth: Auth, folder: Path | None) -> Auth:
-    """The same with every file that stands in `folder` (the plan's own) named so that it is found from anywhere."""
+    """A copy in which files relative to `folder` (the plan's own) have paths that are valid anywhere."""
     found = {
         name: str((folder / file).resolve())
         for name in FILES

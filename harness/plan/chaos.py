@@ -1,6 +1,6 @@
 """`[[chaos]]`: when a fault is injected, and into how many sessions.
 
-What a fault is called, its number and its own keys stand in its file in `harness.faults`; `fault_registry` finds it.
+The name of a fault, its number and its own keys are in its file in `harness.faults`; `fault_registry` finds it.
 """
 
 from collections.abc import Iterator

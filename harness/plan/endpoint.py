@@ -153,7 +153,7 @@ class Endpoint(Section, frozen=True, kw_only=True):
         user = parts.netloc.rpartition("@")[0]
         if user and not CREDENTIALS.fullmatch(user):
             raise PlanError(
-                "endpoint.proxy: credentials stand in the environment: http://${PROXY_USER}:${PROXY_PASSWORD}@host:port"
+                "endpoint.proxy: keep credentials in the environment: http://${PROXY_USER}:${PROXY_PASSWORD}@host:port"
             )
 
     @property

@@ -1,6 +1,6 @@
 """`[fitness]`: from when on a run of ours cannot be judged.
 
-Limits on ourselves only; what the endpoint may do stands in a budget. A process that exceeds one makes the run unfit.
+Limits on ourselves only; a budget says what the endpoint may do. A process that exceeds one makes the run unfit.
 """
 
 from typing import Annotated

@@ -230,7 +230,7 @@ def _type_at(where: str, data: Any, root: type[Any]) -> Any:
 
 
 def _choice(kind: Any, data: Any) -> Any:
-    """Of several kinds of table (or none at all) the one whose tag the data bears, or else the first."""
+    """Of several kinds of table (or none at all), the one whose tag is in the data, or else the first."""
     tables = _tables(kind)
     named = [each for each in tables if each.tag_field and walk(data, (each.tag_field,)) == each.tag]
     return (named or tables or [kind])[0]

@@ -35,7 +35,7 @@ class Tls(Section, frozen=True, kw_only=True):
             raise PlanError("endpoint.tls: key_file is the key of a client certificate; give cert_file too")
 
     def located(self, folder: Path | None) -> "Tls":
-        """The same with its files found from anywhere."""
+        """A copy in which files relative to `folder` have paths that are valid anywhere."""
         files = {name: getattr(self, name) for name in ("ca_file", "cert_file", "key_file")}
         found = {}
         for name, file in files.items():

@@ -85,7 +85,7 @@ class Recorder:
             at_ns: when it was seen, on the monotonic clock.
             kind: what it is evidence of.
             code: the status, close code or error code; 0 for none.
-            text: what was said, cut to EVIDENCE_TEXT characters; secrets are masked, here and in `more`.
+            text: the endpoint's words or ours, cut to EVIDENCE_TEXT characters; secrets are masked, also in `more`.
             more: further fields of the line.
         """
         seen = self._seen.setdefault(kind, set())

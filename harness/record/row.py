@@ -56,12 +56,12 @@ class Outcome(IntEnum):
 
 
 class Flag:
-    """Facts about a row that do not deserve a column: plain numbers, for `|` of an IntFlag takes as long as two rows.
+    """Facts about a row that need no column: plain numbers, because `|` of an IntFlag takes as long as two rows.
 
-    EXACT and BOUNDED tell what `arrived` is (docs/design.md, decision 4): the kernel's stamp of this very message, or an
+    EXACT and BOUNDED say what `arrived` is (docs/design.md, decision 4): the kernel's stamp of this very message, or an
     upper bound because a later message came with the same read. Neither: `arrived` equals `read`. WAITED: a request
     that waited for its HTTP connection to be free or made, so that its lag is not ours. ELSEWHERE: a delivery whose
-    frame names a room that the plan has not.
+    frame names a room that is not in the plan.
     """
 
     NONE = 0

@@ -31,7 +31,7 @@ class Spread:
         return not self._values
 
     def take(self) -> Measured | None:
-        """What came since the last time, and begin anew; None when nothing came."""
+        """The percentiles of the values since the last call; None if there were none."""
         if not self._values:
             return None
         kept = sorted(self._values[:: -(-len(self._values) // KEPT)])

@@ -29,7 +29,7 @@ class Mix:
                 self._scenario_indices += bytes(deck)
 
     def of(self, number: int) -> int:
-        """The scenario index of session `number`: where its scenario stands in `names`."""
+        """The scenario index of session `number`: the position of its scenario in `names`."""
         return self._scenario_indices[number % len(self._scenario_indices)] if self._scenario_indices else 0
 
     def crowds(self, load: Load, rank: int, processes: int) -> Iterator[list[int]]:

@@ -136,7 +136,7 @@ class Replayed:
 
 
 class Thinking:
-    """Closed loop: the next message is due a think time after the one before has ended; whoever sends says when.
+    """Closed loop: the next message is due a think time after the one before has ended; the sender says when.
 
     Only the message after the last that ended is known: what comes later is due `NOT_YET`.
     """

@@ -2,7 +2,7 @@
 
 A time is a number of seconds (since whenever) or an ISO 8601 date; the earliest becomes 0 and the others keep their
 distance. A log may be a little out of order, so it is sorted; but a cell that is no time is an error that names the
-line, since leaving it out would change the load unnoticed.
+line, since leaving it out would silently change the load.
 """
 
 import csv
@@ -22,7 +22,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_times(shape: Replay, beside: Path | None) -> "array[int]":
-    """The times in nanoseconds, from 0 on, in order; the file lies beside the plan's file `beside`.
+    """The times in nanoseconds, from 0, in order; the file's path is relative to that of the plan's file, `beside`.
 
     Raises:
         UsageError: the file or the column is not there, or a line holds no time; says which.
@@ -41,7 +41,7 @@ def read_times(shape: Replay, beside: Path | None) -> "array[int]":
 
 
 def keep(times: "array[int]", path: Path) -> None:
-    """Put them into a run directory, where its processes, and whoever reads the run later, find them.
+    """Write them into a run directory, for its processes and for readers of the run.
 
     Raises:
         RunFailed: they cannot be written.

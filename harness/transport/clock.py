@@ -183,14 +183,14 @@ class Clock(Agenda):
 
 
 class FakeClock(Agenda):
-    """A clock that stands still until it is told to advance."""
+    """A clock that only moves when it is advanced."""
 
     def __init__(self, now_ns: int = SECOND) -> None:
         super().__init__()
         self.now_ns = now_ns
 
     def now(self) -> int:
-        """The time it was told."""
+        """The time to which it was advanced."""
         return self.now_ns
 
     def advance(self, delay_ns: int) -> None:

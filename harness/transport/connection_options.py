@@ -1,6 +1,6 @@
 """Connection options: from the plan's `[endpoint]` to what the transport needs, once for a run.
 
-Addresses are resolved here, before the run, and each process is told them, so that all of them spread a name with
+Addresses are resolved here, before the run, and passed to each process, so that all of them spread a name with
 several answers in the same way.
 """
 

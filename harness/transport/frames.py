@@ -2,7 +2,7 @@
 
 The core parses a frame in 5 us and asks the system for four random bytes for each frame it sends; these take 0.5 and
 1.5 us. Whatever comes and is not plain (fragments, control frames, 64-bit lengths, masks, reserved bits) is left to
-the core, byte for byte; so a compressed message is too, whose frame bears RSV1 (RFC 7692 6). What is sent never goes
+the core, byte for byte; so a compressed message is too, whose frame has RSV1 set (RFC 7692 6). What is sent never goes
 through the core: it cannot hold frames to a maximum size once they are compressed.
 """
 

@@ -1,4 +1,4 @@
-"""An HTTP client for a greenlet that may wait: one origin, one request at a time, for what stands beside the sessions.
+"""An HTTP client for a greenlet that may wait: one origin, one request at a time, for everything that is not a session.
 
 It does not follow redirects and asks for no compression. Its clock and sockets are its own, so that nothing of it
 counts among what the generator measures of its sessions.

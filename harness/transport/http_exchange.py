@@ -22,7 +22,7 @@ Wanted = Callable[[], bool]
 
 
 class Exchange:
-    """A request in flight; `message` (None: nobody's) is stamped as its last byte leaves."""
+    """A request in flight; `message`, if any, is stamped as its last byte leaves."""
 
     __slots__ = (
         "_body",

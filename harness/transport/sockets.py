@@ -41,7 +41,7 @@ Socket = Any  # _socket.socket: the C class, without the 200 bytes and the metho
 
 
 class Sockets:
-    """One process's sockets. `failure` is told of whatever a callback raises, since the hub would swallow it."""
+    """One process's sockets. `failure` gets every exception of a callback, since the hub would swallow it."""
 
     def __init__(self, clock: Clock, failure: Callable[[BaseException], None]) -> None:
         self.clock = clock
@@ -105,7 +105,7 @@ class Sockets:
                 arrived = clock.monotonic(seconds * SECOND + nanos, read)
                 self.read_lags.add(read - arrived)
                 return count, arrived, read
-        self.unstamped += count > 0  # the end of a stream bears none
+        self.unstamped += count > 0  # the end of a stream has none
         return count, 0, read
 
     def receive_late(self, sock: Socket, most: int) -> tuple[int, int, int]:
@@ -175,8 +175,10 @@ def allow_descriptors(wanted: int) -> None:
 
 
 def _enlarge_table(wanted: int) -> None:
-    """Let the kernel's table of our open files be large enough now. It doubles when it is full, and where threads share
-    it (ours do) whoever opens waits 11 to 16 ms for that: at the 256th session, the 512th, and so on.
+    """Enlarge the kernel's table of our open files now.
+
+    It doubles when it is full, and if threads share it (ours do) the caller waits 11 to 16 ms for that: at the 256th
+    session, the 512th, and so on.
     """
     with suppress(OSError), socket.socket() as any_file:  # what cannot be had now is waited for then
         os.close(fcntl.fcntl(any_file.fileno(), fcntl.F_DUPFD_CLOEXEC, wanted - 1))

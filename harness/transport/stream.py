@@ -355,7 +355,7 @@ class Stream:
     def _say(self, data: bytes) -> None:
         """Send a last word if the kernel takes it at once."""
         if data and not self._queue:
-            with suppress(OSError):  # whoever is not there any more does not need it
+            with suppress(OSError):  # a peer that has gone does not need it
                 self.socket.send(data)
 
     # -- ending -------------------------------------------------------------------------------------------------

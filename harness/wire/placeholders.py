@@ -25,7 +25,7 @@ PLACEHOLDERS = {
     "key": "key",
     "timestamp": "timestamp_ms",
 }
-"""The names allowed in braces, and the field of a Message that each stands for."""
+"""The names allowed in braces, and the field of a Message for each of them."""
 
 NUMBERS = ("seq", "session", "timestamp")
 

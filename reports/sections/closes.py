@@ -84,7 +84,7 @@ def _excused(rows: Rows, ended: Array) -> Array:
 
 
 def _began(rows: Rows, ended: Array) -> tuple[Array, Array]:
-    """For each of these ends: when its connection had opened, and when anything was said on it last."""
+    """For each of these ends: when its connection opened, and when the last message was sent or received on it."""
     connections, at = np.unique(connection_keys(ended), return_inverse=True)
     opened = _latest(rows.of(Kind.OPEN, Outcome.OK), connections)
     spoke = opened.copy()
@@ -94,7 +94,7 @@ def _began(rows: Rows, ended: Array) -> tuple[Array, Array]:
 
 
 def _latest(found: Array, connections: Array) -> Array:
-    """The last time that stands in these rows for each connection; 0 where there is none."""
+    """The last time in these rows for each connection; 0 if there is none."""
     last = np.zeros(len(connections), np.int64)
     if len(connections):
         keys = connection_keys(found)

@@ -1,4 +1,4 @@
-"""The REST side of a run as all sessions of one process share it: where it is, what is said there, how to get in.
+"""The REST side of a run as all sessions of one process share it: its address, its mapping, its credentials.
 
 `[endpoint.rest] url` is empty for most endpoints, whose REST routes stand on the same origin as their WebSocket.
 """
@@ -83,7 +83,7 @@ def _tls(endpoint: Endpoint, scheme: str, host: str) -> Tls | None:
 
 
 class Credentials:
-    """What every request of one conversation bears besides its own headers, for as long as the token in them is good.
+    """The headers that authorise the requests of one conversation, for as long as the token in them is valid.
 
     When it is time for another login, that happens beside the requests, which go on with the old token; one that is
     refused all the same is worth another try once others are there.
@@ -120,7 +120,7 @@ class Credentials:
         """
         if status not in REFUSALS:
             return False
-        if not self._bears(refused):  # others have been had meanwhile
+        if not self._has(refused):  # others have been had meanwhile
             self._soon(then)
             return True
         if self._waiting is not None:
@@ -134,13 +134,13 @@ class Credentials:
         if status != UNAUTHORISED:
             return False
         self._take()
-        if self._bears(refused):  # there are no others
+        if self._has(refused):  # there are no others
             return False
         self._is_trying = True
         self._soon(then)
         return True
 
-    def _bears(self, request: Request) -> bool:
+    def _has(self, request: Request) -> bool:
         return request.headers[len(request.headers) - len(self._headers) :] == self._headers
 
     def _take(self) -> float:

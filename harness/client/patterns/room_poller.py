@@ -31,7 +31,7 @@ Broken = Callable[[Closer, int, str, Arrival], None]
 
 
 class Poll:
-    """A poll that stands for nothing else; `sent` is when it left."""
+    """A poll that is neither a join nor a leave; `sent` is when it left."""
 
     __slots__ = ("sent",)
 
@@ -74,7 +74,7 @@ class RoomPoller:
         self._cursors = cursors
         self._broken = broken
         self._receipt: Receipt | None = None
-        """The joining or leaving that the poll in flight stands for."""
+        """The join or leave that the poll in flight carries out."""
         self._timer: Timer | None = None
         self._due = 0
         self._after = ""
@@ -221,7 +221,7 @@ class RoomPoller:
                 self._cursors.pop(self._room, None)
             listener.answered(receipt, outcome, code, reason, came)
             if outcome in (Outcome.REJECTED, Outcome.EXPIRED):
-                return  # the conversation is as good as before: whoever asked may ask again
+                return  # the conversation is as good as before: the caller may ask again
         if outcome is Outcome.REJECTED:
             self._broken(Closer.ENDPOINT, code, reason, when)
         elif outcome is Outcome.GARBLED:
@@ -239,7 +239,7 @@ class RoomPoller:
         self.connection.close()
 
     def stop(self) -> None:
-        """Ask no more, and leave the connection to whoever breaks it."""
+        """Stop polling, and leave the connection to the fault that breaks it."""
         if self.connection.is_busy:
             self._give_up()
         self.is_over = True

@@ -26,8 +26,8 @@ class Miss(NamedTuple):
     Args:
         key: the plan's key that gives the path, for example `endpoint.json.ack.id`; "" where no plan does.
         path: the dotted path.
-        wanted: the value that should stand there, as JSON; "" for any.
-        found: what stands there instead, as JSON; None when nothing does.
+        wanted: the expected value, as JSON; "" for any.
+        found: the actual value, as JSON; None if there is none.
     """
 
     key: str

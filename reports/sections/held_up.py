@@ -48,8 +48,8 @@ def held_up(rows: Rows) -> HeldUp | None:
     if not len(faults):
         return None
     got, message = sources(rows, rows.ordinary)
-    struck = connection_keys(rows.faults)
-    calm = ~np.isin(connection_keys(got), struck) & ~np.isin(connection_keys(message), struck)
+    affected = connection_keys(rows.faults)
+    calm = ~np.isin(connection_keys(got), affected) & ~np.isin(connection_keys(message), affected)
     got, message = got[calm], message[calm]
     took = got["arrived"] - message["sent"]
     during = _inside(message["sent"], faults["sent"], _ends(rows, faults))

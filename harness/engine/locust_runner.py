@@ -106,7 +106,12 @@ class _LocustRunner:
         self._sealed = Event()
 
     def init(self, environment: Any, runner: Any, **_: Any) -> None:
-        """Locust is about to be ready."""
+        """Locust is about to be ready.
+
+        Its --run-time is a timer of gevent's loop, which counts from when the loop last looked at the clock: before
+        all that has been imported since. Without a fresh look a slow import would shorten the run by as much.
+        """
+        gevent.get_hub().loop.update_now()
         self._environment, self._runner = environment, runner
         if isinstance(runner, WorkerRunner):
             runner.register_message(BEGIN, self._begin)

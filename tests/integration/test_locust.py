@@ -1,7 +1,6 @@
 """The same scenario under Locust's own command line."""
 
 import contextlib
-import re
 import socket
 import subprocess
 import sys
@@ -21,9 +20,9 @@ LOCUSTFILE = Path(__file__).parents[2] / "locustfile.py"
 
 @pytest.fixture
 def locust(squall, tmp_path):
-    def start(*arguments, **environment):
+    def start(*arguments, file=LOCUSTFILE, **environment):
         env = {"SQUALL_OUT": str(tmp_path / "runs"), **environment}
-        return squall.start("-f", LOCUSTFILE, *arguments, module="locust", env=env)
+        return squall.start("-f", file, *arguments, module="locust", env=env)
 
     return squall, start
 
@@ -138,14 +137,33 @@ def test_a_task_that_raises_fails_the_run_in_one_line(locust, processes, two_pro
     assert open_run(path).status == "failed"
 
 
-def test_the_web_ui_starts_and_stops_a_run(locust):
+IMPORTS_FOR_LONG = """
+import time
+from squall import run_under_locust
+
+ends_s = time.monotonic() + 3
+while time.monotonic() < ends_s:  # busy, as imports are: a sleep would let the loop look at the clock
+    pass
+Scenario = run_under_locust()
+"""
+WEB_UI = ("--web-port", 0, "--autostart", "--autoquit", 1)
+
+
+@pytest.mark.parametrize("how", [("--headless",), WEB_UI], ids=["headless", "web UI"])
+def test_a_run_lasts_as_long_as_it_was_given_however_long_the_locustfile_takes_to_import(locust, how):
     squall, start = locust
-    process = start("--web-port", 0, "--autostart", "-u", 5, "-r", 5, "-t", "4s", "--autoquit", 1)
-    done = squall.wait(process)
+    slow = squall.out / "slow.py"
+    slow.write_text(IMPORTS_FOR_LONG)
+    plan = squall.out / "plan.toml"
+    plan.write_text("[load]\nrate_per_s = 5.0\nramp_s = 0.5\n")
+    done = squall.wait(start(*how, "-u", 5, "-r", 5, "-t", "4s", file=slow, SQUALL_PLAN=str(plan)))
     assert done.code == 0, done.err
     (path,) = (squall.out / "runs").glob("*")
-    assert open_run(path).status == "complete"
-    assert re.search(r"http://127\.0\.0\.1", done.err)
+    run = open_run(path)
+    assert run.status == "complete"
+    assert ("http://127.0.0.1" in done.err) == (how is WEB_UI)
+    rows = np.concatenate([rows_of(shard) for shard in run.shards])
+    assert set(rows["session"][rows["kind"] == Kind.PUBLISH]) == set(range(5))
 
 
 def test_a_wrong_plan_is_one_line_and_exit_code_2(locust):

@@ -19,7 +19,7 @@ END = 100 * SECOND
 
 
 class FakeSession:
-    """Remembers joins until the test answers them."""
+    """Remembers joins until the test answers them; test_fakes.py compares it with the real one."""
 
     def __init__(self, number=3):
         self.number, self.conn, self.listener = number, -1, None

@@ -11,7 +11,7 @@ from harness.client.session import Session
 from harness.client.tally import Tally
 from harness.errors import UsageError
 from harness.plan import build_plan
-from harness.record.row import NO_ROOM, Closer, Damage, Flag, Kind, Outcome
+from harness.record.row import NO_PEER, NO_ROOM, Closer, Damage, Flag, Kind, Outcome
 from harness.record.spread import Spread
 from harness.transport.clock import FakeClock
 from harness.transport.websocket import Arrival, Ending, Pong
@@ -35,7 +35,7 @@ class Rows:
         self.rows = []
         self.lines = []
 
-    def row(self, kind, outcome=0, flags=0, code=0, session=0, conn=0, room=NO_ROOM, peer=0, seq=0, due=0, sent=0,
+    def row(self, kind, outcome=0, flags=0, code=0, session=0, conn=0, room=NO_ROOM, peer=NO_PEER, seq=0, due=0, sent=0,
             arrived=0, read=0):  # fmt: skip
         self.rows.append({"kind": kind, "outcome": outcome, "flags": flags, "code": code, "session": session,
                           "conn": conn, "room": room, "peer": peer, "seq": seq, "due": due, "sent": sent,

@@ -7,33 +7,25 @@ from hypothesis import strategies as st
 
 from harness.endpoint import follow
 from harness.endpoint.follow import Follower
-from harness.endpoint.subscription import Said
+from harness.endpoint.subscription import Said, Subscriptions
 
 
 class Room:
-    """A room whose subscription drops whatever it is told to drop, as a full queue would."""
+    """A room with real subscriptions; what is to be dropped is not put into them, as if a full queue had dropped it."""
 
     def __init__(self, said, kept=None):
         self.said = [Said(seq, b"{}") for seq in range(1, said + 1)]
         self.kept = kept  # history holds the newest so many; None: all
-        self.heard = []
-        self.closed = False
+        self.subscriptions = Subscriptions()
 
     def say(self, dropped):
         self.said.append(Said(len(self.said) + 1, b"{}"))
         if not dropped:
-            self.heard.append(self.said[-1])
+            for subscription in self.subscriptions.of("t", "r"):
+                subscription.put(self.said[-1])
 
     def subscribe(self, tenant, room):
-        assert (tenant, room) == ("t", "r")
-        return self
-
-    def close(self):
-        self.closed = True
-
-    async def get(self, wait_s):
-        heard, self.heard = self.heard, []
-        return heard
+        return self.subscriptions.add(tenant, room)
 
     async def history(self, tenant, room, after, limit):
         kept = self.said if self.kept is None else self.said[len(self.said) - self.kept :]
@@ -67,7 +59,7 @@ def test_every_message_after_the_start_is_read_once_in_order_whatever_is_dropped
     finally:
         follow.PAGE = whole
     assert read == list(range(after + 1, len(room.said) + 1))
-    assert room.closed
+    assert not room.subscriptions
 
 
 def test_what_history_no_longer_holds_is_skipped_and_what_was_heard_is_not():
@@ -85,16 +77,14 @@ def test_what_history_no_longer_holds_is_skipped_and_what_was_heard_is_not():
 
 def test_what_history_had_already_ends_no_wait():
     room = Room(2)
-    late = [room.said[:1], room.said[1:], [Said(3, b"{}")]]
-
-    async def get(wait_s):
-        return late.pop(0)
-
-    room.get = get
 
     async def run():
         with Follower(room, "t", "r", 0) as follower:
+            (live,) = room.subscriptions.of("t", "r")
+            for said in room.said:
+                live.put(said)
             assert [said.seq for said in await follower.next(0)] == [1, 2]
+            asyncio.get_running_loop().call_later(0.01, room.say, False)
             return [said.seq for said in await follower.next(20)]
 
     assert asyncio.run(run()) == [3]

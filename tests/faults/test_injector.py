@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from harness.client.patterns.conversation import Conversation
+from harness.client.session import Session
 from harness.client.tally import Tally
 from harness.faults.fault import HANDLERS, Fault
 from harness.faults.injector import FIRST_NS, Injector
@@ -17,6 +19,8 @@ START = 5 * SECOND
 
 
 class FakeSession:
+    """An open session and its connection, which remember what was asked of them; tests/client/test_fakes.py."""
+
     conn = 2
     rooms = frozenset({3, 1})
     is_settled = True
@@ -29,6 +33,8 @@ class FakeSession:
         return self if self.is_open else None
 
     def __getattr__(self, name):
+        if not hasattr(Session, name) and not hasattr(Conversation, name):
+            raise AttributeError(f"neither a session nor its connection has a {name}")
         return lambda *arguments, **named: self.calls.append(name)
 
 

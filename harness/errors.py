@@ -11,11 +11,13 @@
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 PASS = 0
 FAIL = 1
 USAGE = 2
 UNFIT = 3
+"""Unfit or inconclusive: nothing can be said of the endpoint."""
 
 
 class SquallError(Exception):
@@ -37,9 +39,18 @@ class RunDirectoryError(SquallError):
 
 
 class RunFailed(SquallError):
-    """The run could not be made or could not go on; what was recorded is kept."""
+    """The run could not be made or could not go on; what was recorded is kept.
+
+    Args:
+        text: the one line that the user reads.
+        directory: the sealed run directory, which can be reported; None: there is none.
+    """
 
     exit_code = UNFIT
+
+    def __init__(self, text: str, directory: Path | None = None) -> None:
+        super().__init__(text)
+        self.directory = directory
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", *, like: str = "{}", cutoff: float = 0.5) -> str:

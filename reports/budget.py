@@ -4,6 +4,7 @@ A clause names a figure by its path in report.json. The paths follow from the re
 figures and findings.
 """
 
+import math
 import tomllib
 import types
 import typing
@@ -14,12 +15,12 @@ import msgspec
 
 from harness.errors import UsageError, did_you_mean
 
-from . import build  # registers every section and finding
+from . import findings, sections  # register every section and finding
 from .figures import FIGURES
 from .registry import RULES
 from .report import Report
 
-__all__ = ["Budget", "Clause", "build", "current_name", "load_budget", "places"]
+__all__ = ["Budget", "Clause", "current_name", "findings", "load_budget", "places", "sections"]
 
 RENAMED = {
     "untouched": "unaffected",
@@ -36,13 +37,15 @@ RENAMED = {
 """Names that budgets of before 0.1.0 may use, and what they are now."""
 ANY = "*"
 """Matches any key in a path."""
+EVERY_FINDING = "finding_counts.*"
+"""What a clause on every finding names; those that were not judged do not count."""
 
 
 class Clause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One limit: at least one of the three bounds."""
 
     figure: str
-    """path of the figure in report.json"""
+    """path of the figure in report.json; `finding_counts.*` stands for every finding"""
     max: float | None = None
     """largest value that passes"""
     min: float | None = None
@@ -64,8 +67,8 @@ def load_budget(path: Path) -> Budget:
     """Read a budget.
 
     Raises:
-        UsageError: it is not there, not TOML, has an unknown key, no clause, a clause without a bound, or a figure
-            that no report has.
+        UsageError: it is not there, not TOML, has an unknown key, no clause, a clause without a bound or with one that
+            is no finite number, or a figure that no report has.
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -82,11 +85,26 @@ def load_budget(path: Path) -> Budget:
     for clause in budget.clause:
         if clause.max is clause.min is clause.equals is None:
             raise UsageError(f'{path}: the clause on "{clause.figure}" needs max, min or equals')
+        if wrong := _wrong_bounds(clause):
+            raise UsageError(f'{path}: the clause on "{clause.figure}" {wrong}')
         figure = current_name(clause.figure)
-        if not any(_fits(figure, place) for place in known):
+        if figure != EVERY_FINDING and not any(_fits(figure, place) for place in known):
             meant = _suggestion(figure, known, 0.8)
             raise UsageError(f'{path}: no report has the figure "{clause.figure}"{meant}')
     return budget
+
+
+def _wrong_bounds(clause: Clause) -> str:
+    """What is wrong with a clause's bounds; "" when a value can keep them."""
+    bounds = {name: getattr(clause, name) for name in ("max", "min", "equals")}
+    given = {name: bound for name, bound in bounds.items() if bound is not None}
+    for name, bound in given.items():
+        if not math.isfinite(bound):
+            return f"has {name} = {bound}, which is no limit"
+    low, high = (given.get(name, given.get("equals")) for name in ("min", "max"))
+    if low is not None and high is not None and low > high:
+        return "cannot hold: its bounds exclude each other"
+    return ""
 
 
 def current_name(figure: str) -> str:
@@ -98,6 +116,8 @@ def places() -> Iterator[str]:
     """The path of every number that a report can hold; `*` is for keys that are not known beforehand."""
     keys = {"figures": tuple(FIGURES), "finding_counts": tuple(RULES)}
     for field in msgspec.structs.fields(Report):
+        if field.name == "verdict":  # is made of the clauses
+            continue
         yield from _places(field.type, field.name, keys.get(field.name, (ANY,)))
 
 

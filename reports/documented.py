@@ -80,7 +80,7 @@ def parts() -> dict[str, str]:
             ((f"`{rule.name}`", rule.meaning, f"`{rule.section}`") for rule in rules()),
         ),
     }
-    for name in (*ORDER, "findings_list"):
+    for name in (*ORDER, "verdict", "findings_list"):
         kind = types["findings" if name == "findings_list" else name]
         found = [struct for struct in structs_in(kind) if struct not in SHARED]
         if found:

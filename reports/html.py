@@ -30,8 +30,16 @@ def render(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"ms": milliseconds, "s": _seconds, "share": _share, "n": _number, "json": _json}
+    environment.filters |= {
+        "ms": milliseconds,
+        "s": _seconds,
+        "share": _share,
+        "n": _number,
+        "number": _short,
+        "json": _json,
+    }
     run = report.run
+    shown = {*report.fitness.reasons, *(f"{finding.name}: {finding.text}" for finding in report.findings)}
     picture = timeline_svg(report.timeline, run.load_start_s, run.load_end_s, report.fitness.unfit_seconds)
     return environment.get_template("page.html.jinja").render(
         r=report,
@@ -43,6 +51,10 @@ def render(report: Report) -> str:
         counted=COUNTS,
         words=words,
         rooms_unjudged=sentences.rooms(report.ledger, report.evidence, report.manifest),
+        doubts=[reason for reason in report.verdict.reasons if reason not in shown],
+        judged=sentences.judged(report.verdict),
+        unjudged=sentences.unjudged(report.not_judged),
+        refused=sentences.refused(report.requests),
         strays=sentences.unrecognised(report.strays),
     )
 
@@ -54,6 +66,10 @@ def _json(section: msgspec.Struct) -> str:
 
 def _seconds(value_ms: float | None) -> str:
     return "–" if value_ms is None else f"{value_ms / 1000:.1f} s"
+
+
+def _short(value: float) -> str:
+    return f"{value:g}"
 
 
 def _share(value: float | None) -> str:

@@ -5,6 +5,7 @@ The limits (the plan's `[fitness]`) are on ourselves only.
 
 import errno
 import os
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -22,6 +23,21 @@ LOOSE_MS = 10.0
 """An upper bound is off by at most the read delay: below this it is as good as exact."""
 FEW = 100
 """The fewest values for percentiles of a process and for shares of arrivals."""
+
+
+Spoils = Literal["latencies", "absences", "counts"]
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason why the run is unfit."""
+
+    code: str
+    """what it is, in a word: `sent-late`, `killed`, `exhausted`"""
+    spoils: Spoils
+    """what cannot be trusted: `latencies` only; `absences`, too (what was not seen may have been lost by the
+    generator); or all `counts`"""
+    text: str
+    """the reason, as in `reasons`"""
 
 
 class UnfitSeconds(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,46 +116,72 @@ def measured(process: Process, limits: Limits) -> ProcessFitness:
     )
 
 
-def reasons(one: ProcessFitness, limits: Limits, promised: bool) -> list[str]:
-    """Why this process makes the run unfit; `promised` says whether the kernel's stamps were."""
+def late(code: str, text: str) -> Cause:
+    """A reason that spoils latencies only."""
+    return Cause(code=code, spoils="latencies", text=text)
+
+
+def unseen(code: str, text: str) -> Cause:
+    """A reason for which something may have happened and not been recorded."""
+    return Cause(code=code, spoils="absences", text=text)
+
+
+def reasons(one: ProcessFitness, limits: Limits, promised: bool, patience_s: float) -> list[Cause]:
+    """Why this process makes the run unfit.
+
+    Args:
+        one: its measurements.
+        limits: the plan's `[fitness]`.
+        promised: whether the kernel's stamps were.
+        patience_s: the shortest time that anything is waited for; whoever stands still for longer may take for absent
+            what had arrived.
+    """
     found = _late(one, limits)
     if one.cpu_p95 is not None and one.cpu_p95 > limits.cpu_share:
         when = _when(one.unfit_seconds.cpu)
-        found.append(words.CPU.format(value=one.cpu_p95, limit=limits.cpu_share, when=when))
+        found.append(late("cpu", words.CPU.format(value=one.cpu_p95, limit=limits.cpu_share, when=when)))
     missed = one.missed or 0
     if missed > limits.missed_share * (one.published + missed):
-        found.append(words.SENT_LESS.format(missed=missed, planned=one.published + missed))
+        found.append(late("sent-less", words.SENT_LESS.format(missed=missed, planned=one.published + missed)))
     if one.clock_step_ms > limits.clock_step_ms:
-        found.append(words.CLOCK_STEPPED.format(step_ms=one.clock_step_ms))
+        text = words.CLOCK_STEPPED.format(step_ms=one.clock_step_ms)
+        found.append(Cause(code="clock-stepped", spoils="counts", text=text))
+    if (one.loop_lag_max_ms or 0.0) > patience_s * 1000:
+        found.append(unseen("stalled", words.STALLED.format(stood_s=(one.loop_lag_max_ms or 0.0) / 1000)))
     if promised and one.stamps.arrivals >= FEW:
         found += _unstamped(one, limits)
     for name, count in one.exhausted.items():
         what, advice = os.strerror(getattr(errno, name)), words.EXHAUSTED_ADVICE.get(name, "")
-        found.append(words.EXHAUSTED.format(count=count, name=name, what=what, advice=advice))
+        text = words.EXHAUSTED.format(count=count, name=name, what=what, advice=advice)
+        found.append(unseen("exhausted", text))
     if one.descriptors_grown is not None and one.descriptors_grown > limits.spare_descriptors:
-        found.append(words.LEAKED.format(grown=one.descriptors_grown))
+        found.append(late("descriptors", words.LEAKED.format(grown=one.descriptors_grown)))
     return found
 
 
-def _late(one: ProcessFitness, limits: Limits) -> list[str]:
-    found = []
+def _late(one: ProcessFitness, limits: Limits) -> list[Cause]:
+    found: list[Cause] = []
     waited = one.unsent_max_bytes
     advice = words.BYTES_WAITED.format(count=waited) if waited else words.GIVE_MORE
     if one.lag_p99_ms is not None and one.lag_p99_ms > limits.lag_p99_ms:
         when = _when(one.unfit_seconds.lag)
-        found.append(words.SENT_LATE.format(value=one.lag_p99_ms, limit=limits.lag_p99_ms, when=when, advice=advice))
+        text = words.SENT_LATE.format(value=one.lag_p99_ms, limit=limits.lag_p99_ms, when=when, advice=advice)
+        found.append(late("sent-late", text))
     if one.read_lag_p99_ms is not None and one.read_lag_p99_ms > limits.read_lag_p99_ms:
         when, limit = _when(one.unfit_seconds.read_lag), limits.read_lag_p99_ms
-        found.append(words.READ_LATE.format(value=one.read_lag_p99_ms, limit=limit, when=when, advice=words.GIVE_MORE))
+        text = words.READ_LATE.format(value=one.read_lag_p99_ms, limit=limit, when=when, advice=words.GIVE_MORE)
+        found.append(late("read-late", text))
     return found
 
 
-def _unstamped(one: ProcessFitness, limits: Limits) -> list[str]:
-    found, late_ms = [], one.read_lag_p99_ms or 0.0
+def _unstamped(one: ProcessFitness, limits: Limits) -> list[Cause]:
+    found: list[Cause] = []
+    late_ms = one.read_lag_p99_ms or 0.0
     if (one.stamps.read or 0.0) > limits.unstamped_share:
-        found.append(words.UNSTAMPED.format(share=one.stamps.read))
+        found.append(late("unstamped", words.UNSTAMPED.format(share=one.stamps.read)))
     if (one.stamps.bounded or 0.0) > limits.bounded_share and late_ms > LOOSE_MS:
-        found.append(words.BOUNDED.format(share=one.stamps.bounded, limit=limits.bounded_share, late_ms=late_ms))
+        text = words.BOUNDED.format(share=one.stamps.bounded, limit=limits.bounded_share, late_ms=late_ms)
+        found.append(late("bounded", text))
     return found
 
 

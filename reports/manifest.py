@@ -36,6 +36,7 @@ class Load(msgspec.Struct, frozen=True):
     sessions: int
     scenario: str = "chat"
     room_name: str = ""
+    settle_s: float = 3.0
 
 
 class DeliveryMatch(msgspec.Struct, frozen=True):
@@ -55,6 +56,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     dialect: str | None = None
     json: JsonDialect | None = None
+    answer_timeout_s: float = 10.0
 
 
 class Plan(msgspec.Struct, frozen=True):

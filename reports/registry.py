@@ -20,6 +20,7 @@ import msgspec
 
 from harness.record.run_directory import RunDirectory
 
+from . import words
 from .rows import Rows
 
 T = TypeVar("T")
@@ -58,9 +59,34 @@ def call(function: Callable[..., T], known: dict[str, object]) -> T:
 
 
 class NotJudged(msgspec.Struct, frozen=True):
-    """A finding that nothing in this run could have shown."""
+    """A finding that nothing in this run could have shown.
+
+    Args:
+        why: the reason, in a few words.
+        expected: the run was to show it: then it has no verdict by a clause that asks for this finding.
+    """
 
     why: str
+    expected: bool = False
+
+
+class Clean(msgspec.Struct, frozen=True):
+    """A finding that was judged and not made.
+
+    Args:
+        looked_at: how many were looked at; at least 1, because nothing looked at is `NotJudged`.
+        of: what they are, in a few words in the plural.
+
+    Raises:
+        ValueError: nothing was looked at.
+    """
+
+    looked_at: int
+    of: str
+
+    def __post_init__(self) -> None:
+        if self.looked_at < 1:
+            raise ValueError(f"nothing was looked at: no {self.of}")
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,19 +94,23 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         count: how many; at least 1.
+        looked_at: among how many.
+        of: what they are, in a few words in the plural.
         first_s: when first, in seconds since the run began; None where that is not known.
         whom: which sessions or rooms, in a few words; "" where that is not known.
         values: what the sentence needs beside `count`.
     """
 
     count: int
+    looked_at: int
+    of: str
     first_s: float | None = None
     whom: str = ""
     values: dict[str, object] = {}
 
 
-Verdict = NotJudged | Found | None
-"""What a finding's function returns; None: it was judged, and nothing was found."""
+Verdict = NotJudged | Clean | Found
+"""What a finding's function returns: not judged, judged and none, or found."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +123,7 @@ class Rule:
         meaning: what it is, for the documentation.
         sentence: what the report says of it, a template with the values of Found.
         judge: decides it.
+        absence: it is made of what was not seen, so that rows which the generator itself lost could explain it.
     """
 
     name: str
@@ -100,6 +131,7 @@ class Rule:
     meaning: str
     sentence: str
     judge: Callable[..., Verdict]
+    absence: bool = False
 
 
 RULES: dict[str, Rule] = {}
@@ -108,21 +140,34 @@ RULES: dict[str, Rule] = {}
 Judge = TypeVar("Judge", bound=Callable[..., Verdict])
 
 
-def finding(name: str, *, section: str, meaning: str, sentence: str) -> Callable[[Judge], Judge]:
+def finding(name: str, *, section: str, meaning: str, sentence: str, absence: bool = False) -> Callable[[Judge], Judge]:
     """Register a finding; the arguments are those of Rule."""
 
     def register(judge: Judge) -> Judge:
         if name in RULES:
             raise TypeError(f'the finding "{name}" is registered twice')
-        RULES[name] = Rule(name, section, meaning, sentence, judge)
+        RULES[name] = Rule(name, section, meaning, sentence, judge, absence)
         return judge
 
     return register
 
 
-def found(count: int, *, first_s: float | None = None, whom: str = "", **values: object) -> Found | None:
-    """A finding if there is anything to count."""
-    return Found(count=count, first_s=first_s, whom=whom, values=values) if count else None
+def found(
+    count: int, looked_at: int, of: str, *, first_s: float | None = None, whom: str = "", **values: object
+) -> Verdict:
+    """The verdict on a count: found, judged and none, or not judged because there was nothing to look at.
+
+    Args:
+        count: how many are wrong.
+        looked_at: how many were looked at.
+        of: what these are, in a few words in the plural ("deliveries owed").
+        first_s: when first, in seconds since the run began; None where that is not known.
+        whom: which sessions or rooms, in a few words.
+        values: what the sentence needs beside `count`.
+    """
+    if count:
+        return Found(count=count, looked_at=looked_at, of=of, first_s=first_s, whom=whom, values=values)
+    return Clean(looked_at, of) if looked_at else NotJudged(words.NOTHING_TO_LOOK_AT.format(of=of))
 
 
 def named(what: str, numbers: Iterable[int], most: int = 5) -> str:

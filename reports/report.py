@@ -16,6 +16,7 @@ from .sections.ledger import Ledger
 from .sections.patterns import Pattern
 from .sections.recovery import Recovery
 from .sections.rejections import Rejections
+from .sections.requests import Requests
 from .sections.run import Run
 from .sections.source import ManifestShown
 from .sections.stale import Stale
@@ -24,9 +25,10 @@ from .sections.strays import Strays
 from .sections.timeline import Timeline
 from .sections.tokens import Tokens
 from .sections.turnover import Turnover
+from .verdict import RunVerdict
 
 REPORT_FORMAT = 1
-JUDGED = frozenset(("format", "findings", "findings_made", "finding_counts", "not_judged"))
+JUDGED = frozenset(("format", "verdict", "findings", "findings_made", "finding_counts", "not_judged"))
 """The fields that are no sections."""
 
 
@@ -52,6 +54,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     format: int
     """1"""
+    verdict: RunVerdict
+    """the verdict on the endpoint by a budget, and beside it whether the generator was fit"""
     run: Run
     """what was run, and how it ended"""
     findings: list[Finding]
@@ -60,8 +64,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """number of findings"""
     finding_counts: dict[str, int | None]
     """count of each finding by name; `null`: not judged"""
-    not_judged: dict[str, str] = {}
+    not_judged: dict[str, str]
     """why a finding was not judged, by name"""
+    requests: dict[str, dict[str, Requests]]
+    """what became of every request but bursts, by action and way (`ws`, `rest`, `poll`)"""
     figures: dict[str, Groups]
     """how long things took, by name and group"""
     patterns: list[Pattern] | None

@@ -1,5 +1,7 @@
 """Sentences that terminal and page share: parts of the report filled into the templates of `words.py`."""
 
+from typing import NamedTuple
+
 import msgspec
 
 from . import words
@@ -7,9 +9,11 @@ from .manifest import Json, Plan
 from .sections.growth import Growth
 from .sections.ledger import Ledger
 from .sections.recovery import Recovery
+from .sections.requests import Requests
 from .sections.source import ManifestShown
 from .sections.storms import Storm
 from .sections.strays import Strays
+from .verdict import RunVerdict
 
 MEASURES = {"resident_mib": ("memory", " MiB"), "descriptors": ("descriptors", "")}
 """The name of what grows, and its unit."""
@@ -80,3 +84,51 @@ def unrecognised(strays: Strays) -> str:
         return ""
     example = words.STRAY_EXAMPLE.format(text=strays.examples[0]) if strays.examples else ""
     return words.STRAY.format(count=strays.unmatched, example=example)
+
+
+def judged(verdict: RunVerdict) -> str:
+    """The findings that were judged and not made, with how much was looked at: `lost: 0 of 305,550 deliveries owed`."""
+    names: dict[tuple[int, str], list[str]] = {}
+    for name, one in verdict.judged.items():
+        if not one.found:
+            names.setdefault((one.looked_at, one.of), []).append(name)
+    return "; ".join(
+        words.NONE_OF.format(names=", ".join(each), count=count, of=of) for (count, of), each in names.items()
+    )
+
+
+def unjudged(not_judged: dict[str, str]) -> str:
+    """The findings that were not judged, by reason."""
+    names: dict[str, list[str]] = {}
+    for name, why in not_judged.items():
+        names.setdefault(why, []).append(name)
+    return "; ".join(f"{', '.join(each)} ({why})" for why, each in names.items())
+
+
+class Refused(NamedTuple):
+    """How many requests were refused, over all actions and ways; `share` None: none was sent."""
+
+    refused: int
+    sent: int
+    share: float | None
+
+
+def refused(counted: dict[str, dict[str, Requests]]) -> Refused:
+    """Over all actions and ways."""
+    every = [one for ways in counted.values() for one in ways.values()]
+    count, sent = sum(one.refused for one in every), sum(one.sent for one in every)
+    return Refused(count, sent, count / sent if sent else None)
+
+
+def requests(counted: dict[str, dict[str, Requests]]) -> list[str]:
+    """One line for each action and way of which some were not accepted; one for all where all were."""
+    told = []
+    for action, ways in counted.items():
+        for way, one in ways.items():
+            parts = [f"{one.refused:,} of {one.sent:,} refused ({one.refused_share or 0:.1%})"]
+            others = ((one.unanswered, "unanswered"), (one.garbled, "garbled"), (one.closed, "cut off"))
+            parts += [f"{count:,} {what}" for count, what in others if count]
+            parts += [f"{one.not_sent:,} of {one.due:,} not sent"] if one.not_sent else []
+            if one.ok < one.due:
+                told.append(f"{action} ({way}): {', '.join(parts)}")
+    return told or [words.NONE_REFUSED.format(sent=refused(counted).sent)]

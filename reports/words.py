@@ -7,8 +7,8 @@ page says is in `page/*.jinja`. A name in braces is filled in; what follows a co
 # Why a run is unfit.
 KILLED = "the run was killed before it was sealed"
 FAILED = "the run failed: {reason}"
-NOTHING_OPENED = "no session opened{refusal}"
-NOTHING_SENT = "no message was sent"
+NOTHING_TRIED = "the generator never tried to open a session"
+STALLED = "the generator stood still for {stood_s:.1f} s: what arrived meanwhile may have been taken for absent"
 NEVER_OPENED = (
     "{count} sessions were never opened because the generator fell behind; give it more CPU, processes or time"
 )
@@ -39,6 +39,20 @@ EXHAUSTED_ADVICE = {
 LEAKED = "the generator leaked file descriptors: {grown} more with the same number of sessions"
 OF_PROCESS = "process {process}: {reason}"
 
+# Why a verdict is not pass.
+INTERRUPTED = "the run was interrupted after {ran_s:.1f} s of load"
+PLAN_EDITED = "the plan in run.json was edited after the run: it does not fit its digest"
+NOTHING_OPENED = "no session opened{refusal}"
+NOTHING_JUDGED = "nothing was judged: no request was answered and no message was delivered"
+CLAUSE_BROKEN = "{figure} is {value}, the limit is {limit}"
+ABSENT = "absent"
+CLAUSE_UNFIT = "the generator was unfit"
+CLAUSE_CUT_SHORT = "the run was cut short"
+CLAUSE_OUR_DELAY = "the generator's own {what} (p99 {ms:.1f} ms) is more than a fifth of the limit ({limit:g} ms)"
+SEND_DELAY = "send delay"
+READ_DELAY = "read delay"
+LOOKED_AT = "of {count:,} {of}"
+
 # What to know of a run although it is fit.
 CUT_SHORT = "the run was interrupted: its figures cover {ran_s:.1f} s of load where {planned_s:g} s were planned"
 SENT_LATE_IN = "the generator sent late in {when} (send delay p99 over {limit:g} ms)"
@@ -46,6 +60,8 @@ READ_LATE_IN = "the generator read late in {when} (read delay p99 over {limit:g}
 BUSY_IN = "the generator's CPU was over {limit:.0%} of a core in {when}"
 
 # Lines that terminal and page share.
+NONE_OF = "{names}: 0 of {count:,} {of}"
+NONE_REFUSED = "0 of {sent:,} refused (0.0%)"
 CLOSED_LOOP = (
     "closed loop: each message waited for the answer to the one before, so a slow endpoint reduced its own load; "
     "response is not free of coordinated omission"
@@ -76,6 +92,7 @@ GAVE_UP = "{count} gave up ({why})"
 STILL_AWAY = "{count} still away when the load or their stay ended"
 
 # Why a finding is not judged.
+NOTHING_TO_LOOK_AT = "there were no {of}"
 NOTHING_OWED = "no deliveries were owed"
 NOTHING_DELIVERED = "nothing was delivered"
 NO_ORDER = "the contract promises no order"
@@ -84,6 +101,8 @@ NO_STALE_PROMISE = "the contract has no stale_within_s"
 NO_BURST = "there was no burst"
 NO_LARGE_BURST = "no burst was larger than a promised limit"
 NO_MALFORMED = "no malformed payload was sent"
+NO_JOIN = "no room was joined"
+THROTTLE_PROMISED = "the contract promises a throttle for every session"
 NO_GROWTH_PROMISE = "the contract has no grows_mib_per_h"
 NO_MEMORY = "the endpoint's memory was not read for long enough"
 MAY_OUTLIVE = "the contract lets connections outlive their token"

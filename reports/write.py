@@ -12,14 +12,19 @@ JSON = "report.json"
 HTML = "report.html"
 
 
-def write(path: Path) -> Report:
+def write(path: Path, budget: Path | None = None) -> Report:
     """Build the report of a run and write it into its directory.
+
+    Args:
+        path: the run directory.
+        budget: the file with the limits of the verdict; None: the shipped default.
 
     Raises:
         RunDirectoryError: the directory is not a run that can be read.
+        UsageError: the budget cannot be read or is wrong.
         RunFailed: it cannot be written there.
     """
-    report = build_report(path)
+    report = build_report(path, budget)
     try:
         write_json(path / JSON, to_json(report))
         from .html import render  # matplotlib takes half a second

@@ -3,10 +3,10 @@
 It imports quickly: what is heavy, or patches sockets (Locust), is imported by the command that needs it.
 Every failure that a user can cause is a SquallError and ends here in one line and its exit code:
 
-    0  pass: the run is fit, every clause of the budget holds
+    0  pass: every clause of the budget holds, and the generator was fit
     1  fail: a clause of the budget does not hold
-    2  usage: the command line, the plan, or the run directory is wrong
-    3  unfit: the run could not be made, or cannot be judged
+    2  usage: the command line, the plan, the budget or the run directory is wrong
+    3  unfit or inconclusive: the run could not be made, was cut short, or cannot be judged
 """
 
 import sys

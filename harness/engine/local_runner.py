@@ -52,7 +52,8 @@ def run(plan: Plan, out: Path, beside: Path | None, console: Console) -> Path:
 def _conclude(prepared: Prepared, generator: Generator) -> None:
     if generator.failure is not None:
         prepared.finish("failed", str(generator.failure))
-        raise RunFailed(f"{generator.failure}; the run directory is {prepared.orders.path}")
+        path = prepared.orders.path
+        raise RunFailed(f"{generator.failure}; the run directory is {path}", directory=path)
     if generator.timeline.interrupted:
         prepared.finish("interrupted", "ended by Ctrl-C")
     else:

@@ -1,6 +1,6 @@
 """Findings about clients that paid for what another client did."""
 
-from harness.record.row import Kind
+from harness.record.row import Kind, Outcome
 
 from .. import words
 from ..registry import NotJudged, Verdict, finding, found
@@ -19,7 +19,8 @@ def bystanders_cut(rows: Rows, closes: Closes) -> Verdict:
     """At once, and more often than by chance."""
     if not len(rows.of(Kind.PROBE)):
         return NotJudged(words.NO_MALFORMED)
-    return found(closes.bystanders, first_s=closes.bystanders_first_s)
+    opened = len(rows.of(Kind.OPEN, Outcome.OK))
+    return found(closes.bystanders, opened, "connections", first_s=closes.bystanders_first_s)
 
 
 @finding(
@@ -36,4 +37,12 @@ def held_up_by_others(held_up: HeldUp | None) -> Verdict:
         return NotJudged(words.NOTHING_TO_COMPARE)
     longest_s = (held_up.longest_ms or 0.0) / 1000
     whom = f"{held_up.sessions} sessions" if held_up.late else ""
-    return found(held_up.late, first_s=held_up.first_s, whom=whom, sessions=held_up.sessions, longest_s=longest_s)
+    return found(
+        held_up.late,
+        held_up.deliveries,
+        "deliveries while a client did not read",
+        first_s=held_up.first_s,
+        whom=whom,
+        sessions=held_up.sessions,
+        longest_s=longest_s,
+    )

@@ -17,10 +17,16 @@ OUR_CLOSES = {f"{Closer.RESET.name.lower()} {code}" for code in OUR_ERRNOS}
     meaning="a connection was closed unexpectedly (a burst or a malformed payload explains a close for 5 s)",
     sentence="{count} connections were closed unexpectedly: {causes}",
 )
-def unexpected_close(closes: Closes) -> Verdict:
+def unexpected_close(rows: Rows, closes: Closes) -> Verdict:
     """Ended neither by us, nor by a fault, nor as the contract allows."""
     causes = {cause: count for cause, count in closes.unexpected.items() if cause not in OUR_CLOSES}
-    return found(sum(causes.values()), causes=", ".join(f"{count} by {cause}" for cause, count in causes.items()))
+    opened = len(rows.of(Kind.OPEN, Outcome.OK))
+    return found(
+        sum(causes.values()),
+        opened,
+        "connections",
+        causes=", ".join(f"{count} by {cause}" for cause, count in causes.items()),
+    )
 
 
 @finding(
@@ -34,6 +40,11 @@ def open_failed(rows: Rows) -> Verdict:
     opened = rows.of(Kind.OPEN)
     ours = (opened["outcome"] == Outcome.CLOSED) & np.isin(opened["code"], list(OUR_ERRNOS))
     failed = opened[~np.isin(opened["outcome"], (Outcome.OK, Outcome.ABANDONED)) & ~ours]
-    if not len(failed):
-        return None
-    return found(len(failed), first_s=rows.since_start_s(failed["due"].min()), whom=named("session", failed["session"]))
+    tried = len(opened) - int(np.count_nonzero((opened["outcome"] == Outcome.ABANDONED) | ours))
+    return found(
+        len(failed),
+        tried,
+        "attempts to connect",
+        first_s=rows.since_start_s(failed["due"].min()) if len(failed) else None,
+        whom=named("session", failed["session"]) if len(failed) else "",
+    )

@@ -1,7 +1,12 @@
 """Findings about deliveries."""
 
+import numpy as np
+
+from harness.record.row import NO_ROOM, Kind
+
 from .. import words
 from ..registry import NotJudged, Verdict, finding, found, named
+from ..rows import Rows
 from ..sections.ledger import Ledger
 
 
@@ -10,16 +15,19 @@ from ..sections.ledger import Ledger
     section="ledger",
     meaning="an owed delivery never arrived",
     sentence="{count} of {owed} owed deliveries never arrived ({share:.3%})",
+    absence=True,
 )
-def lost(ledger: Ledger) -> Verdict:
+def lost(rows: Rows, ledger: Ledger) -> Verdict:
     """Owed and not paid; nothing owed is not nothing lost."""
     books = ledger.all
     if not books.owed:
-        return NotJudged(words.NOTHING_OWED)
+        return NotJudged(words.NOTHING_OWED, expected=_is_shared(rows))
     receivers = named("session", (example.receiver for example in ledger.lost_examples))
     rooms = named("room", (example.room for example in ledger.lost_examples))
     return found(
         books.lost,
+        books.owed,
+        "deliveries owed",
         first_s=ledger.first_s.get("lost"),
         whom=f"for example {receivers} in {rooms}",
         owed=books.owed,
@@ -78,6 +86,7 @@ def refused_but_delivered(ledger: Ledger) -> Verdict:
     section="ledger",
     meaning="a message was delivered that nobody had sent",
     sentence="{count} deliveries of messages that nobody sent",
+    absence=True,
 )
 def unknown_delivery(ledger: Ledger) -> Verdict:
     """Made up by the endpoint."""
@@ -87,4 +96,15 @@ def unknown_delivery(ledger: Ledger) -> Verdict:
 def _delivered(ledger: Ledger, count: int, name: str) -> Verdict:
     if not ledger.deliveries:
         return NotJudged(words.NOTHING_DELIVERED)
-    return found(count, first_s=ledger.first_s.get(name))
+    return found(count, ledger.deliveries, "deliveries", first_s=ledger.first_s.get(name))
+
+
+def _is_shared(rows: Rows) -> bool:
+    """Whether messages were sent to rooms in which somebody was to hear them."""
+    sent = rows.ordinary
+    rooms, joined = sent[sent["room"] != NO_ROOM], rows.of(Kind.JOIN)
+    if rows.contract.delivers_to_sender:
+        return len(rooms) > 0
+    in_room = np.unique(np.stack([joined["room"], joined["session"]]), axis=1)[0]
+    several, members = np.unique(in_room, return_counts=True)
+    return bool(np.isin(rooms["room"], several[members > 1]).any())

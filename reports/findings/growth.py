@@ -22,7 +22,8 @@ def memory_grows(rows: Rows, growth: list[Growth], turnover: Turnover | None) ->
     if not memory:
         return NotJudged(_too_short(turnover))
     certain = memory[0].low_per_h
-    return found(max(1, int(certain))) if memory[0].verdict == "grows" and certain > promised else None
+    grows = memory[0].verdict == "grows" and certain > promised
+    return found(max(1, int(certain)) if grows else 0, memory[0].samples, "samples of its memory")
 
 
 def _too_short(turnover: Turnover | None) -> str:

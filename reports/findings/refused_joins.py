@@ -4,6 +4,7 @@ import numpy as np
 
 from harness.record.row import Kind, Outcome
 
+from .. import words
 from ..registry import NotJudged, Verdict, finding, found, named
 from ..rows import Rows, message_keys
 
@@ -22,16 +23,16 @@ def refused_joins(rows: Rows) -> Verdict:
     """
     joins = rows.of(Kind.JOIN)
     if not len(joins):
-        return NotJudged("no room was joined")
+        return NotJudged(words.NO_JOIN)
     refused, accepted = rows.of(Kind.JOIN, Outcome.REJECTED), rows.of(Kind.JOIN, Outcome.OK)
     entered = np.isin(
         message_keys(refused["session"], refused["room"]), message_keys(accepted["session"], accepted["room"])
     )
     for_good = refused[~entered]
-    if not len(for_good):
-        return None
     return found(
         len(np.unique(for_good["session"])),
-        first_s=rows.since_start_s(for_good["arrived"].min()),
-        whom=named("room", for_good["room"]),
+        len(np.unique(joins["session"])),
+        "sessions which joined a room",
+        first_s=rows.since_start_s(for_good["arrived"].min()) if len(for_good) else None,
+        whom=named("room", for_good["room"]) if len(for_good) else "",
     )

@@ -1,8 +1,20 @@
 """Findings about what was accepted, refused, or not answered."""
 
+import numpy as np
+
+from harness.record.row import Kind, Outcome
+
 from .. import words
+from ..probing import Malformed
 from ..registry import NotJudged, Verdict, finding, found
-from ..sections.rejections import Rejections
+from ..rows import Rows
+from ..sections.rejections import ANSWERED, Rejections
+from ..sections.requests import Requests
+
+REFUSABLE = ("join", "publish")
+ASKED = tuple(kind.name.lower() for kind in ANSWERED)
+DECIDED = (Outcome.OK, Outcome.REJECTED, Outcome.EXPIRED, Outcome.GARBLED)
+"""Outcomes that say whether a request was answered."""
 
 
 @finding(
@@ -18,7 +30,7 @@ def throttle_not_enforced(rejections: Rejections) -> Verdict:
         return NotJudged(words.NO_BURST)
     if not throttle.bursts_over_the_limit or throttle.accepted_over_limit is None:
         return NotJudged(words.NO_LARGE_BURST)
-    return found(throttle.accepted_over_limit, sent=throttle.sent)
+    return found(throttle.accepted_over_limit, throttle.sent, "messages in bursts", sent=throttle.sent)
 
 
 @finding(
@@ -30,7 +42,7 @@ def throttle_not_enforced(rejections: Rejections) -> Verdict:
 def throttled_silently(rejections: Rejections) -> Verdict:
     """An answer to a burst must say what it is."""
     throttle = rejections.throttle
-    return NotJudged(words.NO_BURST) if throttle is None else found(throttle.cut_silently)
+    return NotJudged(words.NO_BURST) if throttle is None else found(throttle.cut_silently, throttle.bursts, "bursts")
 
 
 @finding(
@@ -42,7 +54,9 @@ def throttled_silently(rejections: Rejections) -> Verdict:
 def malformed_accepted(rejections: Rejections) -> Verdict:
     """Every malformed payload must be refused."""
     malformed = rejections.malformed
-    return NotJudged(words.NO_MALFORMED) if malformed is None else found(malformed.accepted, sent=malformed.sent)
+    if malformed is None:
+        return NotJudged(words.NO_MALFORMED)
+    return found(malformed.accepted, _answered(malformed), "malformed payloads", sent=malformed.sent)
 
 
 @finding(
@@ -51,11 +65,12 @@ def malformed_accepted(rejections: Rejections) -> Verdict:
     meaning="a valid request was refused",
     sentence="{count} valid requests were refused: {codes}",
 )
-def wrongly_rejected(rejections: Rejections) -> Verdict:
+def wrongly_rejected(rejections: Rejections, requests: dict[str, dict[str, Requests]]) -> Verdict:
     """Requests that the contract allows."""
     by_code = rejections.wrongly_rejected.by_code
     codes = ", ".join(f"{count} with code {code}" for code, count in by_code.items())
-    return found(rejections.wrongly_rejected.count, codes=codes)
+    answered = sum(one.ok + one.refused for action in REFUSABLE for one in requests.get(action, {}).values())
+    return found(rejections.wrongly_rejected.count, answered, "answered requests", codes=codes)
 
 
 @finding(
@@ -67,7 +82,10 @@ def wrongly_rejected(rejections: Rejections) -> Verdict:
 def wrong_code(rejections: Rejections) -> Verdict:
     """Refused, but not as promised."""
     malformed = rejections.malformed
-    return NotJudged(words.NO_MALFORMED) if malformed is None else found(malformed.wrong_code)
+    if malformed is None:
+        return NotJudged(words.NO_MALFORMED)
+    refused = malformed.rejected_as_expected + malformed.wrong_code
+    return found(malformed.wrong_code, refused, "refused malformed payloads")
 
 
 @finding(
@@ -76,18 +94,42 @@ def wrong_code(rejections: Rejections) -> Verdict:
     meaning="a malformed frame reached a client that had sent none",
     sentence="{count} malformed frames were delivered to clients that had not sent any",
 )
-def garbled(rejections: Rejections) -> Verdict:
+def garbled(rejections: Rejections, rows: Rows) -> Verdict:
     """A malformed payload was handed on."""
-    return found(rejections.garbled)
+    frames = len(rows.of(Kind.DELIVERY)) + len(rows.of(Kind.STRAY))
+    frames += sum(int(np.count_nonzero(rows.of(kind)["arrived"])) for kind in (*ANSWERED, Kind.PROBE))
+    return found(rejections.garbled, frames, "frames")
 
 
 @finding(
     "unanswered",
     section="rejections",
     meaning="a request was never answered",
-    sentence="{count} requests were never answered",
+    sentence="{count} of {judged} requests were never answered{which}",
+    absence=True,
 )
-def unanswered(rejections: Rejections) -> Verdict:
-    """Valid requests and malformed payloads."""
+def unanswered(rejections: Rejections, rows: Rows, requests: dict[str, dict[str, Requests]]) -> Verdict:
+    """Valid requests, bursts among them, and malformed payloads."""
     malformed = rejections.malformed
-    return found(rejections.unanswered + (malformed.unanswered if malformed is not None else 0))
+    judged = sum(one.judged for action in ASKED for one in requests.get(action, {}).values())
+    judged += int(np.count_nonzero(np.isin(rows.bursts["outcome"], DECIDED)))
+    judged += _answered(malformed) + malformed.unanswered if malformed is not None else 0
+    by_way = {
+        f"{action} ({way})": one.unanswered
+        for action in ASKED
+        for way, one in requests.get(action, {}).items()
+        if one.unanswered
+    }
+    which = ", ".join(f"{count} {name}" for name, count in by_way.items())
+    return found(
+        rejections.unanswered + (malformed.unanswered if malformed is not None else 0),
+        judged,
+        "requests",
+        judged=judged,
+        which=f": {which}" if which else "",
+    )
+
+
+def _answered(malformed: Malformed) -> int:
+    """How many malformed payloads were answered in some way, or delivered."""
+    return malformed.sent - malformed.unanswered - malformed.too_early_to_tell

@@ -17,7 +17,7 @@ def stale_connections(stale: Stale | None) -> Verdict:
         return NotJudged(words.NO_LIST)
     if stale.promise_s is None:
         return NotJudged(words.NO_STALE_PROMISE)
-    return found(stale.overdue + stale.late, promise_s=stale.promise_s)
+    return found(stale.overdue + stale.late, _decided(stale), "dropped connections", promise_s=stale.promise_s)
 
 
 @finding(
@@ -28,4 +28,9 @@ def stale_connections(stale: Stale | None) -> Verdict:
 )
 def forgotten(stale: Stale | None) -> Verdict:
     """Alive, and not listed any more."""
-    return NotJudged(words.NO_LIST) if stale is None else found(stale.forgotten)
+    return NotJudged(words.NO_LIST) if stale is None else found(stale.forgotten, stale.listed, "listed connections")
+
+
+def _decided(stale: Stale) -> int:
+    """How many dropped connections were in the list, and long enough watched to tell."""
+    return stale.detected + stale.overdue + stale.undetected

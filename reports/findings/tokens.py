@@ -20,4 +20,10 @@ def outlived_token(rows: Rows, tokens: Tokens | None) -> Verdict:
         return NotJudged(words.NO_EXPIRY)
     if not tokens.expired:
         return NotJudged(words.NOTHING_EXPIRED)
-    return found(tokens.outlived, first_s=tokens.first_s, served=tokens.served)
+    return found(
+        tokens.outlived,
+        tokens.expired,
+        "connections whose token expired",
+        first_s=tokens.first_s,
+        served=tokens.served,
+    )

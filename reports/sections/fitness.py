@@ -14,7 +14,8 @@ from harness.record.run_directory import RunDirectory
 from harness.units import SECOND
 
 from .. import words
-from ..judging import ProcessFitness, measured, notes, reasons
+from ..judging import Cause, ProcessFitness, late, measured, notes, reasons, unseen
+from ..owing import SETTLE_NS
 from ..percentile import Groups
 from ..processes import all_processes
 from ..registry import section
@@ -43,6 +44,8 @@ class RunFitness(msgspec.Struct, frozen=True, kw_only=True):
     """`fit` or `unfit`"""
     reasons: list[str]
     """why the run is unfit"""
+    causes: list[Cause]
+    """the same reasons by code, with what each of them spoils"""
     notes: list[str]
     """what to know of the run although it is fit"""
     limits: Limits
@@ -95,7 +98,8 @@ def fitness(directory: RunDirectory, rows: Rows, figures: dict[str, Groups]) -> 
     missed = [one.missed for one in processes if one.missed is not None]
     return RunFitness(
         verdict="unfit" if why else "fit",
-        reasons=why,
+        reasons=[cause.text for cause in why],
+        causes=why,
         notes=[*_cut_short(directory, rows), *known],
         limits=limits,
         lag_p99_ms=figures["lag"].all.p99,
@@ -118,15 +122,21 @@ def fitness(directory: RunDirectory, rows: Rows, figures: dict[str, Groups]) -> 
     )
 
 
-def _of_processes(rows: Rows, processes: list[ProcessFitness], limits: Limits) -> tuple[list[str], list[str]]:
+def _of_processes(rows: Rows, processes: list[ProcessFitness], limits: Limits) -> tuple[list[Cause], list[str]]:
     """The reasons and the notes of each process, with its rank where there are several."""
     promised = rows.manifest.stamps == "kernel"
 
     def told(one: ProcessFitness, text: str) -> str:
         return words.OF_PROCESS.format(process=one.process, reason=text) if len(processes) > 1 else text
 
+    plan = rows.manifest.plan
+    patience_s = min(max(plan.load.settle_s, SETTLE_NS / SECOND), plan.endpoint.answer_timeout_s)
     return (
-        [told(one, text) for one in processes for text in reasons(one, limits, promised)],
+        [
+            msgspec.structs.replace(cause, text=told(one, cause.text))
+            for one in processes
+            for cause in reasons(one, limits, promised, patience_s)
+        ],
         [told(one, text) for one in processes for text in notes(one, limits)],
     )
 
@@ -135,23 +145,19 @@ def _bad(one: ProcessFitness) -> list[int]:
     return [*one.unfit_seconds.lag, *one.unfit_seconds.read_lag, *one.unfit_seconds.cpu]
 
 
-def _whole(directory: RunDirectory, rows: Rows) -> list[str]:
+def _whole(directory: RunDirectory, rows: Rows) -> list[Cause]:
     """What is wrong with the run as a whole."""
     why = []
     if directory.status == "unsealed":
-        why.append(words.KILLED)
+        why.append(unseen("killed", words.KILLED))
     elif directory.status == "failed":
-        why.append(words.FAILED.format(reason=directory.reason))
-    if not len(rows.of(Kind.OPEN, Outcome.OK)):
-        refusals = [line for line in directory.evidence() if line.get("kind") == "refused"]
-        refusal = f": {refusals[0].get('text', '')}" if refusals else ""
-        why.append(words.NOTHING_OPENED.format(refusal=refusal))
-    elif not len(rows.sent):
-        why.append(words.NOTHING_SENT)
+        why.append(unseen("failed", words.FAILED.format(reason=directory.reason)))
+    if not np.any(rows.of(Kind.OPEN)["outcome"] != Outcome.ABANDONED):
+        why.append(late("nothing-opened", words.NOTHING_TRIED))
     if never := _never_opened(rows):
-        why.append(words.NEVER_OPENED.format(count=never))
+        why.append(late("never-opened", words.NEVER_OPENED.format(count=never)))
     if (never := _never_logged_in(rows)) and directory.status != "interrupted":
-        why.append(words.NEVER_LOGGED_IN.format(count=never))
+        why.append(late("never-logged-in", words.NEVER_LOGGED_IN.format(count=never)))
     return why
 
 
@@ -179,18 +185,18 @@ def _never_logged_in(rows: Rows) -> int:
     return len(np.setdiff1d(opened["session"][waiting], others))
 
 
-def _shards(directory: RunDirectory, rows: Rows, processes: list[ProcessFitness]) -> list[str]:
+def _shards(directory: RunDirectory, rows: Rows, processes: list[ProcessFitness]) -> list[Cause]:
     """Processes of which nothing is known, or nothing from some time on."""
-    why = list(directory.incomplete)
+    why = [unseen("incomplete", text) for text in directory.incomplete]
     present = {one.process for one in processes}
     expected = rows.manifest.topology.processes or 0
-    why += [words.NO_ROWS.format(process=rank) for rank in range(expected) if rank not in present]
+    why += [unseen("no-rows", words.NO_ROWS.format(process=rank)) for rank in range(expected) if rank not in present]
     if directory.status in ("unsealed", "failed"):
         return why
     end_s = (rows.load_end_ns - rows.start_ns) / SECOND
     early = {one.process: end_s - (one.last_sample_s or 0.0) for one in processes}
     return why + [
-        words.FELL_SILENT.format(process=rank, early_s=early_s)
+        unseen("fell-silent", words.FELL_SILENT.format(process=rank, early_s=early_s))
         for rank, early_s in early.items()
         if early_s > EARLY_NS / SECOND
     ]

@@ -1,5 +1,8 @@
 """The section `run`: what was run, and how it ended."""
 
+import hashlib
+from collections.abc import Mapping
+
 import msgspec
 
 from harness.record.run_directory import RunDirectory, Status
@@ -34,12 +37,20 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """number of planned sessions"""
     sessions_affected: int
     """number of sessions that a fault was injected into"""
+    plan_edited: bool
+    """whether the plan in `run.json` was changed after the run: it does not fit its digest"""
     loop: str
     """`open`, or `closed`: then `response` is not free of coordinated omission"""
     warnings: list[str]
     """torn or missing shards"""
     skipped: list[Skipped]
     """faults that this machine does not permit, with the reason"""
+
+
+def edited(manifest: Mapping[str, object]) -> bool:
+    """Whether the plan of a manifest is not the one that its digest was made of."""
+    plan = msgspec.json.encode(manifest.get("plan"), order="deterministic")
+    return manifest.get("digest") != hashlib.sha256(plan).hexdigest()
 
 
 @section("run")
@@ -58,6 +69,7 @@ def run(directory: RunDirectory, rows: Rows) -> Run:
         rows=len(rows.table),
         sessions=manifest.plan.load.sessions,
         sessions_affected=int(rows.affected.sum()),
+        plan_edited=edited(directory.manifest),
         loop=manifest.loop,
         warnings=list(directory.warnings),
         skipped=list(manifest.skipped),

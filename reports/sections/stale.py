@@ -66,6 +66,8 @@ class Stale(Drops, frozen=True, kw_only=True):
     """number of looks"""
     polls_failed: int
     """number of looks that failed"""
+    listed: int
+    """number of our connections that were in any list"""
     listed_last: int
     """number of connections in the last list"""
     not_listed: int
@@ -120,6 +122,7 @@ def stale(rows: Rows) -> Stale | None:
         resolution_ms=round(float(np.median(intervals)) / 1e6, 1) if len(intervals) else None,
         polls=len(looks),
         polls_failed=len(looks) - len(good),
+        listed=len(watch.seen | watch.gone.keys()),
         listed_last=int(good["peer"][-1]),
         not_listed=int(np.count_nonzero(polled)),
     )

@@ -14,6 +14,9 @@ from .. import words
 from ..registry import call, check_parameters, types_of
 from ..report import Report
 from .lines import VIEWS, Line
+from .verdict import headline, show_gate
+
+__all__ = ["show", "show_gate"]
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
@@ -42,13 +45,14 @@ def _say(console: Console, line: Line) -> None:
 
 
 def _head(report: Report) -> Iterator[Line]:
-    """What was run, whether it can be judged, and what was found."""
+    """The verdict, what was run, and what was found."""
     run, fitness = report.run, report.fitness
-    style = "bold green" if fitness.verdict == "fit" else "bold red"
-    head = f" {run.status}, {run.duration_s:.0f} s, {run.sessions} sessions ({run.sessions_affected} affected): "
-    yield Line(Text.assemble((run.name, "bold"), head, (fitness.verdict, style)))
-    for reason in (*fitness.reasons, *run.warnings):
-        yield Line(f"  {reason}", "red")
+    yield headline(run.name, report.verdict)
+    yield Line(f"{run.status}, {run.duration_s:.0f} s, {run.sessions} sessions ({run.sessions_affected} affected)")
+    made = {f"{finding.name}: {finding.text}" for finding in report.findings}
+    for reason in dict.fromkeys((*report.verdict.reasons, *fitness.reasons, *run.warnings)):
+        if reason not in made:  # is shown as a finding
+            yield Line(f"  {reason}", "red")
     if run.loop == "closed":
         yield Line(f"  {words.CLOSED_LOOP}", "yellow")
     for note in fitness.notes:
@@ -56,8 +60,6 @@ def _head(report: Report) -> Iterator[Line]:
     for skipped in run.skipped:
         yield Line(f"  skipped {skipped.fault}: {skipped.reason}", "yellow")
     if not report.findings:
-        absent = [name for name, count in report.finding_counts.items() if count is None]
-        unjudged = f" (not judged: {', '.join(absent)})" if absent else ""
-        yield Line(f"findings  none{unjudged}")
+        yield Line("findings  none")
     for finding in report.findings:
         yield Line(Text.assemble((f"{finding.name:<22}", "bold red"), f" {finding.text}"))

@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -10,11 +9,6 @@ from harness.plan.shipped import find, shipped
 
 from ..terminal import console
 from .registry import EXITS, command
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from reports.report import Report
 
 
 @command(epilog=f"Shipped budgets: {', '.join(shipped('budgets'))}.\n\n{EXITS}")
@@ -26,15 +20,8 @@ def gate(directory: Path, budget: str) -> None:
 
     Prints every clause of the budget with its limit, value and margin. DIRECTORY is the path that `squall run` printed.
     """
-    from ..reporting import build
+    from ..reporting import build, terminal
 
-    sys.exit(show_verdict(build.build_report(directory), budget, console()))
-
-
-def show_verdict(report: "Report", budget: str, shown_on: "Console") -> int:
-    """Print every clause, and give the exit code."""
-    from ..reporting import gate as gates
-
-    judgement = gates.judge(report, find(budget, "budgets"))
-    gates.show(judgement, shown_on)
-    return judgement.exit_code
+    report = build.build_report(directory, find(budget, "budgets"))
+    terminal.show_gate(report, console())
+    sys.exit(report.verdict.exit_code)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-EXITS = "Exit codes: 0 pass, 1 fail, 2 usage error, 3 unfit."
+EXITS = "Exit codes: 0 pass, 1 fail, 2 usage error, 3 unfit or inconclusive."
 REGISTRY: dict[str, click.Command] = {}
 """Every command by its name."""
 

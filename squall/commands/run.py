@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harness.errors import UsageError
+from harness.errors import FAIL, PASS, RunFailed, UsageError
 from harness.plan import load_plan, parse_override
 from harness.plan.shipped import find, shipped
 
@@ -63,31 +63,49 @@ def plan_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @plan_options
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
               help="Folder for run directories.")  # fmt: skip
-@click.option("--budget", metavar="FILE", help="Judge the report by this budget: a TOML file or a shipped name.")
-@click.option("--no-report", is_flag=True, help="Record only; make no report.")
-def run(plan: str | None, settings: tuple[str, ...], out: Path, budget: str | None, no_report: bool, **flags: Any
-        ) -> None:  # fmt: skip
-    """Run a load test and report it.
+@click.option(
+    "--budget", metavar="FILE", help="Judge by this budget: a TOML file or a shipped name.  [default: default]"
+)
+@click.option("--no-gate", is_flag=True, help="Exit with 0 for any report, whatever its verdict.")
+@click.option("--no-report", is_flag=True, help="Record only: no report and no verdict; not with --budget.")
+def run(plan: str | None, settings: tuple[str, ...], out: Path, budget: str | None, no_gate: bool, no_report: bool,
+        **flags: Any) -> None:  # fmt: skip
+    """Run a load test, report it, and judge it.
 
     PLAN is a TOML file or the name of a shipped plan; options override its keys. Without PLAN, options such as --url
     override the defaults.
 
     The path of the run directory goes to stdout, everything else to stderr. Ctrl-C stops the run gracefully and still
-    reports; a second Ctrl-C exits immediately.
+    reports; a second Ctrl-C exits immediately. Such a run is inconclusive at best.
     """
+    if no_report and budget is not None:
+        raise UsageError("--no-report makes no report that --budget could judge: leave one of them out")
     overrides = [(FLAGS[name], value) for name, value in flags.items() if value is not None]
     if plan is None and not overrides and not settings:
         raise UsageError(f"name a plan: a TOML file, or one of: {', '.join(shipped('plans'))}")
     path = find(plan, "plans") if plan else None
     resolved = load_plan(path, [*overrides, *map(parse_override, settings)])
+    limits = find(budget or "default", "budgets")
     if budget is not None:
         from ..reporting import gate
 
-        gate.load_budget(find(budget, "budgets"))  # report a mistake in it before the run, not after
+        gate.load_budget(limits)  # report a mistake in it before the run, not after
     from harness.engine import local_runner  # patches sockets
 
-    directory = local_runner.run(resolved, out, path, console(stderr=True))
+    failure: RunFailed | None = None
+    try:
+        directory = local_runner.run(resolved, out, path, console(stderr=True))
+    except RunFailed as error:
+        if error.directory is None:
+            raise
+        failure, directory = error, error.directory
     console().out(directory, highlight=False)
-    if no_report:
-        return
-    sys.exit(show_report(directory, console(stderr=True), budget))
+    code = PASS
+    try:
+        code = code if no_report else show_report(directory, console(stderr=True), limits)
+    finally:
+        if failure is not None:
+            click.echo(f"squall: {failure}", err=True)
+    if failure is not None and code != FAIL:
+        code = failure.exit_code
+    sys.exit(PASS if no_gate and failure is None else code)

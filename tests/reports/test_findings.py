@@ -321,7 +321,7 @@ def test_a_generator_that_sends_late_makes_the_run_unfit(make):
 def test_a_run_without_rows_is_unfit_and_still_reported(make):
     report = make().report()
     assert report["fitness"]["verdict"] == "unfit"
-    assert report["fitness"]["reasons"][0] == words.NOTHING_OPENED.format(refusal="")
+    assert report["fitness"]["causes"][0]["code"] == "nothing-opened"
     assert report["figures"]["response"]["all"]["p50"] is None
 
 

@@ -3,19 +3,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from harness.errors import UsageError
 from harness.record.row import Gauge, Kind, Outcome
 from reports import words
-from reports.budget import RENAMED
-from reports.gate import judge, load_budget, look_up
-from reports.gate import show as show_gate
+from reports.budget import EVERY_FINDING, RENAMED, load_budget
 from reports.percentile import percentiles, rank
 from reports.write import write
 from tests.fault_numbers import Fault
 
-from .conftest import on_the_page, on_the_terminal, typed
+from .conftest import on_the_page, on_the_terminal
 
 DOCS = Path(__file__).parents[2] / "docs"
 BUDGETS = Path(__file__).parents[2] / "budgets"
@@ -78,16 +75,15 @@ def test_what_the_endpoint_said_is_escaped(clean):
 
 def test_the_summary_names_the_verdict_the_figures_and_the_ledger(report):
     text = on_the_terminal(report, 100)
-    assert text.splitlines()[1].endswith(": fit")
+    assert f"{report['run']['name']}: {report['verdict']['verdict']} by the budget default; generator fit" in text
     assert re.search(r"response +\d+ ", text)
     assert "lost" in text
-    assert max(map(len, text.splitlines())) <= 140
 
 
 def test_brackets_in_a_name_or_a_text_are_no_markup(make):
     report = make(name="x[/red]y [b]").member(0).report()
     text = on_the_terminal(report)
-    assert "x[/red]y [b] complete" in text
+    assert "x[/red]y [b]: " in text
     assert words.NOT_OBSERVED in text
 
 
@@ -109,40 +105,6 @@ def test_what_was_sent_and_what_became_of_it_add_up_on_the_terminal(make):
     (line,) = [line for line in text.splitlines() if line.startswith("malformed")]
     first, *others = map(int, re.findall(r"\d+", line))
     assert first == sum(others) == 4
-
-
-def test_a_budget_is_judged_clause_by_clause(report, tmp_path):
-    path = budget(
-        tmp_path,
-        """
-        [[clause]]
-        figure = "figures.response.unaffected.p50"
-        max = 100
-        [[clause]]
-        figure = "ledger.all.owed"
-        min = 1e9
-        [[clause]]
-        figure = "finding_counts.lost"
-        equals = 0
-        """,
-    )
-    judgement = judge(typed(report), path)
-    assert [one.passed for one in judgement.clauses] == [True, False, True]
-    assert (judgement.verdict, judgement.exit_code) == ("fail", 1)
-    assert judgement.clauses[0].margin == 98
-    console = Console(width=120, record=True)
-    show_gate(judgement, console)
-    text = console.export_text()
-    assert "FAIL" in text
-    assert ">= 1e+09" in text
-
-
-def test_a_clause_on_an_absent_figure_fails(report, tmp_path):
-    path = budget(tmp_path, '[[clause]]\nfigure = "figures.reject.all.p50"\nmax = 1e9\n')
-    judgement = judge(typed(report), path)
-    assert judgement.clauses[0].value is None
-    assert judgement.verdict == "fail"
-    assert look_up(typed(report), "figures.no.such") is None
 
 
 def test_a_figure_that_no_report_has_is_refused_with_the_one_that_was_probably_meant(tmp_path):
@@ -172,16 +134,6 @@ def test_what_is_no_number_is_no_figure(tmp_path, figure):
         load_budget(budget(tmp_path, f'[[clause]]\nfigure = "{figure}"\nmax = 1\n'))
 
 
-def test_a_budget_with_the_old_names_judges_as_before(report, tmp_path):
-    for old, new in {
-        "figures.response.untouched.p50": "figures.response.unaffected.p50",
-        "ledger.faulted.owed": "ledger.affected.owed",
-        "run.sessions_faulted": "run.sessions_affected",
-    }.items():
-        judgement = judge(typed(report), budget(tmp_path, f'[[clause]]\nfigure = "{old}"\nmin = 0\n'))
-        assert judgement.clauses[0].value == look_up(typed(report), new) is not None
-
-
 def test_no_old_name_is_a_key_of_today(report):
     def keys(found):
         if isinstance(found, dict):
@@ -190,21 +142,6 @@ def test_no_old_name_is_a_key_of_today(report):
             yield from keys(inner)
 
     assert not RENAMED.keys() & set(keys({name: part for name, part in report.items() if name != "manifest"}))
-
-
-def test_what_passes_although_it_was_cut_short_says_so(report, tmp_path):
-    path = budget(tmp_path, '[[clause]]\nfigure = "ledger.all.lost"\nmax = 100\n')
-    report["fitness"]["notes"] = ["the run was interrupted: its figures are of 5.0 s of load where 20 s were planned"]
-    judgement = judge(typed(report), path)
-    console = Console(width=120, record=True)
-    show_gate(judgement, console)
-    assert judgement.verdict == "pass"
-    assert "of 5.0 s of load where 20 s were planned" in console.export_text()
-
-
-def test_an_unfit_run_is_not_judged(make, tmp_path):
-    judgement = judge(typed(make().report()), BUDGETS / "default.toml")
-    assert (judgement.verdict, judgement.exit_code) == ("unfit", 3)
 
 
 @pytest.mark.parametrize(
@@ -226,6 +163,8 @@ def test_a_wrong_budget_is_told_in_one_line(tmp_path, text, said):
 @pytest.mark.parametrize("path", sorted(BUDGETS.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_shipped_budget_names_figures_that_exist(path, report):
     for clause in load_budget(path).clause:
+        if clause.figure == EVERY_FINDING:
+            continue
         section, *rest = clause.figure.split(".")
         found = report[section]
         for name in rest:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from reports import registry
-from reports.registry import Found, Known, NotJudged, call, check, found, named
+from reports.registry import Clean, Found, Known, NotJudged, call, check, found, named
 from reports.rows import Rows
 from reports.sections.ledger import Ledger
 
@@ -80,10 +80,17 @@ def test_what_a_section_needs_is_computed_before_it_and_once(empty, monkeypatch)
     assert call(lambda second, first: second * 10 + first, known) == 21
 
 
-def test_nothing_counted_is_no_finding():
-    assert found(0) is None
-    assert found(3, first_s=1.5, owed=9) == Found(count=3, first_s=1.5, values={"owed": 9})
-    assert NotJudged("why") != found(1)
+def test_a_verdict_has_three_values():
+    assert found(0, 1, "frames") == Clean(1, "frames")
+    made = Found(count=3, looked_at=9, of="deliveries", first_s=1.5, values={"owed": 9})
+    assert found(3, 9, "deliveries", first_s=1.5, owed=9) == made
+    assert isinstance(found(0, 0, "frames"), NotJudged)
+
+
+@pytest.mark.parametrize("looked_at", [0, -1])
+def test_what_looked_at_nothing_is_not_clean(looked_at):
+    with pytest.raises(ValueError, match="frames"):
+        Clean(looked_at, "frames")
 
 
 def test_a_few_numbers_in_words():

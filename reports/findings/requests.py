@@ -1,0 +1,133 @@
+"""Findings about requests that were planned and not sent, refused without a promise, or answered with rubbish."""
+
+import numpy as np
+
+from harness.record.row import OUR_ERRNOS, Closer, Kind, Outcome
+
+from .. import words
+from ..registry import NotJudged, Verdict, finding, found, named
+from ..rows import Array, Rows
+from ..sections.requests import Requests, by_way, ordinary
+from ..throttling import is_promised
+
+ASKED = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING, Kind.FETCH)
+"""Requests on a conversation; `open-failed` and `login-failed` are about what comes before it."""
+
+
+@finding(
+    "login-failed",
+    section="requests",
+    meaning="a login did not give a token: refused, unanswered, garbled or cut off",
+    sentence="{count} of {sent} logins did not give a token",
+)
+def login_failed(rows: Rows) -> Verdict:
+    """Unless we gave it up, or this machine ran out of something."""
+    made = rows.of(Kind.LOGIN)
+    made = made[(made["outcome"] != Outcome.ABANDONED) & ~_our_own(made)]
+    failed = made[made["outcome"] != Outcome.OK]
+    first_s = rows.since_start_s(failed["due"].min()) if len(failed) else None
+    return found(len(failed), len(made), "logins", first_s=first_s, sent=len(made))
+
+
+@finding(
+    "garbled-answer",
+    section="requests",
+    meaning="a request was answered with something that is not of the protocol",
+    sentence="{count} requests were answered with something that is not of the protocol: {which}",
+)
+def garbled_answer(rows: Rows, requests: dict[str, dict[str, Requests]]) -> Verdict:
+    """By action and way."""
+    answered = sum(one.answered for kind in ASKED for one in requests.get(kind.name.lower(), {}).values())
+    garbled = {kind: ordinary(rows, kind) for kind in ASKED}
+    garbled = {kind: rows_of[rows_of["outcome"] == Outcome.GARBLED] for kind, rows_of in garbled.items()}
+    every = np.concatenate(list(garbled.values()))
+    return found(
+        len(every),
+        answered,
+        "answers",
+        first_s=rows.since_start_s(every["arrived"].min()) if len(every) else None,
+        whom=named("session", every["session"]) if len(every) else "",
+        which=_which(rows, garbled),
+    )
+
+
+@finding(
+    "throttled-unpromised",
+    section="requests",
+    meaning="an ordinary request was refused with one of `throttle_codes`, and no throttle is promised for it",
+    sentence="{count} of {sent} requests were throttled, and the contract promises no throttle for them: {which}",
+)
+def throttled_unpromised(rows: Rows) -> Verdict:
+    """A burst explains what is refused in its session afterwards; a promise is judged by `wrongly-rejected`."""
+    shouting = np.unique(rows.bursts["session"])
+    promised = is_promised(rows)
+    throttled, sent = {}, 0
+    for kind in ASKED:
+        asked = ordinary(rows, kind)
+        asked = asked[(asked["sent"] > 0) & ~promised[asked["session"]] & ~np.isin(asked["session"], shouting)]
+        sent += len(asked)
+        throttled[kind] = asked[
+            (asked["outcome"] == Outcome.REJECTED) & np.isin(asked["code"], rows.contract.throttle_codes)
+        ]
+    every = np.concatenate(list(throttled.values()))
+    if promised.all():
+        return NotJudged(words.THROTTLE_PROMISED)
+    return found(
+        len(every),
+        sent,
+        "requests without a promised throttle",
+        first_s=rows.since_start_s(every["sent"].min()) if len(every) else None,
+        whom=named("session", every["session"]) if len(every) else "",
+        sent=sent,
+        which=_which(rows, throttled),
+    )
+
+
+@finding(
+    "not-sent",
+    section="requests",
+    meaning="a planned message was never sent because its session was not ready, and no other finding explains why",
+    sentence="{count} of {planned} planned messages were never sent because their sessions were not ready",
+)
+def not_sent(rows: Rows) -> Verdict:
+    """What a fault, the end of a connection, or a failed opening, login or join explains is left out."""
+    planned = ordinary(rows, Kind.PUBLISH)
+    planned = planned[~_explained(rows)[planned["session"]]]
+    abandoned = planned[planned["outcome"] == Outcome.ABANDONED]
+    return found(
+        len(abandoned),
+        len(planned),
+        "planned messages",
+        first_s=rows.since_start_s(abandoned["due"].min()) if len(abandoned) else None,
+        whom=named("session", abandoned["session"]) if len(abandoned) else "",
+        planned=len(planned),
+    )
+
+
+def _explained(rows: Rows) -> Array:
+    """For each session number: whether something else tells why it was not ready."""
+    explained = rows.affected.copy()
+    for kind in (Kind.LOGIN, Kind.OPEN, Kind.JOIN):
+        tried = rows.of(kind)
+        explained[tried["session"][tried["outcome"] != Outcome.OK]] = True
+    ended = rows.of(Kind.CLOSE)
+    explained[ended["session"][ended["peer"] != Closer.US]] = True
+    explained[np.setdiff1d(np.arange(len(explained)), rows.of(Kind.OPEN)["session"])] = True  # never got to it
+    return explained
+
+
+def _our_own(made: Array) -> Array:
+    """Which of these failed because this machine ran out of something."""
+    ours: Array = (made["outcome"] == Outcome.CLOSED) & np.isin(made["code"], list(OUR_ERRNOS))
+    return ours
+
+
+def _which(rows: Rows, those: dict[Kind, Array]) -> str:
+    """How many of each action and way.
+
+    Example: `12 publish (rest), 3 join (ws)`.
+    """
+    counts = [
+        (len(some), kind.name.lower(), way) for kind, found in those.items() for way, some in by_way(rows, kind, found)
+    ]
+    return ", ".join(f"{count} {action} ({way})" for count, action, way in counts if count)

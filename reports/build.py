@@ -41,8 +41,8 @@ def build_report(path: Path, budget: Path | None = None) -> Report:
 
 
 def rules() -> list[Rule]:
-    """Every finding, in the order of their sections in the report."""
-    return sorted(RULES.values(), key=lambda rule: ORDER.index(rule.section))
+    """Every finding: those of the ledger first, then in the order of their sections in the report."""
+    return sorted(RULES.values(), key=lambda rule: (rule.section != "ledger", ORDER.index(rule.section)))
 
 
 def judge(known: Known) -> dict[str, object]:

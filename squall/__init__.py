@@ -13,13 +13,13 @@ from . import location
 location.claim("harness")
 
 if TYPE_CHECKING:
-    from harness.engine.locust_runner import run_under_locust
     from harness.engine.users import RealtimeUser, task
     from harness.errors import SquallError
     from harness.record.row import Outcome
     from harness.schedule.pacing import NEVER, Pace, seldom
 
     from .analysis import Run, open_run
+    from .under_locust import run_under_locust
 
 _HOMES = {
     "NEVER": "harness.schedule.pacing",
@@ -29,7 +29,7 @@ _HOMES = {
     "Run": "squall.analysis",
     "SquallError": "harness.errors",
     "open_run": "squall.analysis",
-    "run_under_locust": "harness.engine.locust_runner",
+    "run_under_locust": "squall.under_locust",
     "seldom": "harness.schedule.pacing",
     "task": "harness.engine.users",
 }

@@ -16,7 +16,7 @@ import gevent
 from gevent.event import Event
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from ..errors import PASS, UNFIT, SquallError
+from ..errors import FAIL, PASS, UNFIT, SquallError
 from ..plan import Plan, load_plan
 from ..plan.shipped import find
 from ..record.row import Outcome
@@ -40,6 +40,9 @@ DEPART_S = 30.0
 WARN_EVERY = 5
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
+Judge = Callable[[Path], int]
+"""Reports a sealed run directory and gives the exit code of its verdict."""
+
 logger = logging.getLogger("squall")
 
 
@@ -58,10 +61,13 @@ def plan_from_environment() -> tuple[Plan, Path | None]:
     return load_plan(path), path
 
 
-def run_under_locust() -> type[RealtimeUser]:
-    """All that a locustfile needs: hooks the plan of SQUALL_PLAN into Locust, and gives the user class to run.
+def run_under_locust(judge: Judge | None = None) -> type[RealtimeUser]:
+    """Hook the plan of SQUALL_PLAN into Locust, and give the user class to run.
 
     A plan that is wrong ends the process with one line and the exit code.
+
+    Args:
+        judge: reports a sealed run directory and gives the exit code of its verdict; None: no verdict is made.
     """
     from locust import events
 
@@ -71,15 +77,15 @@ def run_under_locust() -> type[RealtimeUser]:
     except SquallError as error:
         print(f"squall: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    install(events, plan, path)
+    install(events, plan, path, judge)
     return scenario
 
 
-def install(events: Any, plan: Plan, beside: Path | None = None) -> None:
+def install(events: Any, plan: Plan, beside: Path | None = None, judge: Judge | None = None) -> None:
     """Hook a plan into Locust's events; to be called once, by a locustfile."""
     if plan.endpoint.is_embedded:
         make_secret()  # before Locust forks, so that the workers have it too
-    ours = _LocustRunner(plan, beside, Path(os.environ.get("SQUALL_OUT", "runs")))
+    ours = _LocustRunner(plan, beside, Path(os.environ.get("SQUALL_OUT", "runs")), judge)
     events.init_command_line_parser.add_listener(stay_local)
     events.init.add_listener(ours.init)
     events.test_start.add_listener(ours.test_start)
@@ -90,8 +96,9 @@ def install(events: Any, plan: Plan, beside: Path | None = None) -> None:
 class _LocustRunner:
     """One process under Locust: alone, master or worker."""
 
-    def __init__(self, plan: Plan, beside: Path | None, out: Path) -> None:
+    def __init__(self, plan: Plan, beside: Path | None, out: Path, judge: Judge | None) -> None:
         self._plan = plan
+        self._judge = judge
         self._beside = beside
         self._out = out
         self._runner: Any = None
@@ -126,6 +133,7 @@ class _LocustRunner:
         runner = self._runner
         if isinstance(runner, WorkerRunner):
             return
+        environment.process_exit_code = UNFIT  # until there is a verdict: Locust may end the test before it began
         run_time = getattr(environment.parsed_options, "run_time", None)
         self._run_ns = (Clock.now(), round(float(run_time or 0) * SECOND))
         clients = sorted(runner.clients.keys()) if isinstance(runner, MasterRunner) else ["local"]
@@ -160,18 +168,26 @@ class _LocustRunner:
         if prepared is None:
             return False
         status: Status = "failed" if self._failures else "interrupted" if self._interrupted else "complete"
+        self._environment.process_exit_code = self._conclusion(prepared, status)
+        self._sealed.set()
+        return True
+
+    def _conclusion(self, prepared: Prepared, status: Status) -> int:
+        """Seal, judge, and give the exit code."""
+        path = prepared.orders.path
         code = UNFIT if self._failures else PASS
         try:
             prepared.finish(status, "; ".join(self._failures))
+            for failure in self._failures:
+                logger.error(failure)
+            logger.info("run directory: %s", path)
+            if self._judge is not None:
+                verdict = self._judge(path)
+                code = verdict if verdict == FAIL else max(code, verdict)
         except SquallError as error:
             logger.error(str(error))
             code = error.exit_code
-        for failure in self._failures:
-            logger.error(failure)
-        logger.info("run directory: %s; next: squall report %s", prepared.orders.path, prepared.orders.path)
-        self._environment.process_exit_code = code
-        self._sealed.set()
-        return True
+        return code
 
     def _end_test(self) -> None:
         if self._environment.web_ui is None:

@@ -36,6 +36,8 @@ def test_the_first_ctrl_c_drains_seals_and_reports(squall):
     path = until(lambda: recorded(squall))
     process.send_signal(signal.SIGINT)
     run = squall.wait(process)
+    assert run.code == 3
+    assert run.report["verdict"]["verdict"] == "inconclusive"
     assert run.path == path
     assert open_run(path).status == "interrupted"
     assert run.report["run"]["load_end_s"] < 50  # of the sixty that were planned
@@ -76,8 +78,7 @@ def test_a_full_disk_stops_the_run_seals_it_and_says_so(squall):
     process = squall.start_run(*LONG, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
     run = squall.wait(process)
     assert run.code == 3
-    last = run.err.strip().splitlines()[-1]
-    assert last.startswith("squall: cannot record into")
+    (last,) = [line for line in run.err.splitlines() if line.startswith("squall: cannot record into")]
     assert "kept" in last
     path = next((squall.out / "runs").glob("*"))
     found = open_run(path)
@@ -119,6 +120,7 @@ def test_an_endpoint_that_dies_in_the_middle_leaves_a_hole_and_the_run_goes_on(s
     until(lambda: rows_of(path) > again + 2000)
     process.send_signal(signal.SIGINT)
     run = squall.wait(process)
+    assert run.code == 1, run.err
     assert set(run.findings) <= {"unexpected-close", "open-failed"}
     assert run.findings["unexpected-close"] == 20
     delivered = run.report["timeline"]["deliveries"]
@@ -139,6 +141,7 @@ def test_a_run_that_nobody_listens_to_is_recorded_and_reported_all_the_same(squa
     report = json.loads((path / "report.json").read_text())
     assert report["outcomes"]["publish"]["ok"] > 0
     assert report["fitness"]["verdict"] == "fit"
+    assert process.returncode == (0 if report["verdict"]["verdict"] == "pass" else 3)
 
 
 def test_a_verdict_that_nobody_reads_is_still_the_exit_code(squall):

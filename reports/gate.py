@@ -12,8 +12,9 @@ import msgspec
 
 from . import words
 from .budget import EVERY_FINDING, Budget, Clause, current_name, load_budget
+from .judging import Spoils
 from .percentile import Groups, Percentiles
-from .registry import RULES
+from .registry import RULES, Basis
 from .report import Report
 from .sections.fitness import RunFitness
 from .verdict import JudgedClause, Result, RunVerdict, Word
@@ -29,6 +30,12 @@ FROM_DUE = ("response", "delivery", "open")
 UNTIL_ANSWER = ("response",)
 """Figures that the budget's reader takes for those of the sender: only the send delay is held against them."""
 FINDINGS = "finding_counts"
+SPOILT: dict[Spoils, tuple[Basis, ...]] = {
+    "latencies": ("latency",),
+    "absences": ("latency", "absence"),
+    "counts": ("latency", "absence", "presence"),
+}
+"""Which findings a reason for unfitness makes uncertain, by what they rest on."""
 
 
 def judged(report: Report, budget: Path) -> Report:
@@ -185,15 +192,15 @@ def _uncertain(clause: Clause, report: Report, value: float) -> str:
     causes = report.fitness.causes
     if too_small and causes:
         return words.CLAUSE_UNFIT
-    spoilt = {cause.spoils for cause in causes} - {"latencies"}
-    if not spoilt:
-        return ""
+    spoilt = {basis for cause in causes for basis in SPOILT[cause.spoils]}
     section, _, name = current_name(clause.figure).partition(".")
     if section in (FINDINGS, "findings_made"):
-        certain = [one.name for one in report.findings if "counts" not in spoilt and not RULES[one.name].absence]
+        certain = [one.name for one in report.findings if RULES[one.name].rests_on not in spoilt]
         if name in certain or (section == "findings_made" and not _holds(clause, len(certain))):
             return ""
-    return next(cause.text for cause in causes if cause.spoils != "latencies")
+    elif "absence" not in spoilt:
+        return ""
+    return causes[0].text if causes else ""
 
 
 def _holds(clause: Clause, value: float) -> bool:

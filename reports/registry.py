@@ -14,7 +14,7 @@ and whatever the ledger needs is computed before it. `report.py` has one field f
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -113,6 +113,9 @@ Verdict = NotJudged | Clean | Found
 """What a finding's function returns: not judged, judged and none, or found."""
 
 
+Basis = Literal["presence", "absence", "latency"]
+
+
 @dataclass(frozen=True)
 class Rule:
     """One finding.
@@ -123,7 +126,8 @@ class Rule:
         meaning: what it is, for the documentation.
         sentence: what the report says of it, a template with the values of Found.
         judge: decides it.
-        absence: it is made of what was not seen, so that rows which the generator itself lost could explain it.
+        rests_on: what it is made of: something seen (`presence`), something not seen (`absence`: rows that the
+            generator lost could explain it), or a delay (`latency`: a slow generator could explain it).
     """
 
     name: str
@@ -131,7 +135,7 @@ class Rule:
     meaning: str
     sentence: str
     judge: Callable[..., Verdict]
-    absence: bool = False
+    rests_on: Basis = "presence"
 
 
 RULES: dict[str, Rule] = {}
@@ -140,13 +144,15 @@ RULES: dict[str, Rule] = {}
 Judge = TypeVar("Judge", bound=Callable[..., Verdict])
 
 
-def finding(name: str, *, section: str, meaning: str, sentence: str, absence: bool = False) -> Callable[[Judge], Judge]:
+def finding(
+    name: str, *, section: str, meaning: str, sentence: str, rests_on: Basis = "presence"
+) -> Callable[[Judge], Judge]:
     """Register a finding; the arguments are those of Rule."""
 
     def register(judge: Judge) -> Judge:
         if name in RULES:
             raise TypeError(f'the finding "{name}" is registered twice')
-        RULES[name] = Rule(name, section, meaning, sentence, judge, absence)
+        RULES[name] = Rule(name, section, meaning, sentence, judge, rests_on)
         return judge
 
     return register

@@ -28,6 +28,7 @@ def bystanders_cut(rows: Rows, closes: Closes) -> Verdict:
     section="held_up",
     meaning="deliveries to clients that read were late while another client did not read",
     sentence="a client that did not read held up {count} deliveries to {sessions} sessions, by up to {longest_s:.1f} s",
+    rests_on="latency",
 )
 def held_up_by_others(held_up: HeldUp | None) -> Verdict:
     """By a client that stalls, is out of reach, or reads slowly."""

@@ -15,7 +15,7 @@ from ..sections.ledger import Ledger
     section="ledger",
     meaning="an owed delivery never arrived",
     sentence="{count} of {owed} owed deliveries never arrived ({share:.3%})",
-    absence=True,
+    rests_on="absence",
 )
 def lost(rows: Rows, ledger: Ledger) -> Verdict:
     """Owed and not paid; nothing owed is not nothing lost."""
@@ -86,7 +86,7 @@ def refused_but_delivered(ledger: Ledger) -> Verdict:
     section="ledger",
     meaning="a message was delivered that nobody had sent",
     sentence="{count} deliveries of messages that nobody sent",
-    absence=True,
+    rests_on="absence",
 )
 def unknown_delivery(ledger: Ledger) -> Verdict:
     """Made up by the endpoint."""

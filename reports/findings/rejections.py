@@ -106,7 +106,7 @@ def garbled(rejections: Rejections, rows: Rows) -> Verdict:
     section="rejections",
     meaning="a request was never answered",
     sentence="{count} of {judged} requests were never answered{which}",
-    absence=True,
+    rests_on="absence",
 )
 def unanswered(rejections: Rejections, rows: Rows, requests: dict[str, dict[str, Requests]]) -> Verdict:
     """Valid requests, bursts among them, and malformed payloads."""

@@ -27,7 +27,14 @@ class Contract(msgspec.Struct, frozen=True):
     may_outlive_token: bool = False
     token_grace_s: float = 2.0
     delivers_to_sender: bool = True
-    ordered: bool = True
+    order: Literal["none", "sender", "room", "causal"] | None = None
+    ordered: bool | None = None
+    """What runs before `order` had in its place."""
+
+    @property
+    def promised_order(self) -> Literal["none", "sender", "room", "causal"]:
+        """What is promised of the order of messages."""
+        return self.order or ("none" if self.ordered is False else "sender")
 
 
 class Load(msgspec.Struct, frozen=True):

@@ -78,31 +78,6 @@ def _spans(members: Memberships, published: Array, got: Deliveries) -> tuple[tup
     return (heard, lowest), highest, groups
 
 
-def reordered(got: Deliveries, inside: Array, first: Array, published: Array) -> Array:
-    """Which deliveries came after a later message of the same sender; extra copies do not count."""
-    where = np.flatnonzero(inside)[np.sort(first)]
-    groups = int(published["session"].max(initial=0)) + 1
-    pair = got.member[where] * groups + published["session"][got.message[where]].astype(np.int64)
-    late = np.zeros(len(got.row), bool)
-    late[where] = behind(pair, published["seq"][got.message[where]])
-    return late
-
-
-def behind(pair: Array, seq: Array) -> Array:
-    """Which entries come after one of the same pair with a larger number."""
-    late = np.zeros(len(pair), bool)
-    if not len(pair):
-        return late
-    order = np.argsort(pair, kind="stable")
-    _, dense = np.unique(pair[order], return_inverse=True)
-    number = seq[order]
-    if (int(dense[-1]) + 1) * (int(number.max()) + 1) > LARGEST:
-        _, number = np.unique(number, return_inverse=True)  # ranks keep the order and fit
-    lifted = dense.astype(np.int64) * (int(number.max()) + 1) + number  # each pair above all earlier ones
-    late[order] = lifted < np.maximum.accumulate(lifted)
-    return late
-
-
 def spread(room: Array, time_ns: Array, session: Array, most: int) -> Array:
     """The indexes of up to `most` entries that differ in room, then in time, then in session as far as possible.
 

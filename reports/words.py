@@ -91,11 +91,20 @@ JOINED_AGAIN = "{count} joined again"
 GAVE_UP = "{count} gave up ({why})"
 STILL_AWAY = "{count} still away when the load or their stay ended"
 
+ORDER_EXAMPLE = (
+    "for example in room {example.room}: message {example.first.sender}-{example.first.seq} before "
+    "{example.second.sender}-{example.second.seq} at session {example.here.session}, after it at session "
+    "{example.there.session}"
+)
+
 # Why a finding is not judged.
 NOTHING_TO_LOOK_AT = "there were no {of}"
 NOTHING_OWED = "no deliveries were owed"
 NOTHING_DELIVERED = "nothing was delivered"
 NO_ORDER = "the contract promises no order"
+NO_TOTAL_ORDER = 'the contract does not promise order = "room"'
+NO_CAUSAL_ORDER = 'the contract does not promise order = "causal"'
+ORDER_UNJUDGED = "{count} deliveries that may have come after an answer were too many to compare"
 NO_LIST = "the endpoint's list of connections was not read"
 NO_STALE_PROMISE = "the contract has no stale_within_s"
 NO_BURST = "there was no burst"

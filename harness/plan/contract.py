@@ -2,8 +2,12 @@
 
 from typing import Literal
 
+import msgspec
+
 from ..errors import PlanError
 from .section import Count, NotNegative, Positive, Section
+
+Order = Literal["none", "sender", "room", "causal"]
 
 
 class Contract(Section, frozen=True, kw_only=True):
@@ -18,6 +22,8 @@ class Contract(Section, frozen=True, kw_only=True):
 
     A connection ends `token_grace_s` after its token's expiry at the latest, unless it `may_outlive_token`, as with
     endpoints that check the token only when a client connects.
+
+    `order` is "sender" unless given. `ordered` is its older name, read and not kept: true is "sender", false is "none".
     """
 
     throttle_per_s: Positive | None = None
@@ -34,7 +40,8 @@ class Contract(Section, frozen=True, kw_only=True):
     may_outlive_token: bool = False
     token_grace_s: Positive = 2.0
     delivers_to_sender: bool = True
-    ordered: bool = True
+    order: Order | None = None
+    ordered: bool | None = None
     schemas: dict[Literal["publish", "post"], str] = {}
 
     def __post_init__(self) -> None:
@@ -43,3 +50,10 @@ class Contract(Section, frozen=True, kw_only=True):
         for code in (*self.limit_codes, *self.expected_closes):
             if not 1000 <= code < 5000:
                 raise PlanError(f"contract: {code} is not a close code (1000 to 4999)")
+        if self.ordered is not None:
+            if self.order is not None:
+                raise PlanError("contract: ordered is the older name of order; give order alone")
+            msgspec.structs.force_setattr(self, "order", "sender" if self.ordered else "none")
+            msgspec.structs.force_setattr(self, "ordered", None)
+        elif self.order is None:
+            msgspec.structs.force_setattr(self, "order", "sender")

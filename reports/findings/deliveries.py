@@ -54,9 +54,30 @@ def duplicated(ledger: Ledger) -> Verdict:
 )
 def reordered(ledger: Ledger) -> Verdict:
     """Out of order, where order is promised."""
-    if ledger.all.reordered is None:
-        return NotJudged(words.NO_ORDER)
-    return _delivered(ledger, ledger.all.reordered, "reordered")
+    return _ordered(ledger, ledger.all.reordered, "reordered", words.NO_ORDER)
+
+
+@finding(
+    "out-of-total-order",
+    section="ledger",
+    meaning="receivers heard messages of a room in different orders; the count is of the fewest deliveries that must be"
+    " left out for all to have the order that most heard",
+    sentence="{count} deliveries were in another order than other receivers of the room had",
+)
+def out_of_total_order(ledger: Ledger) -> Verdict:
+    """Different orders at two receivers, where one for all is promised."""
+    return _ordered(ledger, ledger.all.out_of_total_order, "out-of-total-order", words.NO_TOTAL_ORDER)
+
+
+@finding(
+    "out-of-causal-order",
+    section="ledger",
+    meaning="a delivery arrived after an answer to it: a message whose sender had received it before",
+    sentence="{count} deliveries arrived after an answer to them",
+)
+def out_of_causal_order(ledger: Ledger) -> Verdict:
+    """After an answer, where causal order is promised."""
+    return _ordered(ledger, ledger.all.out_of_causal_order, "out-of-causal-order", words.NO_CAUSAL_ORDER)
 
 
 @finding(
@@ -91,6 +112,18 @@ def refused_but_delivered(ledger: Ledger) -> Verdict:
 def unknown_delivery(ledger: Ledger) -> Verdict:
     """Made up by the endpoint."""
     return _delivered(ledger, ledger.unknown, "unknown")
+
+
+def _ordered(ledger: Ledger, count: int | None, name: str, unpromised: str) -> Verdict:
+    if count is None:
+        return NotJudged(unpromised)
+    if not ledger.deliveries:
+        return NotJudged(words.NOTHING_DELIVERED)
+    if not count and ledger.order_unjudged and name == "out-of-causal-order":
+        return NotJudged(words.ORDER_UNJUDGED.format(count=ledger.order_unjudged))
+    example = next((one for one in ledger.order_examples if one.finding == name), None)
+    whom = "" if example is None else words.ORDER_EXAMPLE.format(example=example)
+    return found(count, first_s=ledger.first_s.get(name.replace("-", "_")), whom=whom)
 
 
 def _delivered(ledger: Ledger, count: int, name: str) -> Verdict:

@@ -3,7 +3,7 @@
 The rules are in `owing.py`. All arrays are in step: row i of one is row i of the other.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -12,7 +12,8 @@ from harness.record.row import NO_ROOM, Flag, Kind, Outcome
 
 from ..ledger import Owing, material
 from ..memberships import Memberships
-from ..owing import SETTLE_NS, leaked, missed_while_away, reordered, spread
+from ..ordering import OrderExample, ordering
+from ..owing import SETTLE_NS, leaked, missed_while_away, spread
 from ..registry import section
 from ..rows import Array, Rows, find, message_keys
 
@@ -32,6 +33,10 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     """extra copies"""
     reordered: int | None
     """deliveries after a later message of the same sender; `null` if no order is promised"""
+    out_of_total_order: int | None
+    """fewest deliveries to leave out for all receivers of a room to have one order; `null` if not promised"""
+    out_of_causal_order: int | None
+    """deliveries after an answer to them; `null` if not promised"""
     leaked: int
     """deliveries to a session that was not in the room, or had left it, or whose frame named another room"""
     refused_but_delivered: int
@@ -91,6 +96,12 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """time before the end of a membership in which messages are not owed"""
     lost_examples: list[Lost]
     """up to 20 lost deliveries, spread over rooms, time and sessions; the earliest among them"""
+    order: Literal["none", "sender", "room", "causal"]
+    """the order that the contract promises"""
+    order_examples: list[OrderExample]
+    """for each kind of broken order, two messages that two sessions had in different orders"""
+    order_unjudged: int
+    """deliveries that may have come after an answer, of which too many were found to compare them all"""
     first_s: dict[str, float]
     """when the first lost message was sent, and the first delivery of the other kinds of wrong arrived"""
 
@@ -100,6 +111,8 @@ class Wrong(NamedTuple):
 
     duplicated: Array
     reordered: Array | None
+    out_of_total_order: Array | None
+    out_of_causal_order: Array | None
     leaked: Array
     refused_but_delivered: Array
 
@@ -114,9 +127,12 @@ def ledger(rows: Rows) -> Ledger:
     extra[books.first] = False
     doubled = np.zeros(len(got.row), bool)
     doubled[np.flatnonzero(inside)[extra]] = True
+    order = ordering(rows, books)
     wrong = Wrong(
         duplicated=doubled,
-        reordered=reordered(got, inside, books.first, published) if rows.contract.ordered else None,
+        reordered=order.reordered,
+        out_of_total_order=order.out_of_total_order,
+        out_of_causal_order=order.out_of_causal_order,
         leaked=leaked(rows, published, got),
         refused_but_delivered=published["outcome"][got.message] == Outcome.REJECTED,
     )
@@ -138,6 +154,9 @@ def ledger(rows: Rows) -> Ledger:
         missed_while_away=missed_while_away(members, published, books.accepted, got),
         settle_s=SETTLE_NS / 1e9,
         lost_examples=examples,
+        order=rows.contract.promised_order,
+        order_examples=order.examples,
+        order_unjudged=order.unjudged,
         first_s=({"lost": examples[0].sent_s} if examples else {}) | _first(rows, got.row, wrong),
     )
 
@@ -167,7 +186,9 @@ def _groups(
             paid=int(np.count_nonzero(chosen & owing.paid)),
             lost=int(np.count_nonzero(chosen & ~owing.paid)),
             duplicated=int(np.count_nonzero(wrong.duplicated & delivered)),
-            reordered=None if wrong.reordered is None else int(np.count_nonzero(wrong.reordered & delivered)),
+            reordered=_late(wrong.reordered, delivered),
+            out_of_total_order=_late(wrong.out_of_total_order, delivered),
+            out_of_causal_order=_late(wrong.out_of_causal_order, delivered),
             leaked=int(np.count_nonzero(wrong.leaked & delivered)),
             refused_but_delivered=int(np.count_nonzero(wrong.refused_but_delivered & delivered)),
         )
@@ -177,6 +198,10 @@ def _groups(
         "affected": books(owed_by, delivered_by),
         "all": books(np.ones(len(owed_by), bool), np.ones(len(row), bool)),
     }
+
+
+def _late(late: Array | None, delivered: Array) -> int | None:
+    return None if late is None else int(np.count_nonzero(late & delivered))
 
 
 def _named(row: Array) -> Named:

@@ -17,9 +17,17 @@ def ledger(ledger: Ledger, evidence: list[Json], manifest: ManifestShown) -> Ite
     for group, books in (("unaffected", ledger.unaffected), ("affected", ledger.affected)):
         if books.owed or books.duplicated or books.leaked:
             reordered = books.reordered if books.reordered is not None else "-"
+            more = "".join(
+                f", {count} {name}"
+                for name, count in (
+                    ("out of total order", books.out_of_total_order),
+                    ("out of causal order", books.out_of_causal_order),
+                )
+                if count is not None
+            )
             yield Line(
                 f"ledger    {group}: {books.owed} deliveries owed, {books.paid} paid, {books.lost} lost, "
-                f"{books.duplicated} duplicated, {reordered} reordered, {books.leaked} leaked"
+                f"{books.duplicated} duplicated, {reordered} reordered{more}, {books.leaked} leaked"
             )
     if text := rooms(ledger, evidence, manifest):
         yield Line(f"rooms     {text}", "yellow")

@@ -17,6 +17,7 @@ SHORT_LIVED = (
     'endpoint.auth={kind="jwt", ttl_s=5.0, claims={sub="user-{session}", tenant="squall", roles=["member"]}}',
 )
 PATIENT = ("--set", "endpoint.answer_timeout_s=4")  # what comes late in the run shall be unanswered in time
+ONE_ORDER = ("--set", "contract.order=room")
 
 # defect -> what it must show as, and nothing else
 FINDINGS = {
@@ -27,6 +28,7 @@ FINDINGS = {
     "throttle-off": {"throttle-not-enforced"},
     "schema-off": {"malformed-accepted"},
     "reorder=0.1": {"reordered"},
+    "disorder=0.1": {"out-of-total-order"},
     "leak-room=0.02": {"leaked"},
     "ghost=0.02": {"unknown-delivery"},
     "poisoned-room": {"lost"},
@@ -59,7 +61,8 @@ SLOW = {
 
 # The defects that share a run, and what that run needs.
 RUNS = {
-    ("",): LOOSE,
+    ("",): (*LOOSE, *ONE_ORDER),
+    ("disorder=0.1",): ONE_ORDER,
     ("lose=0.01", "duplicate=0.01", "reorder=0.1", "leak-room=0.02", "ghost=0.02"): (),
     ("schema-extra", "schema-oversize", "schema-deep"): (),
     ("schema-off", "throttle-off", "half-open-late=20"): (),
@@ -89,6 +92,7 @@ ABOUT = {
     ("lose=0.01", "lost"): lambda report: 0.01 * report["ledger"]["all"]["owed"],
     ("duplicate=0.01", "duplicated"): lambda report: 0.01 * report["ledger"]["deliveries"],
     ("reorder=0.1", "reordered"): lambda report: 0.1 * report["ledger"]["deliveries"],
+    ("disorder=0.1", "out-of-total-order"): lambda report: 0.1 * report["ledger"]["deliveries"],
     ("leak-room=0.02", "leaked"): lambda report: 0.02 * report["ledger"]["messages_accepted"],
     ("ghost=0.02", "unknown-delivery"): lambda report: 0.02 * report["ledger"]["deliveries"],
     ("poisoned-room", "lost"): lambda report: 0.3 * report["ledger"]["all"]["owed"],  # for half the run, 3 rooms of 5
@@ -184,3 +188,11 @@ def test_a_clean_run_did_all_that_it_was_told(runs):
     assert report["fitness"]["verdict"] == "fit", report["fitness"]
     assert report["figures"]["response"]["unaffected"]["count"] > 100
     assert runs[""].out.count("\n") == 1
+
+
+def test_receivers_that_hear_answers_first_break_causal_order_where_it_is_promised(shared_squall):
+    load = ("--sessions=20", "--rooms=2", "--rate=3", "--duration=4", "--set", "chaos=[]")
+    causal = ("--set", "contract.order=causal")
+    run = shared_squall.run("demo", *load, *causal, "--set", 'endpoint.serve.defect="disorder=0.1"')
+    assert set(run.findings) == {"out-of-causal-order"}
+    assert shared_squall.run("demo", *load, *causal).report["finding_counts"]["out-of-causal-order"] == 0

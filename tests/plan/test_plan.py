@@ -232,3 +232,23 @@ def test_a_value_that_is_none_of_those_there_are_is_answered_with_them_and_the_n
         build_plan(tables)
     assert f'"{nearest}"' in str(error.value)
     assert all(name in str(error.value) for name in known)
+
+
+@pytest.mark.parametrize(
+    ("contract", "order"),
+    [
+        ({}, "sender"),
+        ({"ordered": True}, "sender"),
+        ({"ordered": False}, "none"),
+        *(({"order": order}, order) for order in ("none", "sender", "room", "causal")),
+    ],
+)
+def test_the_order_is_promised_by_either_name_and_kept_under_one(contract, order):
+    kept = build_plan({"contract": contract}).contract
+    assert (kept.order, kept.ordered) == (order, None)
+
+
+@pytest.mark.parametrize("contract", [{"order": "room", "ordered": True}, {"order": "total"}, {"ordered": "room"}])
+def test_an_order_that_is_given_twice_or_is_none_of_the_four_is_refused(contract):
+    with pytest.raises(PlanError):
+        build_plan({"contract": contract})

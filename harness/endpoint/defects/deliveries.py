@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection
 from random import Random
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ..connection import Connection
 from ..policies import Policies
 from ..refusal import Refused
@@ -66,6 +68,39 @@ def reorder(policies: Policies, share: float, chance: Random) -> Policies:
             await policies.hand_on(hub, event)
 
     return policies._replace(hand_on=hand_on)
+
+
+@defect("disorder", "makes this share of deliveries after the receiver's next one of another sender", default=0.01)
+def disorder(parts: Parts, share: float, chance: Random) -> Parts:
+    """Hold some deliveries back, so that receivers hear a room in different orders and each sender in its own."""
+    held: dict[tuple[str, str], tuple[bytes, str]] = {}
+
+    def deliver(connection: Connection, frame: bytes) -> None:
+        message = msgspec.json.decode(_payload(frame))
+        where, sender = (connection.id, message["roomId"]), message["payload"]["sender"]
+        before = held.pop(where, None)
+        if before is not None and before[1] == sender:
+            parts.deliver(connection, before[0])
+            before = None
+        if before is None and chance.random() < share:
+            held[where] = frame, sender
+            asyncio.get_running_loop().call_later(HELD_S, let_go, connection, where, frame)
+            return
+        parts.deliver(connection, frame)
+        if before is not None:
+            parts.deliver(connection, before[0])
+
+    def let_go(connection: Connection, where: tuple[str, str], frame: bytes) -> None:
+        if held.get(where, (b"", ""))[0] is frame:
+            del held[where]
+            parts.deliver(connection, frame)
+
+    return parts._replace(deliver=deliver)
+
+
+def _payload(frame: bytes) -> bytes:
+    """What is in an unmasked WebSocket frame (RFC 6455 5.2)."""
+    return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
 
 
 @defect("delay", "makes every delivery late, by this many ms", default=200, limits=(1, 60_000))

@@ -11,8 +11,9 @@ import numpy as np
 
 from harness.record.row import Flag, Kind, Outcome
 
+from .ledger import live
 from .percentile import Groups, grouped
-from .rows import Array, Rows, sources
+from .rows import Array, Rows
 
 REQUESTS = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING)
 
@@ -109,7 +110,7 @@ def service(rows: Rows) -> Times:
 @figure(
     "delivery",
     "the sender's due time",
-    "arrival at a receiver",
+    "arrival at a receiver; live deliveries only, neither history nor copies",
     short="due to each receiver",
     always=True,
 )
@@ -118,7 +119,7 @@ def delivery(rows: Rows) -> Times:
     return _delivered(rows, "due")
 
 
-@figure("transit", "the sender's sending", "arrival at a receiver", short="sent to each receiver")
+@figure("transit", "the sender's sending", "arrival at a receiver, as for `delivery`", short="sent to each receiver")
 def transit(rows: Rows) -> Times:
     """From the sender's sent time to a receiver's arrival."""
     return _delivered(rows, "sent")
@@ -201,7 +202,7 @@ def _upgraded(rows: Rows) -> Array:
 
 
 def _delivered(rows: Rows, begin: str) -> Times:
-    """Deliveries of ordinary messages; affected when either party is."""
-    delivered, source = sources(rows, rows.ordinary)
+    """Live deliveries of ordinary messages; affected when either party is."""
+    delivered, source = live(rows)
     affected = rows.affected[delivered["session"]] | rows.affected[source["session"]]
     return Times(delivered["arrived"] - source[begin], affected)

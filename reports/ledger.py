@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.record.row import Kind, Outcome
+from harness.record.row import NO_ROOM, Flag, Kind, Outcome
 
 from . import owing
 from .memberships import Memberships, membership_of, memberships
 from .owing import Deliveries
 from .rows import Array, Rows, find, message_keys
+
+ROOM_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Material:
         accepted: for each of them, whether it was accepted.
         got: the deliveries of them.
         first: among the deliveries to a member, the first arrival of each.
+        replayed: which deliveries are history: of messages sent before the receiver's membership began.
+        copies: which of the others are further copies, on the same connection or on another one of the session.
         owing: what was owed.
     """
 
@@ -54,12 +58,14 @@ class Material:
     accepted: Array
     got: Deliveries
     first: Array
+    replayed: Array
+    copies: Array
     owing: Owing
 
 
 def owed(rows: Rows) -> Owed:
     """Every delivery that was owed, one entry each."""
-    books = material(rows)
+    books = rows.once(material)
     message = books.published[books.owing.message]
     receiver = books.members.session[books.owing.member]
     return Owed(receiver, message["session"], message["seq"], message["room"], message["sent"], books.owing.paid)
@@ -76,9 +82,43 @@ def material(rows: Rows) -> Material:
     accepted = _accepted(published, message)
     inside, size = got.member >= 0, max(1, len(published))
     unique, first = np.unique(got.member[inside] * size + got.message[inside], return_index=True)
-    member, owed_message = owing.owed(members, published, accepted, got, rows.contract.delivers_to_sender)
+    replayed = np.zeros(len(row), bool)
+    replayed[inside] = published["sent"][got.message[inside]] < members.begin[got.member[inside]]
+    copies = _copies(members, published, got, first) & ~replayed
+    live = Deliveries(np.where(replayed, -1, got.member), message, row)
+    member, owed_message = owing.owed(members, published, accepted, live, rows.contract.delivers_to_sender)
     _, paid = find(unique, member * size + owed_message)
-    return Material(members, published, accepted, got, first, Owing(member, owed_message, paid))
+    return Material(members, published, accepted, got, first, replayed, copies, Owing(member, owed_message, paid))
+
+
+def live(rows: Rows) -> tuple[Array, Array]:
+    """The live deliveries of ordinary messages, neither history nor copies, and the message of each."""
+    books = rows.once(material)
+    chosen = ~(books.replayed | books.copies)
+    message = books.published[books.got.message[chosen]]
+    ordinary = message["flags"] & Flag.BURST == 0
+    return books.got.row[chosen][ordinary], message[ordinary]
+
+
+def _copies(members: Memberships, published: Array, got: Deliveries, first: Array) -> Array:
+    """Which deliveries are not the first of their message to their session; whoever is no member is not asked."""
+    inside = np.flatnonzero(got.member >= 0)
+    copies = np.zeros(len(got.row), bool)
+    copies[inside] = True
+    copies[inside[first]] = False
+    # On two connections: only where a session was in a room more than once.
+    place = members.session << ROOM_BITS | members.room
+    _, which, times = np.unique(place, return_inverse=True, return_counts=True)
+    again = np.zeros(len(got.row), bool)
+    again[inside] = (times[which] > 1)[got.member[inside]]
+    # And where there are no rooms, and so no memberships.
+    again |= (got.member < 0) & (published["room"][got.message] == NO_ROOM)
+    some = np.flatnonzero(again)
+    key = got.row["session"][some].astype(np.int64) * max(1, len(published)) + got.message[some]
+    _, original = np.unique(key, return_index=True)
+    copies[some] = True
+    copies[some[original]] = False
+    return copies
 
 
 def _accepted(published: Array, delivered: Array) -> Array:

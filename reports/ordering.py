@@ -73,8 +73,7 @@ def ordering(rows: Rows, books: Material) -> Ordering:
     published, got = books.published, books.got
     sender, sent = (published[name].astype(np.int64) for name in ("session", "sent"))
     inside = np.flatnonzero(got.member >= 0)[books.first]
-    member, message = got.member[inside], got.message[inside]
-    inside = inside[sent[message] >= books.members.begin[member]]
+    inside = inside[~books.replayed[inside]]
     by_message = Heard(got.member[inside], got.message[inside], inside)
     found: dict[Name, Disorder] = {"reordered": late_of_sender(by_message, sender)}
     if promised != "sender":

@@ -4,9 +4,10 @@ Rows of one session are in one shard in the order in which they were read, and s
 the array" means "earlier seen" for any one session. All arrays are read-only, since they are shared.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -20,6 +21,7 @@ from .faults import Faults
 from .manifest import Contract, Manifest
 
 Array = NDArray[Any]
+T = TypeVar("T")
 
 NOT_A_MESSAGE = -1
 """The key of a (session, sequence number) that is out of range: an endpoint made it up."""
@@ -59,6 +61,17 @@ class Rows:
                 found = _fixed(found[found["outcome"] == outcome])
             self._picked[kind, outcome] = found
         return self._picked[kind, outcome]
+
+    def once(self, compute: Callable[["Rows"], T]) -> T:
+        """What a function makes of these rows, computed when it is first asked for."""
+        if compute not in self._computed:
+            self._computed[compute] = compute(self)
+        made: T = self._computed[compute]
+        return made
+
+    @cached_property
+    def _computed(self) -> dict[Callable[["Rows"], Any], Any]:
+        return {}
 
     @cached_property
     def _picked(self) -> dict[tuple[Kind, Outcome | None], Array]:
@@ -234,15 +247,6 @@ def find(sorted_keys: Array, wanted: Array) -> tuple[Array, Array]:
         return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), bool)
     at = np.minimum(np.searchsorted(sorted_keys, wanted), len(sorted_keys) - 1)
     return at, sorted_keys[at] == wanted
-
-
-def sources(rows: Rows, ordinary: Array) -> tuple[Array, Array]:
-    """The deliveries of these ordinary messages, and the message of each."""
-    keys = message_keys(ordinary["session"], ordinary["seq"])
-    order = np.argsort(keys)
-    delivered = rows.of(Kind.DELIVERY)
-    at, known = find(keys[order], message_keys(delivered["peer"], delivered["seq"]))
-    return delivered[known], ordinary[order][at[known]]
 
 
 def connection_keys(found: Array) -> Array:

@@ -91,6 +91,7 @@ JOINED_AGAIN = "{count} joined again"
 GAVE_UP = "{count} gave up ({why})"
 STILL_AWAY = "{count} still away when the load or their stay ended"
 
+REPLAYED = "{count} deliveries were sent before their receiver had joined; they are in no latency figure"
 ORDER_EXAMPLE = (
     "for example in room {example.room}: message {example.first.sender}-{example.first.seq} before "
     "{example.second.sender}-{example.second.seq} at session {example.here.session}, after it at session "

@@ -10,8 +10,9 @@ import numpy as np
 from harness.record.row import Kind
 from harness.units import SECOND
 
+from ..ledger import live
 from ..registry import section
-from ..rows import Array, Rows, connection_keys, find, sources
+from ..rows import Array, Rows, connection_keys, find
 
 LATE_NS = SECOND
 """A delivery that takes less is not called held up, whatever is usual."""
@@ -47,7 +48,7 @@ def held_up(rows: Rows) -> HeldUp | None:
     faults = rows.faults[np.isin(rows.faults["code"], rows.fault_kinds.deaf)]
     if not len(faults):
         return None
-    got, message = sources(rows, rows.ordinary)
+    got, message = live(rows)
     affected = connection_keys(rows.faults)
     calm = ~np.isin(connection_keys(got), affected) & ~np.isin(connection_keys(message), affected)
     got, message = got[calm], message[calm]

@@ -30,7 +30,7 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     lost: int
     """owed deliveries that never arrived"""
     duplicated: int
-    """extra copies"""
+    """further copies of a message to one session, over all of its connections; history is none"""
     reordered: int | None
     """deliveries after a later message of the same sender; `null` if no order is promised"""
     out_of_total_order: int | None
@@ -80,6 +80,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """all deliveries"""
     deliveries: int
     """number of deliveries that arrived"""
+    replayed: int
+    """deliveries of messages sent before their receiver's join was acknowledged (history): in no latency figure"""
     messages_accepted: int
     """number of messages that were accepted"""
     memberships: int
@@ -120,16 +122,11 @@ class Wrong(NamedTuple):
 @section("ledger")
 def ledger(rows: Rows) -> Ledger:
     """Owed, paid, lost, duplicated, reordered and leaked deliveries by group, with examples of lost ones."""
-    books = material(rows)
+    books = rows.once(material)
     members, published, got, owing = books.members, books.published, books.got, books.owing
-    inside = got.member >= 0
-    extra = np.ones(np.count_nonzero(inside), bool)
-    extra[books.first] = False
-    doubled = np.zeros(len(got.row), bool)
-    doubled[np.flatnonzero(inside)[extra]] = True
     order = ordering(rows, books)
     wrong = Wrong(
-        duplicated=doubled,
+        duplicated=books.copies,
         reordered=order.reordered,
         out_of_total_order=order.out_of_total_order,
         out_of_causal_order=order.out_of_causal_order,
@@ -146,6 +143,7 @@ def ledger(rows: Rows) -> Ledger:
     return Ledger(
         **_groups(rows, members, published, owing, got.row, wrong),
         deliveries=len(raw),
+        replayed=int(np.count_nonzero(books.replayed)),
         messages_accepted=int(np.count_nonzero(books.accepted)),
         memberships=len(members.session),
         unknown=int(np.count_nonzero(~_ours(rows, raw_keys) & ~probed)),

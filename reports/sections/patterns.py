@@ -12,9 +12,10 @@ import numpy as np
 
 from harness.record.row import Flag, Kind, Outcome
 
+from ..ledger import live
 from ..percentile import Percentiles, percentiles
 from ..registry import section
-from ..rows import Array, Rows, find, message_keys, sources
+from ..rows import Array, Rows, find, message_keys
 
 REQUESTS = (Kind.JOIN, Kind.LEAVE, Kind.PUBLISH, Kind.PROBE, Kind.PING, Kind.FETCH)
 
@@ -75,8 +76,9 @@ def patterns(rows: Rows) -> list[Pattern] | None:
     scenarios, sessions = rows.manifest.scenarios, rows.manifest.plan.load.sessions
     if len(scenarios.names) < 2:
         return None
-    ordinary = rows.ordinary
-    delivered, source = sources(rows, ordinary[~rows.affected[ordinary["session"]]])
+    delivered, source = live(rows)
+    unaffected = ~rows.affected[source["session"]]
+    delivered, source = delivered[unaffected], source[unaffected]
     received = Received(
         delivered["session"], delivered["arrived"] - source["due"], delivered["arrived"] - source["sent"]
     )

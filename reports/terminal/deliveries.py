@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from .. import words
 from ..manifest import Json
 from ..sections.ledger import Ledger
 from ..sections.recovery import Recovery
@@ -29,6 +30,8 @@ def ledger(ledger: Ledger, evidence: list[Json], manifest: ManifestShown) -> Ite
                 f"ledger    {group}: {books.owed} deliveries owed, {books.paid} paid, {books.lost} lost, "
                 f"{books.duplicated} duplicated, {reordered} reordered{more}, {books.leaked} leaked"
             )
+    if ledger.replayed:
+        yield Line(f"history   {words.REPLAYED.format(count=ledger.replayed)}")
     if text := rooms(ledger, evidence, manifest):
         yield Line(f"rooms     {text}", "yellow")
 

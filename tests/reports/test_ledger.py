@@ -38,13 +38,16 @@ def slow(members, messages, got):
     """Owed, lost, duplicated by the rules as they are written."""
     end_of_run = 30_000
     reached = {(sender, seq) for (_, sender, seq), copies in got.items() if copies}
-    owed = lost = 0
+    owed = lost = doubled = 0
+    sent = {(sender, seq): at for sender, seq, at, _ in messages}
     for receiver, begin, end in members:
         for sender, seq, at, outcome in messages:
             if not (outcome is Outcome.OK or (outcome is Outcome.EXPIRED and (sender, seq) in reached)):
                 continue
             heard = [
-                number for (who, whom, number), copies in got.items() if copies and (who, whom) == (receiver, sender)
+                number
+                for (who, whom, number), copies in got.items()
+                if copies and (who, whom) == (receiver, sender) and sent[whom, number] >= begin + 1
             ]
             causal = begin + 1 <= at and at + SETTLE <= (end or end_of_run)
             # Candidates are looked for from 5 s before the join to the end of the membership.
@@ -53,7 +56,12 @@ def slow(members, messages, got):
             if causal or gap:
                 owed += 1
                 lost += not got[receiver, sender, seq]
-    return owed, lost, sum(max(0, copies - 1) for copies in got.values())
+        doubled += sum(
+            max(0, copies - 1)
+            for (who, *message), copies in got.items()
+            if who == receiver and sent[tuple(message)] >= begin + 1
+        )
+    return owed, lost, doubled
 
 
 @settings(max_examples=60, deadline=None)
@@ -100,10 +108,14 @@ def slow_churn(stays, said, got):
     end_of_run = 30_000
     when = dict(said)
     owed = lost = leaked = 0
-    heard = {}
+    heard = {}  # without history
+    everything = {}
     for receiver, seq, arrived in got:
         still = [n for n, (_, end) in enumerate(stays[receiver]) if end is None or end + 1 >= when[seq]]
-        heard.setdefault((receiver, still[0] if still else len(stays[receiver]) - 1), []).append(seq)
+        stay = still[0] if still else len(stays[receiver]) - 1
+        everything.setdefault((receiver, stay), set()).add(seq)
+        if when[seq] >= stays[receiver][stay][0] + 1:
+            heard.setdefault((receiver, stay), []).append(seq)
         asked = [end for begin, end in stays[receiver] if begin <= arrived]
         leaked += not asked or (asked[-1] is not None and asked[-1] + 1 < when[seq])
     for receiver, mine in stays.items():
@@ -114,7 +126,7 @@ def slow_churn(stays, said, got):
                 near = begin + 1 - 5000 <= at <= (end or end_of_run)
                 if causal or (near and seqs and min(seqs) < seq < max(seqs)):
                     owed += 1
-                    lost += seq not in seqs
+                    lost += seq not in everything.get((receiver, n), ())
     return owed, lost, sum(len(seqs) - len(set(seqs)) for seqs in heard.values()), leaked
 
 

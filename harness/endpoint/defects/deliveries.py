@@ -71,7 +71,7 @@ def reorder(policies: Policies, share: float, chance: Random) -> Policies:
 
 
 @defect("disorder", "makes this share of deliveries after the receiver's next one of another sender", default=0.01)
-def disorder(parts: Parts, share: float, chance: Random) -> Parts:
+def disorder(policies: Policies, share: float, chance: Random) -> Policies:
     """Hold some deliveries back, so that receivers hear a room in different orders and each sender in its own."""
     held: dict[tuple[str, str], tuple[bytes, str]] = {}
 
@@ -80,22 +80,22 @@ def disorder(parts: Parts, share: float, chance: Random) -> Parts:
         where, sender = (connection.id, message["roomId"]), message["payload"]["sender"]
         before = held.pop(where, None)
         if before is not None and before[1] == sender:
-            parts.deliver(connection, before[0])
+            policies.deliver(connection, before[0])
             before = None
         if before is None and chance.random() < share:
             held[where] = frame, sender
             asyncio.get_running_loop().call_later(HELD_S, let_go, connection, where, frame)
             return
-        parts.deliver(connection, frame)
+        policies.deliver(connection, frame)
         if before is not None:
-            parts.deliver(connection, before[0])
+            policies.deliver(connection, before[0])
 
     def let_go(connection: Connection, where: tuple[str, str], frame: bytes) -> None:
         if held.get(where, (b"", ""))[0] is frame:
             del held[where]
-            parts.deliver(connection, frame)
+            policies.deliver(connection, frame)
 
-    return parts._replace(deliver=deliver)
+    return policies._replace(deliver=deliver)
 
 
 def _payload(frame: bytes) -> bytes:

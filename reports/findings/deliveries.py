@@ -123,7 +123,7 @@ def _ordered(ledger: Ledger, count: int | None, name: str, unpromised: str) -> V
         return NotJudged(words.ORDER_UNJUDGED.format(count=ledger.order_unjudged))
     example = next((one for one in ledger.order_examples if one.finding == name), None)
     whom = "" if example is None else words.ORDER_EXAMPLE.format(example=example)
-    return found(count, first_s=ledger.first_s.get(name.replace("-", "_")), whom=whom)
+    return found(count, ledger.deliveries, "deliveries", first_s=ledger.first_s.get(name.replace("-", "_")), whom=whom)
 
 
 def _delivered(ledger: Ledger, count: int, name: str) -> Verdict:

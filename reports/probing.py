@@ -6,6 +6,7 @@ import numpy as np
 from harness.record.row import Damage, Kind, Outcome
 
 from .manifest import Contract
+from .occasion import Occasion, occasion
 from .rows import Array, Rows, find, message_keys
 
 CLOSES_FOR_CAUSE = (1002, 1003, 1007, 1008, 1009)
@@ -35,6 +36,10 @@ class Malformed(Probes, frozen=True, kw_only=True):
 
     by_damage: dict[str, Probes]
     """the same by what was wrong with the payload"""
+    accepted_at: Occasion | None
+    """when first one was accepted, and whose they were; `null`: never"""
+    wrong_code_at: Occasion | None
+    """when first one was rejected in a wrong way, and whose they were; `null`: never"""
 
 
 def malformed(rows: Rows) -> Malformed | None:
@@ -54,6 +59,8 @@ def malformed(rows: Rows) -> Malformed | None:
     return Malformed(
         by_damage={Damage(kind).label: Probes(**counted(probes["peer"] == kind)) for kind in np.unique(probes["peer"])},
         **counted(np.ones(len(probes), bool)),
+        accepted_at=occasion(rows, probes[judged["accepted"]]),
+        wrong_code_at=occasion(rows, probes[judged["wrong_code"]]),
     )
 
 

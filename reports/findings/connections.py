@@ -4,6 +4,7 @@ import numpy as np
 
 from harness.record.row import OUR_ERRNOS, Closer, Kind, Outcome
 
+from ..occasion import when
 from ..registry import Verdict, finding, found, named
 from ..rows import Rows
 from ..sections.closes import Closes
@@ -26,6 +27,7 @@ def unexpected_close(rows: Rows, closes: Closes) -> Verdict:
         opened,
         "connections",
         causes=", ".join(f"{count} by {cause}" for cause, count in causes.items()),
+        **when(closes.unexpected_at),
     )
 
 

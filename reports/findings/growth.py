@@ -23,7 +23,9 @@ def memory_grows(rows: Rows, growth: list[Growth], turnover: Turnover | None) ->
         return NotJudged(_too_short(turnover))
     certain = memory[0].low_per_h
     grows = memory[0].verdict == "grows" and certain > promised
-    return found(max(1, int(certain)) if grows else 0, memory[0].samples, "samples of its memory")
+    return found(
+        max(1, int(certain)) if grows else 0, memory[0].samples, "samples of its memory", whom="the endpoint's process"
+    )
 
 
 def _too_short(turnover: Turnover | None) -> str:

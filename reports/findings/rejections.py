@@ -5,6 +5,7 @@ import numpy as np
 from harness.record.row import Kind, Outcome
 
 from .. import words
+from ..occasion import when
 from ..probing import Malformed
 from ..registry import NotJudged, Verdict, finding, found
 from ..rows import Rows
@@ -56,7 +57,13 @@ def malformed_accepted(rejections: Rejections) -> Verdict:
     malformed = rejections.malformed
     if malformed is None:
         return NotJudged(words.NO_MALFORMED)
-    return found(malformed.accepted, _answered(malformed), "malformed payloads", sent=malformed.sent)
+    return found(
+        malformed.accepted,
+        _answered(malformed),
+        "malformed payloads",
+        sent=malformed.sent,
+        **when(malformed.accepted_at),
+    )
 
 
 @finding(
@@ -85,7 +92,7 @@ def wrong_code(rejections: Rejections) -> Verdict:
     if malformed is None:
         return NotJudged(words.NO_MALFORMED)
     refused = malformed.rejected_as_expected + malformed.wrong_code
-    return found(malformed.wrong_code, refused, "refused malformed payloads")
+    return found(malformed.wrong_code, refused, "refused malformed payloads", **when(malformed.wrong_code_at))
 
 
 @finding(
@@ -98,7 +105,7 @@ def garbled(rejections: Rejections, rows: Rows) -> Verdict:
     """A malformed payload was handed on."""
     frames = len(rows.of(Kind.DELIVERY)) + len(rows.of(Kind.STRAY))
     frames += sum(int(np.count_nonzero(rows.of(kind)["arrived"])) for kind in (*ANSWERED, Kind.PROBE))
-    return found(rejections.garbled, frames, "frames")
+    return found(rejections.garbled, frames, "frames", **when(rejections.garbled_at))
 
 
 @finding(
@@ -127,6 +134,7 @@ def unanswered(rejections: Rejections, rows: Rows, requests: dict[str, dict[str,
         "requests",
         judged=judged,
         which=f": {which}" if which else "",
+        **when(rejections.unanswered_at),
     )
 
 

@@ -1,6 +1,7 @@
 """Findings about the endpoint's list of connections."""
 
 from .. import words
+from ..occasion import when
 from ..registry import NotJudged, Verdict, finding, found
 from ..sections.stale import Stale
 
@@ -17,7 +18,8 @@ def stale_connections(stale: Stale | None) -> Verdict:
         return NotJudged(words.NO_LIST)
     if stale.promise_s is None:
         return NotJudged(words.NO_STALE_PROMISE)
-    return found(stale.overdue + stale.late, _decided(stale), "dropped connections", promise_s=stale.promise_s)
+    broken = stale.overdue + stale.late
+    return found(broken, _decided(stale), "dropped connections", promise_s=stale.promise_s, **when(stale.broken_at))
 
 
 @finding(
@@ -28,7 +30,9 @@ def stale_connections(stale: Stale | None) -> Verdict:
 )
 def forgotten(stale: Stale | None) -> Verdict:
     """Alive, and not listed any more."""
-    return NotJudged(words.NO_LIST) if stale is None else found(stale.forgotten, stale.listed, "listed connections")
+    if stale is None:
+        return NotJudged(words.NO_LIST)
+    return found(stale.forgotten, stale.listed, "listed connections", **when(stale.forgotten_at))
 
 
 def _decided(stale: Stale) -> int:

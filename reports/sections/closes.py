@@ -7,9 +7,10 @@ limit in the contract excuses only a close that came no earlier than the limit; 
 import msgspec
 import numpy as np
 
-from harness.record.row import Closer, Kind, Outcome
+from harness.record.row import OUR_ERRNOS, Closer, Kind, Outcome
 
 from ..bystanders import cut_by_others
+from ..occasion import Occasion, occasion
 from ..registry import section
 from ..rows import Array, Rows, connection_keys
 from .tokens import ends_by_expiry
@@ -34,6 +35,8 @@ class Closes(msgspec.Struct, frozen=True, kw_only=True):
     """when first, since the run began; `null`: never"""
     unexpected: dict[str, int]
     """by who ended them and the code, for example `endpoint 1011` or `reset 104`"""
+    unexpected_at: Occasion | None
+    """when first, and whose, leaving out those that this machine caused; `null`: never"""
 
 
 @section("closes")
@@ -69,7 +72,14 @@ def closes(rows: Rows) -> Closes:
         bystanders=int(np.count_nonzero(cut)),
         bystanders_first_s=rows.since_start_s(ended["arrived"][cut].min()) if cut.any() else None,
         unexpected=unexpected,
+        unexpected_at=occasion(rows, ended[~cut & ~_by_this_machine(ended)]),
     )
+
+
+def _by_this_machine(ended: Array) -> Array:
+    """Which of these ends came from a shortage on our side, such as of descriptors."""
+    ours: Array = (ended["peer"] == Closer.RESET) & np.isin(ended["code"], list(OUR_ERRNOS))
+    return ours
 
 
 def _excused(rows: Rows, ended: Array) -> Array:

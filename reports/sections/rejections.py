@@ -16,9 +16,10 @@ import numpy as np
 
 from harness.record.row import Kind, Outcome
 
+from ..occasion import Occasion, occasion
 from ..probing import Malformed, malformed
 from ..registry import section
-from ..rows import Rows, connections
+from ..rows import Array, Rows, connections
 from ..throttling import Throttle, is_promised, needlessly_throttled, throttle
 
 ANSWERED = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING, Kind.FETCH)
@@ -48,17 +49,25 @@ class Rejections(msgspec.Struct, frozen=True, kw_only=True):
     """valid requests without any answer in time"""
     garbled: int
     """frames that are not of the protocol, at clients that had sent nothing malformed on that connection"""
+    unanswered_at: Occasion | None
+    """when the first unanswered request or malformed payload was sent, and whose they were; `null`: none"""
+    garbled_at: Occasion | None
+    """when the first of those frames arrived, and at which sessions; `null`: none"""
 
 
 @section("rejections")
 def rejections(rows: Rows) -> Rejections:
     """Malformed payloads, throttling, and what was refused wrongly."""
+    expired, strays = unanswered(rows), garbled(rows)
+    lost_probes = rows.of(Kind.PROBE, Outcome.EXPIRED)
     return Rejections(
         malformed=malformed(rows),
         throttle=throttle(rows),
         wrongly_rejected=wrongly_rejected(rows),
-        unanswered=unanswered(rows),
-        garbled=garbled(rows),
+        unanswered=len(expired),
+        garbled=len(strays),
+        unanswered_at=occasion(rows, np.concatenate([expired, lost_probes])),
+        garbled_at=occasion(rows, strays),
     )
 
 
@@ -79,7 +88,7 @@ def wrongly_rejected(rows: Rows) -> WronglyRejected:
     )
 
 
-def garbled(rows: Rows) -> int:
+def garbled(rows: Rows) -> Array:
     """Frames that are not of the protocol, at clients that had sent nothing malformed on that connection.
 
     An endpoint that hands a malformed payload on shows here; what its own sender gets may be an answer to it.
@@ -87,11 +96,12 @@ def garbled(rows: Rows) -> int:
     strays = rows.of(Kind.STRAY, Outcome.GARBLED)
     guilty = connections(rows.of(Kind.PROBE))
     at = zip(strays["session"].tolist(), strays["conn"].tolist(), strict=True)
-    return sum(1 for where in at if where not in guilty)
+    innocent: Array = strays[np.array([where not in guilty for where in at], bool)]
+    return innocent
 
 
-def unanswered(rows: Rows) -> int:
+def unanswered(rows: Rows) -> Array:
     """Valid requests that were not answered in time; a poller's leave is a poll, which has a row of its own."""
-    expired = {kind: rows.of(kind, Outcome.EXPIRED) for kind in ANSWERED}
-    twice = int(np.count_nonzero(rows.polled[expired[Kind.LEAVE]["session"]]))
-    return sum(map(len, expired.values())) - twice
+    expired = np.concatenate([rows.of(kind, Outcome.EXPIRED) for kind in ANSWERED])
+    once: Array = expired[~((expired["kind"] == Kind.LEAVE) & rows.polled[expired["session"]])]
+    return once

@@ -13,6 +13,7 @@ import numpy as np
 from harness.record.row import Kind, Outcome
 from harness.units import SECOND
 
+from ..occasion import Occasion, occasion
 from ..percentile import Percentiles, percentiles
 from ..registry import section
 from ..rows import Array, Rows
@@ -21,6 +22,8 @@ SLACK_NS = SECOND
 Where = tuple[int, int]
 """Session and connection."""
 Fate = Literal["detected", "late", "overdue", "undetected", "too_early_to_tell", "never_listed"]
+BROKEN: tuple[Fate, ...] = ("late", "overdue")
+"""The fates that break a promise."""
 
 
 class Drops(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +61,10 @@ class Stale(Drops, frozen=True, kw_only=True):
     """the same for `close`, `fin`, `reset`, `half-open` and `stall`"""
     forgotten: int
     """live connections that vanished from the list"""
+    broken_at: Occasion | None
+    """when the first of the late and overdue connections was dropped, and whose they were; `null`: none"""
+    forgotten_at: Occasion | None
+    """when the first live connection vanished, and whose they were; `null`: none"""
     promise_s: float | None
     """the contract's `stale_within_s`"""
     resolution_ms: float | None
@@ -109,15 +116,20 @@ def stale(rows: Rows) -> Stale | None:
     )
     polled = rows.polled[rows.drops["session"]]
     drops = rows.drops[~polled]
+    cases = [_judge(row, watch) for row in drops]
     by_method = {
-        rows.fault_kinds.label(int(code)): [_judge(row, watch) for row in drops[drops["code"] == code]]
+        rows.fault_kinds.label(int(code)): [case for case, by in zip(cases, drops["code"], strict=True) if by == code]
         for code in np.unique(drops["code"])
     }
+    broken = np.array([case.fate in BROKEN for case in cases], bool)
+    forgotten = _forgotten(rows, watch.gone)
     intervals = np.diff(good["sent"])
     return Stale(
         by_method={label: _method(cases) for label, cases in by_method.items()},
-        **_counted([case for cases in by_method.values() for case in cases]),
-        forgotten=_forgotten(rows, watch.gone),
+        **_counted(cases),
+        broken_at=occasion(rows, drops[broken]),
+        forgotten=len(forgotten),
+        forgotten_at=occasion(rows, forgotten),
         promise_s=watch.promise_s,
         resolution_ms=round(float(np.median(intervals)) / 1e6, 1) if len(intervals) else None,
         polls=len(looks),
@@ -167,7 +179,7 @@ def _method(cases: list[Case]) -> Method:
     )
 
 
-def _forgotten(rows: Rows, gone: dict[Where, Array]) -> int:
+def _forgotten(rows: Rows, gone: dict[Where, Array]) -> Array:
     """Connections that vanished from the list while they were alive and no fault had been injected into them."""
     ended: dict[Where, int] = {}
     for row in rows.drops:
@@ -176,4 +188,5 @@ def _forgotten(rows: Rows, gone: dict[Where, Array]) -> int:
         where = (int(row["session"]), int(row["conn"]))
         when = int(row["sent"] or row["arrived"])
         ended[where] = min(ended.get(where, when), when)
-    return sum(1 for where, row in gone.items() if int(row["arrived"]) + SLACK_NS < ended.get(where, rows.last_ns))
+    vanished = [row for where, row in gone.items() if int(row["arrived"]) + SLACK_NS < ended.get(where, rows.last_ns)]
+    return np.array(vanished, rows.of(Kind.GONE).dtype)

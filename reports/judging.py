@@ -133,7 +133,7 @@ def reasons(one: ProcessFitness, limits: Limits, promised: bool, patience_s: flo
         one: its measurements.
         limits: the plan's `[fitness]`.
         promised: whether the kernel's stamps were.
-        patience_s: the shortest time that anything is waited for; whoever stands still for longer may take for absent
+        patience_s: the shortest time that anything is waited for; a process that stalls for longer may take for absent
             what had arrived.
     """
     found = _late(one, limits)

@@ -101,7 +101,7 @@ def live(rows: Rows) -> tuple[Array, Array]:
 
 
 def _copies(members: Memberships, published: Array, got: Deliveries, first: Array) -> Array:
-    """Which deliveries are not the first of their message to their session; whoever is no member is not asked."""
+    """Which deliveries are not the first of their message to their session; only members count."""
     inside = np.flatnonzero(got.member >= 0)
     copies = np.zeros(len(got.row), bool)
     copies[inside] = True

@@ -1,6 +1,6 @@
 """Which deliveries broke the promised order, and one example of each kind: for the section `ledger`.
 
-The checks are in `order/`; here are the rows that they are given and what is said of what they find. History is in no
+The checks are in `order/`; this module gives them their rows and turns their results into counts. History is in no
 order with what is live: only first copies of messages sent after the member had joined are judged.
 """
 

@@ -63,7 +63,7 @@ CODE = (
     r"\bbent\b",
     r"how-manieth",
     r"\bstrok\w+|\bstruck\b|\bstrikes?\b",
-    r"\b(?:untouched|faulted|by[_ ]way|noticed|unnoticed|unseen)\b(?!\":)",
+    r"\b(?:untouched|faulted|noticed|unnoticed)\b(?!\":)",
     r"(?-i:\bDESIGN\b)",
     *ARCHAIC,
 )

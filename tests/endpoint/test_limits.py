@@ -26,8 +26,7 @@ def test_beyond_the_burst_a_frame_gets_429_with_its_id_and_the_connection_stays(
         assert [answer["requestId"] for answer in answers] == [f"p{number}" for number in range(25)]
         assert [answer["action"] for answer in answers[:20]] == ["pong"] * 20
         assert answers[-1]["action"] == "error" and answers[-1]["payload"]["code"] == 429
-        time.sleep(0.3)
-        assert ann.ask("ping", "later")["action"] == "pong"
+        until(lambda: ann.ask("ping", "later")["action"] == "pong")
 
 
 def test_a_dead_client_is_closed_after_the_ping_timeout(serving):
@@ -46,8 +45,8 @@ def test_a_dead_client_is_closed_after_the_ping_timeout(serving):
 
 
 def test_a_client_that_answers_pings_stays_for_many_timeouts(serving):
-    with serving("--ping-interval-s", "0.1", "--ping-timeout-s", "0.1") as endpoint, endpoint.client(key="k") as ann:
-        time.sleep(1.5)
+    with serving("--ping-interval-s", "0.1", "--ping-timeout-s", "0.5") as endpoint, endpoint.client(key="k") as ann:
+        time.sleep(2.5)  # five time-outs, each longer than a busy machine takes for an answer
         assert ann.ask("ping", "p")["action"] == "pong"
 
 
@@ -75,11 +74,11 @@ def test_a_client_that_does_not_read_is_given_up_and_does_not_hold_up_the_room(s
 
 def test_an_idle_client_is_closed_with_1001_and_a_busy_one_is_not(serving):
     with (
-        serving("--idle-timeout-s", "0.6") as endpoint,
+        serving("--idle-timeout-s", "1.5") as endpoint,
         endpoint.client("idle") as idle,
         endpoint.client("busy") as busy,
     ):
-        for number in range(12):
+        for number in range(20):
             assert busy.ask("ping", str(number))["action"] == "pong"
             time.sleep(0.1)
         assert idle.close_code() == 1001

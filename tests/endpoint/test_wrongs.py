@@ -47,6 +47,13 @@ def drained(client, quiet_s=0.3):
             return frames
 
 
+def has_joined(path):
+    """Whether all that a join leaves in the store is there; until then the store must not be locked."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        members = database.execute("SELECT count(*) FROM connections WHERE rooms <> ''").fetchone()[0]
+        return members and database.execute("SELECT count(*) FROM rooms").fetchone()[0]
+
+
 def vanish(client):
     """Reset the connection, as a crash does."""
     sock = client.connection.socket
@@ -158,7 +165,7 @@ def test_an_early_ack_is_for_what_is_not_kept(serving, tmp_path, defect, answer)
     path = tmp_path / "store.db"
     with serving(*WIDE, "--store", str(path), "--store-grace-s", "60", *defect) as endpoint, endpoint.client() as ann:
         ann.ask("joinRoom", "j")
-        time.sleep(0.3)  # what the join leaves in the store
+        until(lambda: has_joined(path))
         with sqlite3.connect(path, isolation_level=None) as other:
             other.execute("BEGIN EXCLUSIVE")
             ann.send("sendMessage", "m", text="x")
@@ -207,7 +214,7 @@ def test_what_cannot_be_kept_is_gone_without_dead_letters(serving, tmp_path, def
     path = tmp_path / "store.db"
     with serving(*WIDE, "--store", str(path), "--store-grace-s", "60", *defect) as endpoint, endpoint.client() as ann:
         ann.ask("joinRoom", "j")
-        time.sleep(0.3)
+        until(lambda: has_joined(path))
         with sqlite3.connect(path, isolation_level=None) as other:
             other.execute("BEGIN EXCLUSIVE")
             assert ann.ask("sendMessage", "m", text="x")["payload"]["code"] == 503

@@ -142,7 +142,7 @@ def test_a_locustfile_runs_beside_them_and_imports_the_users_own(place, more):
         "assert mine.PREFIX and words.WORD\nScenario = run_under_locust()\n"
     )
     (place / "small.toml").write_text(PLAN.format(scenario="chat"))
-    command = ["locust", "-f", "locustfile.py", "--headless", "-u", 2, "-r", 2, "-t", "3s", *more]
+    command = ["locust", "-f", "locustfile.py", "--headless", "-u", 2, "-r", 2, "-t", "4s", *more]
     call(place, *command, SQUALL_PLAN="small.toml")
     (directory,) = (place / "runs").iterdir()
     call(place, "squall", "report", directory)

@@ -107,6 +107,8 @@ NO_TOTAL_ORDER = 'the contract does not promise order = "room"'
 NO_CAUSAL_ORDER = 'the contract does not promise order = "causal"'
 ORDER_UNJUDGED = "{count} deliveries that may have come after an answer were too many to compare"
 NO_LIST = "the endpoint's list of connections was not read"
+NONE_LISTED = "the endpoint's list named none of our connections (its last one had {count} others)"
+TOO_EARLY = "no dropped connection was in the list for long enough to tell"
 NO_STALE_PROMISE = "the contract has no stale_within_s"
 NO_BURST = "there was no burst"
 NO_LARGE_BURST = "no burst was larger than a promised limit"

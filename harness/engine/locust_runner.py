@@ -120,9 +120,6 @@ class _LocustRunner:
         """
         gevent.get_hub().loop.update_now()
         self._environment, self._runner = environment, runner
-        # Locust starts the timer of its --run-time now. The loop has not run since the imports began, and a timer counts
-        # from the time that the loop knows: the run would be seconds too short.
-        gevent.get_hub().loop.update_now()
         if isinstance(runner, WorkerRunner):
             runner.register_message(BEGIN, self._begin)
             runner.register_message(STOP, self._stop)

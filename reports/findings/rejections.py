@@ -12,7 +12,6 @@ from ..rows import Rows
 from ..sections.rejections import ANSWERED, Rejections
 from ..sections.requests import Requests
 
-REFUSABLE = ("join", "publish")
 ASKED = tuple(kind.name.lower() for kind in ANSWERED)
 DECIDED = (Outcome.OK, Outcome.REJECTED, Outcome.EXPIRED, Outcome.GARBLED)
 """Outcomes that say whether a request was answered."""
@@ -76,7 +75,7 @@ def wrongly_rejected(rejections: Rejections, requests: dict[str, dict[str, Reque
     """Requests that the contract allows."""
     by_code = rejections.wrongly_rejected.by_code
     codes = ", ".join(f"{count} with code {code}" for code, count in by_code.items())
-    answered = sum(one.ok + one.refused for action in REFUSABLE for one in requests.get(action, {}).values())
+    answered = sum(one.ok + one.refused for action in ASKED for one in requests.get(action, {}).values())
     return found(rejections.wrongly_rejected.count, answered, "answered requests", codes=codes)
 
 

@@ -18,6 +18,10 @@ def stale_connections(stale: Stale | None) -> Verdict:
         return NotJudged(words.NO_LIST)
     if stale.promise_s is None:
         return NotJudged(words.NO_STALE_PROMISE)
+    if not stale.listed:
+        return NotJudged(words.NONE_LISTED.format(count=stale.others_last), expected=stale.dropped > 0)
+    if stale.dropped and not _decided(stale):
+        return NotJudged(words.TOO_EARLY)
     broken = stale.overdue + stale.late
     return found(broken, _decided(stale), "dropped connections", promise_s=stale.promise_s, **when(stale.broken_at))
 
@@ -32,6 +36,8 @@ def forgotten(stale: Stale | None) -> Verdict:
     """Alive, and not listed any more."""
     if stale is None:
         return NotJudged(words.NO_LIST)
+    if not stale.listed:
+        return NotJudged(words.NONE_LISTED.format(count=stale.others_last))
     return found(stale.forgotten, stale.listed, "listed connections", **when(stale.forgotten_at))
 
 

@@ -22,6 +22,8 @@ from ..registry import section
 from ..rows import Array, Rows, connections
 from ..throttling import Throttle, is_promised, needlessly_throttled, throttle
 
+RENEWED = (401,)
+"""A poll whose token has expired is refused once, and sent again with another."""
 ANSWERED = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING, Kind.FETCH)
 
 
@@ -72,12 +74,15 @@ def rejections(rows: Rows) -> Rejections:
 
 
 def wrongly_rejected(rows: Rows) -> WronglyRejected:
-    """Valid messages and joins that were refused, by code; throttled ones only where no bucket could be empty."""
+    """Valid requests that were refused, by code; throttled ones only where no bucket could be empty."""
     throttle_codes = rows.contract.throttle_codes
     refused = rows.of(Kind.PUBLISH, Outcome.REJECTED)
     throttled = np.isin(refused["code"], throttle_codes)
     joins = rows.of(Kind.JOIN, Outcome.REJECTED)
     codes = [*refused["code"][~throttled], *joins["code"][~np.isin(joins["code"], throttle_codes)]]
+    for kind in (Kind.LEAVE, Kind.PING, Kind.FETCH):
+        others = rows.of(kind, Outcome.REJECTED)["code"]
+        codes += others[~np.isin(others, (*throttle_codes, *(RENEWED if kind is Kind.FETCH else ())))].tolist()
     judged = throttled & is_promised(rows)[refused["session"]]
     codes += needlessly_throttled(rows, np.unique(refused["session"][judged]))
     by_code: dict[str, int] = {}

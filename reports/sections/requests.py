@@ -53,9 +53,10 @@ class Requests(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ordinary(rows: Rows, kind: Kind) -> Array:
-    """The requests of an action that were really made, without bursts."""
+    """The requests of an action that were really made, without bursts and those that we sent and took back."""
     found = rows.of(kind)
-    made: Array = found[found["flags"] & (Flag.BURST | Flag.IMPLICIT) == 0]
+    taken_back = (found["outcome"] == Outcome.ABANDONED) & (found["sent"] > 0)
+    made: Array = found[(found["flags"] & (Flag.BURST | Flag.IMPLICIT) == 0) & ~taken_back]
     return made
 
 

@@ -77,6 +77,8 @@ class Stale(Drops, frozen=True, kw_only=True):
     """number of our connections that were in any list"""
     listed_last: int
     """number of connections in the last list"""
+    others_last: int
+    """number of entries in the last list that are no connections of ours"""
     not_listed: int
     """dropped clients that poll: without a lasting connection they are in no list, and not counted as dropped"""
 
@@ -136,6 +138,7 @@ def stale(rows: Rows) -> Stale | None:
         polls_failed=len(looks) - len(good),
         listed=len(watch.seen | watch.gone.keys()),
         listed_last=int(good["peer"][-1]),
+        others_last=int(good["seq"][-1] - good["peer"][-1]),
         not_listed=int(np.count_nonzero(polled)),
     )
 

@@ -45,7 +45,7 @@ class Clause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One limit: at least one of the three bounds."""
 
     figure: str
-    """path of the figure in report.json; `finding_counts.*` means every finding"""
+    """path of the figure in report.json; `finding_counts.*` names every finding"""
     max: float | None = None
     """largest value that passes"""
     min: float | None = None

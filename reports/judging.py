@@ -121,7 +121,7 @@ def late(code: str, text: str) -> Cause:
     return Cause(code=code, spoils="latencies", text=text)
 
 
-def unseen(code: str, text: str) -> Cause:
+def unrecorded(code: str, text: str) -> Cause:
     """A reason for which something may have happened and not been recorded."""
     return Cause(code=code, spoils="absences", text=text)
 
@@ -133,8 +133,8 @@ def reasons(one: ProcessFitness, limits: Limits, promised: bool, patience_s: flo
         one: its measurements.
         limits: the plan's `[fitness]`.
         promised: whether the kernel's stamps were.
-        patience_s: the shortest time that anything is waited for; a process that stalls for longer may take for absent
-            what had arrived.
+        patience_s: the shortest time that anything is waited for; after a longer standstill, what had arrived may have
+            been taken for absent.
     """
     found = _late(one, limits)
     if one.cpu_p95 is not None and one.cpu_p95 > limits.cpu_share:
@@ -147,13 +147,13 @@ def reasons(one: ProcessFitness, limits: Limits, promised: bool, patience_s: flo
         text = words.CLOCK_STEPPED.format(step_ms=one.clock_step_ms)
         found.append(Cause(code="clock-stepped", spoils="counts", text=text))
     if (one.loop_lag_max_ms or 0.0) > patience_s * 1000:
-        found.append(unseen("stalled", words.STALLED.format(stood_s=(one.loop_lag_max_ms or 0.0) / 1000)))
+        found.append(unrecorded("stalled", words.STALLED.format(stood_s=(one.loop_lag_max_ms or 0.0) / 1000)))
     if promised and one.stamps.arrivals >= FEW:
         found += _unstamped(one, limits)
     for name, count in one.exhausted.items():
         what, advice = os.strerror(getattr(errno, name)), words.EXHAUSTED_ADVICE.get(name, "")
         text = words.EXHAUSTED.format(count=count, name=name, what=what, advice=advice)
-        found.append(unseen("exhausted", text))
+        found.append(unrecorded("exhausted", text))
     if one.descriptors_grown is not None and one.descriptors_grown > limits.spare_descriptors:
         found.append(late("descriptors", words.LEAKED.format(grown=one.descriptors_grown)))
     return found

@@ -120,13 +120,13 @@ def unanswered(rejections: Rejections, rows: Rows, requests: dict[str, dict[str,
     judged = sum(one.judged for action in ASKED for one in requests.get(action, {}).values())
     judged += int(np.count_nonzero(np.isin(rows.bursts["outcome"], DECIDED)))
     judged += _answered(malformed) + malformed.unanswered if malformed is not None else 0
-    by_way = {
+    silent = {
         f"{action} ({way})": one.unanswered
         for action in ASKED
         for way, one in requests.get(action, {}).items()
         if one.unanswered
     }
-    which = ", ".join(f"{count} {name}" for name, count in by_way.items())
+    which = ", ".join(f"{count} {name}" for name, count in silent.items())
     return found(
         rejections.unanswered + (malformed.unanswered if malformed is not None else 0),
         judged,

@@ -7,7 +7,7 @@ from harness.record.row import OUR_ERRNOS, Closer, Kind, Outcome
 from .. import words
 from ..registry import NotJudged, Verdict, finding, found, named
 from ..rows import Array, Rows
-from ..sections.requests import Requests, by_way, ordinary
+from ..sections.requests import Requests, ways_of, ordinary
 from ..throttling import is_promised
 
 ASKED = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING, Kind.FETCH)
@@ -128,6 +128,6 @@ def _which(rows: Rows, those: dict[Kind, Array]) -> str:
     Example: `12 publish (rest), 3 join (ws)`.
     """
     counts = [
-        (len(some), kind.name.lower(), way) for kind, found in those.items() for way, some in by_way(rows, kind, found)
+        (len(some), kind.name.lower(), way) for kind, found in those.items() for way, some in ways_of(rows, kind, found)
     ]
     return ", ".join(f"{count} {action} ({way})" for count, action, way in counts if count)

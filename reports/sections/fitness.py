@@ -14,7 +14,7 @@ from harness.record.run_directory import RunDirectory
 from harness.units import SECOND
 
 from .. import words
-from ..judging import Cause, ProcessFitness, late, measured, notes, reasons, unseen
+from ..judging import Cause, ProcessFitness, late, measured, notes, reasons, unrecorded
 from ..owing import SETTLE_NS
 from ..percentile import Groups
 from ..processes import all_processes
@@ -149,9 +149,9 @@ def _whole(directory: RunDirectory, rows: Rows) -> list[Cause]:
     """What is wrong with the run as a whole."""
     why = []
     if directory.status == "unsealed":
-        why.append(unseen("killed", words.KILLED))
+        why.append(unrecorded("killed", words.KILLED))
     elif directory.status == "failed":
-        why.append(unseen("failed", words.FAILED.format(reason=directory.reason)))
+        why.append(unrecorded("failed", words.FAILED.format(reason=directory.reason)))
     if not np.any(rows.of(Kind.OPEN)["outcome"] != Outcome.ABANDONED):
         why.append(late("nothing-opened", words.NOTHING_TRIED))
     if never := _never_opened(rows):
@@ -187,16 +187,18 @@ def _never_logged_in(rows: Rows) -> int:
 
 def _shards(directory: RunDirectory, rows: Rows, processes: list[ProcessFitness]) -> list[Cause]:
     """Processes of which nothing is known, or nothing from some time on."""
-    why = [unseen("incomplete", text) for text in directory.incomplete]
+    why = [unrecorded("incomplete", text) for text in directory.incomplete]
     present = {one.process for one in processes}
     expected = rows.manifest.topology.processes or 0
-    why += [unseen("no-rows", words.NO_ROWS.format(process=rank)) for rank in range(expected) if rank not in present]
+    why += [
+        unrecorded("no-rows", words.NO_ROWS.format(process=rank)) for rank in range(expected) if rank not in present
+    ]
     if directory.status in ("unsealed", "failed"):
         return why
     end_s = (rows.load_end_ns - rows.start_ns) / SECOND
     early = {one.process: end_s - (one.last_sample_s or 0.0) for one in processes}
     return why + [
-        unseen("fell-silent", words.FELL_SILENT.format(process=rank, early_s=early_s))
+        unrecorded("fell-silent", words.FELL_SILENT.format(process=rank, early_s=early_s))
         for rank, early_s in early.items()
         if early_s > EARLY_NS / SECOND
     ]

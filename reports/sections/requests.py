@@ -60,7 +60,7 @@ def ordinary(rows: Rows, kind: Kind) -> Array:
     return made
 
 
-def by_way(rows: Rows, kind: Kind, found: Array) -> Iterator[tuple[str, Array]]:
+def ways_of(rows: Rows, kind: Kind, found: Array) -> Iterator[tuple[str, Array]]:
     """These requests by the way that they went: `ws`, `rest` or `poll`."""
     session = found["session"]
     if kind is Kind.LOGIN:
@@ -78,7 +78,7 @@ def requests(rows: Rows) -> dict[str, dict[str, Requests]]:
     """The counts by action and way; neither is listed without any request."""
     counted: dict[str, dict[str, Requests]] = {}
     for kind in ACTIONS:
-        for way, found in by_way(rows, kind, ordinary(rows, kind)):
+        for way, found in ways_of(rows, kind, ordinary(rows, kind)):
             if len(found):
                 counted.setdefault(kind.name.lower(), {})[way] = _counted(found["outcome"])
     return counted

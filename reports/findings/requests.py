@@ -7,7 +7,7 @@ from harness.record.row import OUR_ERRNOS, Closer, Kind, Outcome
 from .. import words
 from ..registry import NotJudged, Verdict, finding, found, named
 from ..rows import Array, Rows
-from ..sections.requests import Requests, ways_of, ordinary
+from ..sections.requests import Requests, ordinary, ways_of
 from ..throttling import is_promised
 
 ASKED = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING, Kind.FETCH)

@@ -55,17 +55,17 @@ def garbled_answer(rows: Rows, requests: dict[str, dict[str, Requests]]) -> Verd
     "throttled-unpromised",
     section="requests",
     meaning="an ordinary request was refused with one of `throttle_codes`, and no throttle is promised for it",
-    sentence="{count} of {sent} requests were throttled, and the contract promises no throttle for them: {which}",
+    sentence="{count} of {answered} answered requests were throttled, and no throttle is promised for them: {which}",
 )
 def throttled_unpromised(rows: Rows) -> Verdict:
     """A burst explains what is refused in its session afterwards; a promise is judged by `wrongly-rejected`."""
     shouting = np.unique(rows.bursts["session"])
     promised = is_promised(rows)
-    throttled, sent = {}, 0
+    throttled, answered = {}, 0
     for kind in ASKED:
         asked = ordinary(rows, kind)
-        asked = asked[(asked["sent"] > 0) & ~promised[asked["session"]] & ~np.isin(asked["session"], shouting)]
-        sent += len(asked)
+        asked = asked[(asked["arrived"] > 0) & ~promised[asked["session"]] & ~np.isin(asked["session"], shouting)]
+        answered += len(asked)
         throttled[kind] = asked[
             (asked["outcome"] == Outcome.REJECTED) & np.isin(asked["code"], rows.contract.throttle_codes)
         ]
@@ -74,11 +74,11 @@ def throttled_unpromised(rows: Rows) -> Verdict:
         return NotJudged(words.THROTTLE_PROMISED)
     return found(
         len(every),
-        sent,
-        "requests without a promised throttle",
+        answered,
+        "answers where no throttle is promised",
         first_s=rows.since_start_s(every["sent"].min()) if len(every) else None,
         whom=named("session", every["session"]) if len(every) else "",
-        sent=sent,
+        answered=answered,
         which=_which(rows, throttled),
     )
 

@@ -1,10 +1,11 @@
 """The part of a run's manifest (`run.json`) that reports read, typed, with defaults for what old runs do not have."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from harness.plan import Fitness as Limits
+from harness.record.codes import NamedCode, code_number, code_numbers
 
 Json = dict[str, object]
 """JSON that is shown as it is and not looked into."""
@@ -16,8 +17,8 @@ class Contract(msgspec.Struct, frozen=True):
     throttle_per_s: float | None = None
     throttle_burst: int | None = None
     throttle_posts: bool = False
-    throttle_codes: tuple[int, ...] = (429,)
-    malformed_codes: tuple[int, ...] | None = None
+    throttle_code_values: tuple[Any, ...] = msgspec.field(default=(429,), name="throttle_codes")
+    malformed_code_values: tuple[Any, ...] | None = msgspec.field(default=None, name="malformed_codes")
     stale_within_s: float | None = None
     lifetime_s: float | None = None
     idle_s: float | None = None
@@ -35,6 +36,22 @@ class Contract(msgspec.Struct, frozen=True):
     def promised_order(self) -> Literal["none", "sender", "room", "causal"]:
         """What is promised of the order of messages."""
         return self.order or ("none" if self.ordered is False else "sender")
+
+    @property
+    def throttle_codes(self) -> tuple[int, ...]:
+        """The codes that mean "throttled", as rows hold them."""
+        return code_numbers(self.throttle_code_values)
+
+    @property
+    def malformed_codes(self) -> tuple[int, ...] | None:
+        """The codes that mean "malformed", as rows hold them; None: any does."""
+        return code_numbers(self.malformed_code_values) if self.malformed_code_values is not None else None
+
+    @property
+    def named_codes(self) -> dict[int, str]:
+        """The codes of the contract that are no plain numbers, by their numbers, as canonical JSON."""
+        values = (*self.throttle_code_values, *(self.malformed_code_values or ()))
+        return {int(code): code.name for code in map(code_number, values) if isinstance(code, NamedCode)}
 
 
 class Load(msgspec.Struct, frozen=True):

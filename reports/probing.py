@@ -5,6 +5,7 @@ import numpy as np
 
 from harness.record.row import Damage, Kind, Outcome
 
+from .closing import close_codes
 from .manifest import Contract
 from .occasion import Occasion, occasion
 from .rows import Array, Rows, find, message_keys
@@ -51,7 +52,7 @@ def malformed(rows: Rows) -> Malformed | None:
     delivered = rows.of(Kind.DELIVERY)
     reached = np.unique(message_keys(delivered["peer"], delivered["seq"]))
     _, fanned_out = find(reached, message_keys(probes["session"], probes["seq"]))
-    judged = _judged(probes, fanned_out, rows.contract)
+    judged = _judged(probes, fanned_out, close_codes(rows, probes), rows.contract)
 
     def counted(chosen: Array) -> dict[str, int]:
         return {name: int(np.count_nonzero(those & chosen)) for name, those in judged.items()}
@@ -64,16 +65,17 @@ def malformed(rows: Rows) -> Malformed | None:
     )
 
 
-def _judged(probes: Array, fanned_out: Array, contract: Contract) -> dict[str, Array]:
-    """For each field of Probes: which of these belong to it."""
+def _judged(probes: Array, fanned_out: Array, close_code: Array, contract: Contract) -> dict[str, Array]:
+    """For each field of Probes: which of these belong to it; `close_code` is that of each one's connection."""
     outcome, code = probes["outcome"], probes["code"]
     accepted = (outcome == Outcome.OK) | fanned_out
     refused = (outcome == Outcome.REJECTED) & ~fanned_out
     closed = (outcome == Outcome.CLOSED) & (probes["arrived"] > 0) & ~fanned_out
-    throttled = refused & np.isin(code, contract.throttle_codes)
+    throttled = refused & np.isin(code, contract.throttle_codes) | closed & np.isin(close_code, contract.throttle_codes)
     promised = contract.malformed_codes
     right = np.isin(code, promised) if promised is not None else ~throttled
-    expected = refused & right | closed & np.isin(code, CLOSES_FOR_CAUSE)
+    closed_rightly = np.isin(code, CLOSES_FOR_CAUSE) | np.isin(close_code, promised or ())
+    expected = refused & right | closed & closed_rightly
     return {
         "sent": np.ones(len(probes), bool),
         "rejected_as_expected": expected,

@@ -4,8 +4,8 @@ Rows of one session are in one shard in the order in which they were read, and s
 the array" means "earlier seen" for any one session. All arrays are read-only, since they are shared.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import RunDirectoryError
+from harness.record.codes import LEAST_PLAIN, NO_CODE, code_text
 from harness.record.row import CONN_BITS, DTYPE, ROW_BYTES, SEQ_BITS, SESSION_BITS, Flag, Gauge, Kind, Outcome
 from harness.record.run_directory import RunDirectory, Shard
 
@@ -46,12 +47,27 @@ class Rows:
         manifest: what the run was.
         shards: which rows each process wrote.
         interrupted: the run ended before its plan did, by hand or because it was killed.
+        code_names: the canonical JSON of codes that are no plain numbers, by the number in the rows.
     """
 
     table: Array
     manifest: Manifest
     shards: tuple[Slice, ...] = ()
     interrupted: bool = False
+    code_names: Mapping[int, str] = field(default_factory=dict)
+
+    def code(self, number: int) -> str:
+        """A code as the endpoint wrote it; `none` where it gave none.
+
+        Args:
+            number: the `code` column of a row of a request or malformed payload that was refused.
+        """
+        if number == NO_CODE:
+            return "none"
+        if number >= LEAST_PLAIN:
+            return str(number)
+        name = self.code_names.get(number) or self.contract.named_codes.get(number)
+        return code_text(name) if name is not None else f"unnamed {number}"
 
     def of(self, kind: Kind, outcome: Outcome | None = None) -> Array:
         """The rows of one kind, and of one outcome if given, in order; computed once."""
@@ -220,7 +236,8 @@ def load(run: RunDirectory) -> Rows:
     table = tables[0] if len(tables) == 1 else np.concatenate([np.empty(0, np.dtype(DTYPE)), *tables])
     ends = np.cumsum([len(each) for each in tables]).tolist()
     slices = tuple(Slice(shard.rank, end - shard.rows, end) for shard, end in zip(shards, ends, strict=True))
-    return Rows(_fixed(table), manifest, slices, run.status in ("interrupted", "unsealed"))
+    names = {int(line["code"]): str(line["text"]) for line in run.evidence() if line.get("kind") == "code"}
+    return Rows(_fixed(table), manifest, slices, run.status in ("interrupted", "unsealed"), names)
 
 
 def _fixed(found: Array) -> Array:

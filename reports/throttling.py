@@ -5,6 +5,7 @@ import numpy as np
 
 from harness.record.row import Closer, Kind, Outcome
 
+from .closing import codes_of
 from .rows import Array, Rows, connections
 
 CLOSES_FOR_EXCESS = (1008, 1013)
@@ -74,6 +75,7 @@ def _cut_silently(rows: Rows, bursts: Array) -> int:
     silent_so_far = connections(bursts) - connections(rows.drops) - connections(told)
     ends = rows.of(Kind.CLOSE)
     for_cause = (ends["peer"] == Closer.ENDPOINT) & np.isin(ends["code"], CLOSES_FOR_EXCESS)
+    for_cause |= np.isin(codes_of(ends), rows.contract.throttle_codes)
     silent = ends[~np.isin(ends["peer"], (Closer.US, Closer.GARBLED)) & ~for_cause]
     return len(silent_so_far & connections(silent))
 
@@ -96,6 +98,30 @@ def _over_limit(rows: Rows, bursts: Array) -> tuple[int, int] | None:
         exceeded += len(own) > allowed
         over += max(0, int(int(np.count_nonzero(window["outcome"] == Outcome.OK)) - allowed))
     return exceeded, over
+
+
+def may_be_empty(rows: Rows, ended: Array, chosen: Array) -> Array:
+    """For each of the `chosen` CLOSE rows: whether the connection's token bucket may have been empty when it closed.
+
+    Where no throttle is promised, nothing says that it was not.
+    """
+    per_s, size = rows.contract.throttle_per_s, rows.contract.throttle_burst
+    empty = chosen.copy()
+    if per_s is None or size is None or not chosen.any():
+        return empty
+    lenient, rate = max(1.0, size * LENIENT_BURST), per_s * LENIENT_RATE / 1e9
+    asked = np.concatenate([rows.of(kind) for kind in TAKES_A_TOKEN])
+    for n in np.flatnonzero(chosen & is_promised(rows)[ended["session"]]):
+        end = ended[n]
+        mine = (asked["session"] == end["session"]) & (asked["conn"] == end["conn"])
+        sent = np.sort(asked["sent"][mine & (asked["sent"] > 0) & (asked["sent"] <= end["arrived"])])
+        if not len(sent):
+            empty[n] = False
+            continue
+        # The most that any stretch of requests took, less what came in meanwhile, is what the bucket must have held.
+        left = np.arange(len(sent)) - (sent - sent[0]) * rate
+        empty[n] = (left + 1 - np.minimum.accumulate(left)).max() > lenient
+    return empty
 
 
 def needlessly_throttled(rows: Rows, sessions: Array) -> list[int]:

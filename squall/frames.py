@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from harness.record.codes import LEAST_PLAIN
 from harness.record.row import NO_ROOM, Closer, Damage, Flag, Gauge, Kind, Outcome
 
 from . import reporting
@@ -35,7 +36,8 @@ def operations(rows: "Rows") -> pd.DataFrame:
         {
             "kind": _named(table["kind"], {kind: kind.name.lower() for kind in OPERATIONS}),
             "outcome": _outcomes(table),
-            "code": _whole(table["code"], table["code"] != 0),
+            "code": _whole(table["code"], (table["code"] != 0) & (table["code"] >= LEAST_PLAIN)),
+            "code_name": _code_names(rows, table["code"]),
             "session": table["session"].astype(np.int64),
             "conn": table["conn"].astype(np.int64),
             "scenario": _scenarios(rows, table["session"]),
@@ -228,6 +230,13 @@ def _categories(numbers: Array, place: Callable[[int], int], names: Sequence[str
     return pd.Categorical.from_codes(
         codes[inverse] if len(known) else np.empty(0, np.int64), pd.Index(names, dtype="str")
     )
+
+
+def _code_names(rows: "Rows", codes: Array) -> pd.Categorical:
+    """Codes as the endpoint wrote them; `<NA>` where there is none."""
+    known = np.unique(codes[codes != 0]).tolist()
+    place = {code: at for at, code in enumerate(known)}
+    return _categories(codes, lambda code: place.get(code, -1), [rows.code(code) for code in known])
 
 
 def _outcomes(table: Array) -> pd.Categorical:

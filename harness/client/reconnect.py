@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from ..plan import Reconnect
+from ..record.codes import code_numbers
 from ..record.row import Closer, Outcome
 from ..units import SECOND
 
@@ -82,7 +83,7 @@ def _http_date(value: str, wall_s: float) -> datetime:
 
 def is_terminal_refusal(policy: Reconnect, outcome: Outcome, code: int) -> bool:
     """Whether a refused opening or join would be refused again: only what the endpoint itself said counts."""
-    return outcome is Outcome.REJECTED and code in policy.terminal_codes
+    return outcome is Outcome.REJECTED and code in code_numbers(policy.terminal_codes)
 
 
 def is_terminal_close(policy: Reconnect, closer: Closer, code: int) -> bool:
@@ -91,4 +92,4 @@ def is_terminal_close(policy: Reconnect, closer: Closer, code: int) -> bool:
     An errno or a code of ours never does, nor does an HTTP status, with which a poll broke a conversation off: the
     next conversation's first poll tells whether it is for good.
     """
-    return closer is Closer.ENDPOINT and code >= LEAST_CLOSE_CODE and code in policy.terminal_codes
+    return closer is Closer.ENDPOINT and code >= LEAST_CLOSE_CODE and code in code_numbers(policy.terminal_codes)

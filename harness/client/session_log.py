@@ -114,6 +114,8 @@ class SessionLog:
             code, of.number, receipt.conn, receipt.room, receipt.peer, receipt.seq, receipt.due, receipt.sent,
             arrived, when.read,
         )  # fmt: skip
+        if outcome is REJECTED:
+            self._recorder.name_code(code, when.read)
         if kind is PUBLISH:
             if outcome is OK:
                 took_ns = arrived - (receipt.due or receipt.sent) if arrived else None
@@ -173,6 +175,7 @@ class SessionLog:
             Kind.STRAY, outcome, when.flags, signal.kind, of.number, of.conn, NO_ROOM, NO_PEER, signal.code,
             arrived=when.arrived, read=when.read,
         )  # fmt: skip
+        self._recorder.name_code(signal.code, when.read)
         self.error(signal.code, signal.reason, when)
 
     def unmatched(self, what: str, data: bytes, when: Arrival) -> None:

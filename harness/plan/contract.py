@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from ..errors import PlanError
+from .codes import Code, check_code
 from .section import Count, NotNegative, Positive, Section
 
 Order = Literal["none", "sender", "room", "causal"]
@@ -18,7 +19,9 @@ class Contract(Section, frozen=True, kw_only=True):
     of one by REST) to JSON Schema files, looked up beside the plan and then among the shipped contracts.
 
     `lifetime_s` and `idle_s` are limits after which the endpoint may close a connection, with one of `limit_codes`;
-    with one of `expected_closes` it may at any time. `grows_mib_per_h` is how much its memory may grow.
+    with one of `expected_closes` it may at any time. `throttle_codes` and `malformed_codes` are codes of errors (0: no
+    code) and of closes: a close with one of them is a refusal (1005: no code; 1006: no close frame).
+    `grows_mib_per_h` is how much its memory may grow.
 
     A connection ends `token_grace_s` after its token's expiry at the latest, unless it `may_outlive_token`, as with
     endpoints that check the token only when a client connects.
@@ -29,8 +32,8 @@ class Contract(Section, frozen=True, kw_only=True):
     throttle_per_s: Positive | None = None
     throttle_burst: Count | None = None
     throttle_posts: bool = False
-    throttle_codes: tuple[int, ...] = (429,)
-    malformed_codes: tuple[int, ...] | None = None
+    throttle_codes: tuple[Code, ...] = (429,)
+    malformed_codes: tuple[Code, ...] | None = None
     stale_within_s: Positive | None = None
     lifetime_s: Positive | None = None
     idle_s: Positive | None = None
@@ -47,6 +50,10 @@ class Contract(Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if (self.throttle_per_s is None) != (self.throttle_burst is None):
             raise PlanError("contract: throttle_per_s and throttle_burst go together; give both or neither")
+        for refusal in self.throttle_codes:
+            check_code("contract.throttle_codes", refusal)
+        for refusal in self.malformed_codes or ():
+            check_code("contract.malformed_codes", refusal)
         for code in (*self.limit_codes, *self.expected_closes):
             if not 1000 <= code < 5000:
                 raise PlanError(f"contract: {code} is not a close code (1000 to 4999)")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from ..errors import PlanError
+from .codes import Code, check_code
 from .section import Count, Positive, Section
 
 
@@ -24,10 +25,12 @@ class Reconnect(Section, frozen=True, kw_only=True):
     cap_s: Positive = 10.0
     jitter: Literal["full", "none"] = "full"
     max_attempts: Count | None = None
-    terminal_codes: tuple[int, ...] = (401, 403, 1008, 4401, 4403)
+    terminal_codes: tuple[Code, ...] = (401, 403, 1008, 4401, 4403)
     retry_after: bool = True
     resubscribe: bool = True
 
     def __post_init__(self) -> None:
+        for code in self.terminal_codes:
+            check_code("reconnect.terminal_codes", code)
         if self.cap_s < self.first_s:
             raise PlanError(f"reconnect: cap_s ({self.cap_s:g}) is less than first_s ({self.first_s:g})")

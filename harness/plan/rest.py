@@ -23,7 +23,8 @@ class Rest(Section, frozen=True, kw_only=True):
     and `poll` are targets; they may hold {room}, and `poll` {after}, {limit} and {wait}. `messages` leads to the list
     in a poll's answer, `last` to the number (or any token) that the next poll's {after} is, `number` to the same in
     one message; `confirms` to the message's id in the answer to a post ("": it has none). `body` is the template of
-    a post; absent: the reference endpoint's, or `[endpoint.json] publish`.
+    a post; absent: the reference endpoint's, or `[endpoint.json] publish`. `code` leads to the code of a refused post
+    ("" or nothing there: it is the status), `reason` to its text.
     """
 
     url: str = ""
@@ -40,6 +41,7 @@ class Rest(Section, frozen=True, kw_only=True):
     number: str = "seq"
     confirms: str = "requestId"
     reason: str = "message"
+    code: str = ""
 
     def __post_init__(self) -> None:
         if self.url:

@@ -14,13 +14,14 @@ from typing import Any, Literal
 import msgspec
 
 from ..errors import RunFailed
+from .codes import NamedCode, code_text_of
 from .row import NO_PEER, NO_ROOM, ROW, ROW_BYTES, Outcome
 from .run_directory import shard_header, shard_paths
 
 BUFFERED_ROWS = 4096
 BUFFERED_BYTES = BUFFERED_ROWS * ROW_BYTES
 pack_into = ROW.pack_into
-EvidenceKind = Literal["refused", "closed", "error", "unmatched", "elsewhere", "note"]
+EvidenceKind = Literal["refused", "closed", "error", "unmatched", "elsewhere", "code", "note"]
 """The kinds of evidence; docs/run-directory.md describes them."""
 EVIDENCE_LINES = 100
 """How many lines of each kind one process keeps, so that one kind never takes the place of another."""
@@ -95,9 +96,15 @@ class Recorder:
         if (code, text) in seen:
             return
         seen.add((code, text))
+        shown = code_text_of(code) if isinstance(code, NamedCode) else code
         self._unwritten_evidence.append(
-            {"at_ns": at_ns, "kind": kind, "code": code, "text": text, **self._without_secrets(more)}
+            {"at_ns": at_ns, "kind": kind, "code": shown, "text": text, **self._without_secrets(more)}
         )
+
+    def name_code(self, code: int, at_ns: int) -> None:
+        """Keep as evidence which code a number in the `code` column means, where the number does not say it."""
+        if isinstance(code, NamedCode):
+            self.evidence(at_ns, "code", int(code), code.name)
 
     def _without_secrets(self, value: Any) -> Any:
         if isinstance(value, dict):

@@ -16,9 +16,6 @@ from .taken import Taken
 REASON_CHARS = 200
 """How much of an endpoint's text a signal keeps."""
 
-LARGEST_CODE = 2**31 - 1
-"""The `code` column of a record is a signed 32-bit number."""
-
 
 class Message(Struct, frozen=True, gc=False):
     """Everything that a frame of ours may contain.
@@ -83,8 +80,3 @@ class Dialect(Protocol):
 def garbled(reason: str) -> tuple[Signal, ...]:
     """The one signal for a frame that does not follow the protocol."""
     return (Signal(SignalKind.GARBLED, reason=reason[:REASON_CHARS]),)
-
-
-def fitting_code(number: int) -> int:
-    """An error's number as a record can hold it: 0 (none) if it exceeds 32 bits."""
-    return number if -LARGEST_CODE <= number <= LARGEST_CODE else 0

@@ -14,6 +14,8 @@ import msgspec
 from ..errors import PlanError
 from ..paths import split, walk_undecoded
 from ..plan import Endpoint
+from ..plan.section import Template
+from ..record.codes import NO_CODE, code_number
 from ..record.row import SignalKind
 from .dialect import REASON_CHARS, Dialect, Message
 from .exchange import Answer, Headers, Request
@@ -49,10 +51,12 @@ class RestMapping:
 
     def __init__(self, endpoint: Endpoint, dialect: Dialect, base_path: str = "") -> None:
         described = endpoint.rest
-        body, table, name = described.body, "endpoint.rest", "body"
+        body: Template | None = described.body
+        table, name = "endpoint.rest", "body"
         if body is None and endpoint.json is not None:
             body, table, name = endpoint.json.publish, "endpoint.json", "publish"
-        self.body = compile_intent(name, body if body is not None else REFERENCE_BODY, table)
+        template: Template = body if body is not None else REFERENCE_BODY
+        self.body = compile_intent(name, template, table)
         self._dialect = dialect
         self._publish = base_path + described.publish
         self._poll = base_path + described.poll
@@ -61,6 +65,7 @@ class RestMapping:
         self._number = split(described.number)
         self._confirms = split(described.confirms)
         self._reason = split(described.reason)
+        self._code = split(described.code)
         if not self._last and not self._number:
             raise PlanError("endpoint.rest: give last or number: a poll must learn what to ask after next")
 
@@ -83,9 +88,14 @@ class RestMapping:
     # -- answers ------------------------------------------------------------------------------------------------
 
     def posted(self, id: str, answer: Answer) -> Signal:
-        """The result of posting message `id`: ACK, ERROR (the code is the status) or GARBLED."""
+        """The result of posting message `id`: ACK, ERROR or GARBLED.
+
+        The code of an ERROR is the one in the answer, or else the status.
+        """
         if not 200 <= answer.status < 300:
-            return self.refused(answer)
+            refused = self.refused(answer)
+            code = _code(walk_undecoded(answer.body, self._code)) if self._code else NO_CODE
+            return refused if code == NO_CODE else Signal(SignalKind.ERROR, code=code, reason=refused.reason)
         if self._confirms:
             named = _text(walk_undecoded(answer.body, self._confirms))
             if named != id:
@@ -161,6 +171,14 @@ def _frames(data: bytes | None) -> list[bytes] | None:
         return [bytes(frame) for frame in msgspec.json.decode(data or b"", type=list[msgspec.Raw])]
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
+
+
+def _code(data: bytes | None) -> int:
+    """The number of a code; NO_CODE where there is none."""
+    try:
+        return code_number(msgspec.json.decode(data)) if data is not None else NO_CODE
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return NO_CODE
 
 
 def _text(data: bytes | None) -> str | None:

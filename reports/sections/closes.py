@@ -2,6 +2,7 @@
 
 A gateway closes what has been idle or open for too long, and says 1001 for both (as for any other "going away"). So a
 limit in the contract excuses only a close that came no earlier than the limit; the same code before it is unexpected.
+A close with one of `throttle_codes` is a refusal: it is expected where the promised token bucket may have been empty.
 """
 
 import msgspec
@@ -10,9 +11,11 @@ import numpy as np
 from harness.record.row import OUR_ERRNOS, Closer, Kind, Outcome
 
 from ..bystanders import cut_by_others
+from ..closing import codes_of
 from ..occasion import Occasion, occasion
 from ..registry import section
 from ..rows import Array, Rows, connection_keys
+from ..throttling import may_be_empty
 from .tokens import ends_by_expiry
 
 SAYS = (Kind.JOIN, Kind.PUBLISH, Kind.DELIVERY, Kind.LEAVE, Kind.PROBE, Kind.PING, Kind.STRAY)
@@ -28,7 +31,7 @@ class Closes(msgspec.Struct, frozen=True, kw_only=True):
     """How connections ended that we did not end."""
 
     expected: dict[str, int]
-    """by reason: `announced`, `lifetime`, `idle` or `token` (the token had expired)"""
+    """by reason: `announced`, `throttled`, `lifetime`, `idle` or `token` (the token had expired)"""
     bystanders: int
     """connections that ended at once after another client's malformed payload, more often than by chance"""
     bystanders_first_s: float | None
@@ -46,11 +49,14 @@ def closes(rows: Rows) -> Closes:
     ended = ended[ended["peer"] != Closer.US]
     ended = ended[~_excused(rows, ended)]
     contract = rows.contract
-    by_endpoint = ended["peer"] == Closer.ENDPOINT
-    limited = by_endpoint & np.isin(ended["code"], contract.limit_codes)
+    codes = codes_of(ended)
+    by_endpoint = np.isin(ended["peer"], (Closer.ENDPOINT, Closer.FIN, Closer.RESET))
+    limited = by_endpoint & np.isin(codes, contract.limit_codes)
+    refusing = by_endpoint & np.isin(codes, contract.throttle_codes)
     opened, spoke = _began(rows, ended)
     reasons = {
-        "announced": by_endpoint & np.isin(ended["code"], contract.expected_closes),
+        "announced": by_endpoint & np.isin(codes, contract.expected_closes),
+        "throttled": refusing & may_be_empty(rows, ended, refusing),
         "lifetime": limited & _long(ended["arrived"] - opened, contract.lifetime_s),
         "idle": limited & _long(ended["arrived"] - spoke, contract.idle_s),
         "token": ends_by_expiry(rows, ended),

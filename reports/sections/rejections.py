@@ -87,7 +87,7 @@ def wrongly_rejected(rows: Rows) -> WronglyRejected:
     codes += needlessly_throttled(rows, np.unique(refused["session"][judged]))
     by_code: dict[str, int] = {}
     for code in codes:
-        by_code[str(code)] = by_code.get(str(code), 0) + 1
+        by_code[rows.code(code)] = by_code.get(rows.code(code), 0) + 1
     return WronglyRejected(
         count=len(codes), by_code=by_code, throttled_unjudged=int(np.count_nonzero(throttled & ~judged))
     )

@@ -33,7 +33,7 @@ class ManifestShown(msgspec.Struct, frozen=True, kw_only=True):
 @section("evidence")
 def evidence(directory: RunDirectory) -> list[Json]:
     """What the endpoint said: refusals, close reasons, errors; of many lines, the first of each kind."""
-    lines = directory.evidence()
+    lines = [line for line in directory.evidence() if line.get("kind") != "code"]
     turns: Counter[str] = Counter()
     by_turn: list[tuple[int, int]] = []
     for at, line in enumerate(lines):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.record.codes import code_number
 from harness.record.row import Closer, Flag, Gauge, Kind, Outcome
 from squall import SquallError, open_run
 from tests.reports.conftest import Made
@@ -199,3 +200,12 @@ def test_the_public_face_and_its_help_import_nothing_heavy(code):
 def test_a_row_that_is_no_operation_is_not_among_them(made):
     made.member(0).row(Kind.STRAY, Outcome.NONE, session=0, arrived=3000)
     assert opened(made).operations["kind"].tolist() == ["open", "join"]
+
+
+def test_a_code_that_is_no_whole_number_has_a_name(made):
+    made.recorder.name_code(code_number("FULL"), 1)
+    made.member(0).publish(0, 1, 2000, Outcome.REJECTED, code=429)
+    made.publish(0, 2, 2001, Outcome.REJECTED, code=int(code_number("FULL"))).publish(0, 3, 2002)
+    frame = opened(made).operations.query("kind == 'publish'")
+    assert frame["code_name"].astype(object).where(frame["code_name"].notna(), None).tolist() == ["429", "FULL", None]
+    assert frame["code"].fillna(-1).tolist() == [429, -1, -1]

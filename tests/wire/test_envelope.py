@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.plan import Endpoint
+from harness.record.codes import code_number
 from harness.record.row import SignalKind
 from harness.wire import Message, make_dialect
 from harness.wire.dialect import REASON_CHARS
@@ -54,7 +55,9 @@ RECEIVED = [
         Signal(SignalKind.ERROR, code=400, reason="not JSON"),
     ),
     ('{"action":"error"}', Signal(SignalKind.ERROR)),
-    ('{"action":"error","payload":{"code":99999999999}}', Signal(SignalKind.ERROR)),
+    ('{"action":"error","payload":{"code":99999999999}}', Signal(SignalKind.ERROR, code=code_number(99999999999))),
+    ('{"action":"error","payload":{"code":"SLOW"}}', Signal(SignalKind.ERROR, code=code_number("SLOW"))),
+    ('{"action":"error","payload":{"code":null}}', Signal(SignalKind.ERROR)),
     (
         '{"message":"Forbidden","connectionId":"eHrdFcnvvHcCE-w=","requestId":"eHrjDEuVPHcFWMg="}',
         Signal(SignalKind.ERROR, reason="Forbidden"),

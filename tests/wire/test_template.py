@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from harness.errors import PlanError
 from harness.plan import Endpoint, JsonDialect
+from harness.record.codes import NO_CODE, code_number
 from harness.record.row import SignalKind
 from harness.wire import Dialect, Message, make_dialect
 from harness.wire.signal import Signal
@@ -39,7 +40,7 @@ def dialect(described: dict[str, Any]) -> Dialect:
     return make_dialect(Endpoint(dialect="json", json=msgspec.convert(described, JsonDialect)))
 
 
-def publishing(template: dict[str, Any]) -> Any:
+def publishing(template: Any) -> Any:
     return json.loads(dialect(CHAT | {"publish": template}).publish(MESSAGE))
 
 
@@ -112,8 +113,9 @@ CHAT_FRAMES = [
         Signal(SignalKind.ERROR, code=4000, reason="no"),
     ),
     ('{"type":"err","code":"4001","why":{"a":[1]}}', Signal(SignalKind.ERROR, code=4001, reason='{"a":[1]}')),
-    ('{"type":"err","code":"E_BAD","why":null}', Signal(SignalKind.ERROR)),
-    ('{"type":"err","code":1e300}', Signal(SignalKind.ERROR)),
+    ('{"type":"err","code":"E_BAD","why":null}', Signal(SignalKind.ERROR, code=code_number("E_BAD"))),
+    ('{"type":"err","code":1e300}', Signal(SignalKind.ERROR, code=code_number(1e300))),
+    ('{"type":"err","code":null}', Signal(SignalKind.ERROR)),
     ('{"type":"hello"}', Signal(SignalKind.OTHER)),
     ("{}", Signal(SignalKind.OTHER)),
     ('[{"type":"ok","ref":"a"}]', Signal(SignalKind.OTHER)),
@@ -225,3 +227,75 @@ def test_a_text_is_filled_in_anew_when_it_is_another() -> None:
     texts = ("one", "one", "two", "one", 'with "quotes"')
     said = [publish(Message(id="n-1-2", text=text)) for text in texts]
     assert [json.loads(frame) for frame in said] == [{"a": text, "b": text} for text in texts]
+
+
+ERRORS: dict[str, Any] = CHAT | {
+    "error": [
+        {"match": {"type": "err", "why": ["slow", "busy"]}, "id": "ref", "fixed_code": "RATE"},
+        {"match": {"type": "err", "sub": 4}, "id": "sub_ref", "code": "num", "fixed_code": 499, "reason": "text"},
+        {"match": {"type": ["err", "fatal"]}},
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("frame", "id", "code", "reason"),
+    [
+        ({"type": "err", "why": "slow", "ref": "a"}, "a", code_number("RATE"), ""),
+        ({"type": "err", "why": "busy", "num": 7}, None, code_number("RATE"), ""),
+        ({"type": "err", "sub": 4, "sub_ref": 12, "num": [1.0], "text": "no"}, "12", code_number([1]), "no"),
+        ({"type": "err", "sub": 4, "num": None}, None, 499, ""),
+        ({"type": "err", "why": ["slow"]}, None, NO_CODE, ""),
+        ({"type": "fatal"}, None, NO_CODE, ""),
+    ],
+)  # fmt: skip
+def test_the_first_of_several_errors_that_matches_gives_id_code_and_reason(
+    frame: dict[str, Any], id: str | None, code: int, reason: str
+) -> None:
+    (signal,) = dialect(ERRORS).decode(json.dumps(frame).encode())
+    assert (signal.kind, signal.id, signal.code, signal.reason) == (SignalKind.ERROR, id, code, reason)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "matches"),
+    [
+        (["a", "b"], "a", True),
+        (["a", "b"], "b", True),
+        (["a"], "a", True),
+        (["a", "b"], "c", False),
+        (["a", "b"], ["a", "b"], False),
+        ([["a", "b"]], ["a", "b"], True),
+        ([1, True], 1.0, True),
+        ([True], 1, False),
+        (["*"], "x", False),
+        (["*"], "*", True),
+        ("*", ["a"], True),
+    ],
+    ids=str,
+)
+def test_a_list_in_a_match_is_one_of_several_values(wanted: Any, found: Any, matches: bool) -> None:
+    described = CHAT | {"ack": {"match": {"op": wanted}, "id": "ref"}}
+    (signal,) = dialect(described).decode(json.dumps({"op": found, "ref": "a"}).encode())
+    assert (signal.kind is SignalKind.ACK) is matches
+
+
+def test_a_list_of_no_values_is_refused() -> None:
+    with pytest.raises(PlanError, match=r"endpoint\.json\.ack\.match\.op: "):
+        dialect(CHAT | {"ack": {"match": {"op": []}, "id": "ref"}})
+
+
+@pytest.mark.parametrize(
+    ("template", "frame"), [(["say", "{id}", ["{seq}", 1]], ["say", "k3-7-12", [12, 1]]), ("say {id}", "say k3-7-12")]
+)
+def test_a_template_may_be_an_array_or_a_string(template: Any, frame: Any) -> None:
+    assert publishing(template) == frame
+
+
+@pytest.mark.parametrize(
+    ("value", "id"),
+    [("7", "7"), (7, "7"), (7.0, "7"), (2**70, str(2**70)), (-1, "-1"), (1.5, "1.5"), (True, None), ([7], None)],
+    ids=str,
+)  # fmt: skip
+def test_an_id_is_the_same_as_a_text_and_as_a_number(value: Any, id: str | None) -> None:
+    (signal,) = dialect(CHAT).decode(json.dumps({"type": "ok", "ref": value}).encode())
+    assert signal.id == id

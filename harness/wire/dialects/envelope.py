@@ -6,14 +6,15 @@ frames of its own, with no action, `{"message":"Forbidden","connectionId":..,"re
 gateway's and is not the id of any message of ours.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
 from ...plan.endpoint import Endpoint
+from ...record.codes import code_number, code_text_of
 from ...record.row import SignalKind
-from ..dialect import REASON_CHARS, Message, fitting_code, garbled
+from ..dialect import REASON_CHARS, Message, garbled
 from ..registry import dialect
 from ..signal import Signal
 from ..taken import Miss, Near, Taken, as_json
@@ -50,7 +51,7 @@ class _Payload(Struct, gc=False):
     """The part of a payload that a signal holds; a delivery's text is skipped, not built."""
 
     sender: str | None = None
-    code: int = 0
+    code: Any = None
     message: str = ""
 
 
@@ -133,7 +134,7 @@ class EnvelopeDialect:
         read = {"id": signal.id, "room": signal.room, "sender": signal.sender, "reason": signal.reason or None}
         fields = {name: text for name, text in read.items() if text is not None}
         if signal.code:
-            fields["code"] = str(signal.code)
+            fields["code"] = code_text_of(signal.code)
         missing = tuple(Miss("", PLACES[name]) for name in NEEDED[signal.kind] if name not in fields)
         return (Taken(kind=signal.kind, rule=rule, fields=fields, missing=missing),)
 
@@ -143,7 +144,7 @@ def _uncommon(frame: _Response) -> tuple[Signal, ...]:
         return (Signal(SignalKind.PONG, frame.requestId),)
     if frame.action == "error":
         payload = frame.payload or _Payload()
-        code, reason = fitting_code(payload.code), payload.message[:REASON_CHARS]
+        code, reason = code_number(payload.code), payload.message[:REASON_CHARS]
         return (Signal(SignalKind.ERROR, frame.requestId, frame.roomId, code=code, reason=reason),)
     if frame.action is not None:
         return (Signal(SignalKind.OTHER, frame.requestId, frame.roomId, reason=frame.action[:REASON_CHARS]),)

@@ -10,9 +10,10 @@ import msgspec
 
 from ...errors import PlanError
 from ...paths import split, walk
-from ...plan.endpoint import Endpoint, JsonDialect, Match
+from ...plan.endpoint import Endpoint, ErrorMatch, JsonDialect, Match
+from ...record.codes import NO_CODE, code_number, code_text_of
 from ...record.row import SignalKind
-from ..dialect import REASON_CHARS, fitting_code, garbled
+from ..dialect import REASON_CHARS, garbled
 from ..placeholders import compile_intent
 from ..registry import dialect
 from ..signal import Signal
@@ -100,8 +101,11 @@ class _Rule:
         self.room = split(match.room)
         self.sender = split(match.sender)
         self.code = split(match.code)
+        self.fixed_code = code_number(match.fixed_code) if isinstance(match, ErrorMatch) else NO_CODE
         self.reason = split(match.reason)
-        shallow = all(len(path) < 2 for path in (self.id, self.room, self.sender)) and not self.code and not self.reason
+        shallow = all(len(path) < 2 for path in (self.id, self.room, self.sender)) and not (
+            self.code or self.fixed_code or self.reason
+        )
         self.keys = tuple(path[0] if path else None for path in (self.id, self.room, self.sender)) if shallow else None
         """The keys of fields at the top level, as in most frames: this saves three calls."""
 
@@ -136,6 +140,11 @@ class _Rule:
                 missing.append(Miss(f"endpoint.json.{self.name}.{field}", path, found=_quoted(value)))
             else:
                 fields[field] = text
+        if self.code or self.fixed_code:
+            code = self.code_of(frame)
+            if code != NO_CODE:
+                fields["code"] = code_text_of(code)
+            missing = [miss for miss in missing if code == NO_CODE or not miss.key.endswith(".code")]
         return Taken(kind=self.kind, rule=self.name, fields=fields, missing=tuple(missing))
 
     def signal(self, frame: Any) -> Signal:
@@ -154,9 +163,14 @@ class _Rule:
             _text(walk(frame, self.id)) if self.id else None,
             _text(walk(frame, self.room)) if self.room else None,
             _text(walk(frame, self.sender)) if self.sender else None,
-            _number(walk(frame, self.code)) if self.code else 0,
+            self.code_of(frame) if self.code or self.fixed_code else NO_CODE,
             _reason(walk(frame, self.reason)) if self.reason else "",
         )
+
+    def code_of(self, frame: Any) -> int:
+        """The code that stands at the path, or else the fixed one."""
+        found = walk(frame, self.code) if self.code else None
+        return code_number(found) if found is not None else self.fixed_code
 
 
 def _check_ids(described: JsonDialect) -> None:
@@ -210,16 +224,6 @@ def _text(found: Any) -> str | None:
     if type(found) is float:
         return str(int(found)) if found.is_integer() else repr(found)
     return None
-
-
-def _number(found: Any) -> int:
-    if type(found) is int:
-        return fitting_code(found)
-    if type(found) is float and found.is_integer():
-        return fitting_code(int(found))
-    if type(found) is str and found.isascii() and found.isdecimal() and len(found) <= 10:
-        return fitting_code(int(found))
-    return 0
 
 
 def _quoted(found: Any) -> str | None:

@@ -89,7 +89,7 @@ def load_budget(path: Path) -> Budget:
             raise UsageError(f'{path}: the clause on "{clause.figure}" {wrong}')
         figure = current_name(clause.figure)
         if figure != EVERY_FINDING and not any(_fits(figure, place) for place in known):
-            meant = _suggestion(figure, known, 0.8)
+            meant = _suggestion(figure, known)
             raise UsageError(f'{path}: no report has the figure "{clause.figure}"{meant}')
     return budget
 
@@ -153,6 +153,6 @@ def _nearest_key(text: str) -> str:
     return _suggestion(unknown, known) if unknown else ""
 
 
-def _suggestion(unknown: str, known: list[str], alike: float = 0.6) -> str:
-    hint = did_you_mean(unknown, known, cutoff=alike)
+def _suggestion(unknown: str, known: list[str]) -> str:
+    hint = did_you_mean(unknown, known)
     return f"; {hint}" if hint else ""

@@ -47,3 +47,46 @@ def test_what_is_no_object_holds_nothing(data):
 )
 def test_a_misspelt_name_is_told_the_nearest_known_one_or_something_else(name, expected):
     assert did_you_mean(name, ["rooms", "sessions"], "say sessions", like="{{{}}}") == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("romm", "room"),
+        ("idd", "id"),
+        ("jtw", "jwt"),
+        ("SESSIONS", "sessions"),
+        ("throttel_per_s", "throttle_per_s"),
+        ("throttle-per-s", "throttle_per_s"),
+        ("per", "per_s"),
+        ("rate", "rate_per_s"),
+        ("secret_env", "token_env"),
+        ("expected_close", "expected_closes"),
+    ],
+)
+def test_a_slip_or_half_of_the_words_is_near(name, known):
+    assert known in did_you_mean(name, [known, "something_else"])
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("recovers", "throttle_codes"),
+        ("recovers", "reconnect"),
+        ("recovers", "ordered"),
+        ("url", "rules"),
+        ("id", "idle_s"),
+        ("x", "y"),
+        ("hook", "how"),
+        ("wait", "at_s"),
+        ("a_b_c_s", "d_e_f_s"),
+        ("figures.foo.bar", "figures.response.all"),
+        ("", "s"),
+    ],
+)
+def test_a_few_letters_in_common_are_not_near(name, known):
+    assert did_you_mean(name, [known], "none is near") == "none is near"
+
+
+def test_of_several_that_are_near_the_nearest_is_named():
+    assert "max_attempts" in did_you_mean("max_attempt", ["max_s", "max_attempts", "attempts"])

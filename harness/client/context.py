@@ -24,6 +24,7 @@ from .patterns.polling import Polling
 from .patterns.rest_endpoint import RestEndpoint, make_rest_endpoint
 from .session_log import SessionLog, StatsMirror
 from .tally import Tally
+from .unrecognised import Unrecognised
 
 
 @dataclass(slots=True)
@@ -57,7 +58,8 @@ class Context:
         load = self.plan.load
         self.room_names = [load.room_name.replace("{room}", str(room)) for room in range(load.room_count)]
         room_numbers: dict[str | None, int] = {name: number for number, name in enumerate(self.room_names)}
-        self.log = SessionLog(self.recorder, self.tally, room_numbers, self.mirror)
+        unrecognised = Unrecognised(self.recorder, self.nonce, self.dialect.explain)
+        self.log = SessionLog(self.recorder, self.tally, room_numbers, self.mirror, unrecognised)
         self.frames = FrameCache()
         self.senders = Senders(self.nonce, load.sessions)
         self.answer_timeout_ns = round(self.plan.endpoint.answer_timeout_s * SECOND)

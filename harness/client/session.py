@@ -301,7 +301,7 @@ class Session:
                 else:
                     self._delivered(signal, when, data)
             elif kind is IS_ACK:
-                self._answered(signal, OK, when)
+                self._answered(signal, OK, when, data)
             else:
                 self.heard(signal, when, data)
 
@@ -311,13 +311,13 @@ class Session:
         if kind is IS_DELIVERY:
             self._delivered(signal, when, data)
         elif kind is IS_ACK or kind is IS_PONG:
-            self._answered(signal, OK, when)
+            self._answered(signal, OK, when, data)
         elif kind is IS_ERROR:
-            self._answered(signal, REJECTED, when)
+            self._answered(signal, REJECTED, when, data)
         elif kind is SignalKind.GARBLED:
-            self._log.stray(self, signal, Outcome.GARBLED, when)
+            self._log.stray(self, signal, Outcome.GARBLED, when, data)
         else:
-            self._log.unmatched("none of ack, error, pong, delivery", data, when)
+            self._log.unmatched(self, data, when)
 
     def awaits(self, receipt: Receipt) -> bool:
         """Whether the answer to this request is still waited for."""
@@ -345,8 +345,7 @@ class Session:
     def _delivered(self, signal: Signal, when: Arrival, data: bytes) -> None:
         origin = self._context.senders.origin(signal)
         if origin is None:
-            self._log.stray(self, signal, Outcome.NONE, when)
-            self._log.unmatched(f"a delivery whose id is none of ours ({signal.id!r:.60})", data, when)
+            self._log.foreign(self, signal, self._context.plan.load.sessions, when, data)
             return
         self._log.delivered(self, origin, signal.room, when)
         if origin[0] == self.number:
@@ -356,14 +355,14 @@ class Session:
                 del receipts[receipt.seq]
                 self._finish(receipt, OK, 0, when)
 
-    def _answered(self, signal: Signal, outcome: Outcome, when: Arrival) -> None:
+    def _answered(self, signal: Signal, outcome: Outcome, when: Arrival, data: bytes) -> None:
         receipt = self._matching.take(signal.id, outcome is REJECTED)
         if receipt is not None:
             if outcome is REJECTED:
                 self._log.error(signal.code, signal.reason, when)
             self._finish(receipt, outcome, signal.code, when)
         elif (seq := self._matching.number(signal.id)) is None:
-            self._log.stray(self, signal, Outcome.NONE, when)
+            self._log.stray(self, signal, Outcome.NONE, when, data)
         elif self._matching.is_late(seq):  # otherwise answered before in another way, as a probe by its own delivery
             self._log.came_late()
 

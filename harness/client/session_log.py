@@ -9,11 +9,12 @@ from typing import Protocol as Interface
 
 from ..plan import mask_header
 from ..record.recorder import Recorder
-from ..record.row import NO_PEER, NO_ROOM, Closer, Flag, Kind, Outcome
+from ..record.row import NO_PEER, NO_ROOM, Closer, Flag, Kind, Outcome, SignalKind
 from ..transport.events import Arrival, Ending, Pong, Refusal
 from ..wire.signal import Signal
 from .receipts import Receipt
 from .tally import Tally
+from .unrecognised import Unrecognised
 
 NOTHING_CAME = Arrival(0, 0, 0)
 
@@ -23,7 +24,7 @@ PUBLISH, OK, REJECTED = Kind.PUBLISH, Outcome.OK, Outcome.REJECTED
 PUBLISHED, DELIVERED, WELL = int(Kind.PUBLISH), int(Kind.DELIVERY), int(Outcome.OK)
 
 EXAMPLES, EXAMPLE_BYTES = 3, 300
-"""How many frames that match nothing are kept as evidence, and how much of each."""
+"""How many names of rooms that the plan has not are kept as evidence, and how much of each."""
 
 
 class StatsMirror(Interface):
@@ -46,15 +47,22 @@ class SessionLog:
     Args:
         room_numbers: a room's number by its name; empty where the plan has no rooms.
         mirror: None: no copy is wanted.
+        unrecognised: keeps the frames that were not recognised.
     """
 
-    __slots__ = ("_recorder", "_room_numbers", "mirror", "tally")
+    __slots__ = ("_recorder", "_room_numbers", "_unrecognised", "mirror", "tally")
 
     def __init__(
-        self, recorder: Recorder, tally: Tally, room_numbers: Mapping[str | None, int], mirror: StatsMirror | None
+        self,
+        recorder: Recorder,
+        tally: Tally,
+        room_numbers: Mapping[str | None, int],
+        mirror: StatsMirror | None,
+        unrecognised: Unrecognised,
     ) -> None:
         self._recorder = recorder
         self._room_numbers = room_numbers
+        self._unrecognised = unrecognised
         self.tally = tally
         self.mirror = mirror
 
@@ -89,6 +97,7 @@ class SessionLog:
     def closed(self, of: Party, end: Ending, when: Arrival) -> None:
         """An open connection has ended."""
         self.tally.open_sessions -= 1
+        self._unrecognised.ended(of.number)
         self._recorder.row(
             Kind.CLOSE, end.outcome, when.flags, end.code, of.number, of.conn, peer=end.closer, sent=end.began,
             arrived=when.arrived, read=when.read,
@@ -169,21 +178,26 @@ class SessionLog:
             self._recorder.evidence(when.read, "elsewhere", 0, named[:EXAMPLE_BYTES])
         return Flag.ELSEWHERE
 
-    def stray(self, of: Party, signal: Signal, outcome: Outcome, when: Arrival) -> None:
+    def stray(self, of: Party, signal: Signal, outcome: Outcome, when: Arrival, data: bytes, flags: int = 0) -> None:
         """A frame that belongs to nothing of this session's, or is not the protocol at all (GARBLED)."""
+        flags |= when.flags | self._unrecognised.came(of, signal.kind, data, when)
         self._recorder.row(
-            Kind.STRAY, outcome, when.flags, signal.kind, of.number, of.conn, NO_ROOM, NO_PEER, signal.code,
+            Kind.STRAY, outcome, flags, signal.kind, of.number, of.conn, NO_ROOM, NO_PEER, signal.code,
             arrived=when.arrived, read=when.read,
         )  # fmt: skip
         self._recorder.name_code(signal.code, when.read)
         self.error(signal.code, signal.reason, when)
 
-    def unmatched(self, what: str, data: bytes, when: Arrival) -> None:
-        """A frame was understood and is none that we know: count it, and keep the first few as evidence."""
+    def unmatched(self, of: Party, data: bytes, when: Arrival) -> None:
+        """A frame that matches nothing that the plan describes."""
         self.tally.unmatched += 1
-        if self.tally.unmatched <= EXAMPLES:
-            shown = data[:EXAMPLE_BYTES].decode("utf-8", "replace")
-            self._recorder.evidence(when.read, "unmatched", 0, f"{what}: {shown}")
+        self._unrecognised.came(of, SignalKind.OTHER, data, when)
+
+    def foreign(self, of: Party, signal: Signal, sessions: int, when: Arrival, data: bytes) -> None:
+        """A delivery whose id is none of the run's `sessions`."""
+        self.tally.unmatched += 1
+        made_up = self._unrecognised.is_made_up(signal.id, sessions)
+        self.stray(of, signal, Outcome.NONE, when, data, Flag.MADE_UP if made_up else 0)
 
     def error(self, code: int, reason: str, when: Arrival) -> None:
         """Keep the endpoint's text of an error, if there is one."""

@@ -41,6 +41,8 @@ class Kind(IntEnum):
     KEEPALIVE = 17
     FETCH = 18
     LOGIN = 19
+    UNRECOGNISED = 20
+    NAMED = 21
 
 
 class Outcome(IntEnum):
@@ -61,7 +63,8 @@ class Flag:
     EXACT and BOUNDED say what `arrived` is (docs/design.md, decision 4): the kernel's stamp of this very message, or an
     upper bound because a later message came with the same read. Neither: `arrived` equals `read`. WAITED: a request
     that waited for its HTTP connection to be free or made, so that its lag is not ours. ELSEWHERE: a delivery whose
-    frame names a room that is not in the plan.
+    frame names a room that is not in the plan. MADE_UP: a stray delivery whose id looks like one of the run's and is none
+    that a session of it can have. NAMED: a stray whose frame names messages of the run, in NAMED rows.
     """
 
     NONE = 0
@@ -71,6 +74,8 @@ class Flag:
     IMPLICIT = 8
     WAITED = 16
     ELSEWHERE = 32
+    MADE_UP = 128
+    NAMED = 256
 
 
 class Closer(IntEnum):

@@ -35,9 +35,9 @@ JSON: Headers = (("Content-Type", "application/json"),)
 
 
 class Page(NamedTuple):
-    """The result of a poll: the signals of its messages, their number, and where the next poll continues."""
+    """The result of a poll: signals, each with its frame, the number of messages, and where the next poll continues."""
 
-    signals: tuple[Signal, ...]
+    signals: tuple[tuple[Signal, bytes], ...]
     messages: int
     after: str
 
@@ -116,7 +116,7 @@ class RestMapping:
             number = _text(walk_undecoded(answer.body, self._last))
         if number is None and (frames or not after):
             return Signal(SignalKind.GARBLED, code=200, reason="a poll's answer does not say what to ask after next")
-        signals = tuple(signal for frame in frames for signal in self._dialect.decode(frame))
+        signals = tuple((signal, frame) for frame in frames for signal in self._dialect.decode(frame))
         if number is None or (not frames and _is_past(number, after)):
             number = after
         return Page(signals, len(frames), number)

@@ -99,7 +99,7 @@ def test_a_refusal_is_quoted():
 def test_a_page_brings_its_messages_and_asks_next_after_the_last_of_them():
     rest, _ = make()
     page = rest.polled(answer(200, {"messages": [frame(4, "n-1-1"), frame(5, "n-2-9")], "last": 90}), "3")
-    assert [signal.id for signal in page.signals] == ["n-1-1", "n-2-9"]
+    assert [signal.id for signal, _ in page.signals] == ["n-1-1", "n-2-9"]
     assert (page.messages, page.after) == (2, "5")
 
 
@@ -182,7 +182,7 @@ def test_a_foreign_interface_is_described_by_its_targets_paths_and_template():
     assert rest.poll("r", "3", 1, 0).target == "/c/r/log?since=3"
     assert rest.posted("n-3-7", answer(200, {"data": {"ref": "n-3-7"}})).kind is SignalKind.ACK
     page = rest.polled(answer(200, {"data": {"items": [{"kind": "said", "ref": "n-1-2", "by": "z", "n": 8}]}}), "3")
-    assert (page.signals[0].id, page.after) == ("n-1-2", "8")
+    assert (page.signals[0][0].id, page.after) == ("n-1-2", "8")
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,8 @@ class ConversationListener(Protocol):
     def received(self, data: bytes, when: Arrival) -> None:
         """A whole message of a WebSocket."""
 
-    def heard(self, signal: Signal, when: Arrival) -> None:
-        """One past fact, however it was read."""
+    def heard(self, signal: Signal, when: Arrival, data: bytes = b"") -> None:
+        """One past fact, read out of these bytes."""
 
     def answered(self, receipt: Receipt, outcome: Outcome, code: int, reason: str, when: Arrival | None) -> None:
         """What became of one request; ignored when it has ended before."""

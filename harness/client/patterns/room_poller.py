@@ -161,8 +161,8 @@ class RoomPoller:
         else:
             listener.fetched(self._room, Outcome.OK, 200, page.messages, self._due, self._asked.sent, when)
         if self._after:  # else the page is from before our time
-            for signal in page.signals:
-                listener.heard(signal, when)
+            for signal, frame in page.signals:
+                listener.heard(signal, when, frame)
         if receipt is not None and receipt.kind is Kind.LEAVE:
             self._last(page, receipt, when)
         elif not self.is_over:

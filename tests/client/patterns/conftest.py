@@ -39,7 +39,7 @@ class Client:
     def refused(self, why, sent, when):
         self.open.append(why)
 
-    def heard(self, signal, when):
+    def heard(self, signal, when, data=b""):
         self.signals.append((signal, when))
 
     def answered(self, receipt, outcome, code, reason, when):

@@ -63,9 +63,8 @@ class Material:
     owing: Owing
 
 
-def owed(rows: Rows) -> Owed:
+def owed(books: Material) -> Owed:
     """Every delivery that was owed, one entry each."""
-    books = rows.once(material)
     message = books.published[books.owing.message]
     receiver = books.members.session[books.owing.member]
     return Owed(receiver, message["session"], message["seq"], message["room"], message["sent"], books.owing.paid)

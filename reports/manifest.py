@@ -73,6 +73,7 @@ class JsonDialect(msgspec.Struct, frozen=True):
     """The plan's `[endpoint.json]`."""
 
     delivery: DeliveryMatch | None = None
+    acks: str | None = None
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -81,6 +82,11 @@ class Endpoint(msgspec.Struct, frozen=True):
     dialect: str | None = None
     json: JsonDialect | None = None
     answer_timeout_s: float = 10.0
+
+    @property
+    def confirms_by_delivery(self) -> bool:
+        """Whether the sender's own delivery is the answer to a message."""
+        return self.dialect == "echo" or (self.json is not None and self.json.acks == "delivery")
 
 
 class Plan(msgspec.Struct, frozen=True):

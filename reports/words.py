@@ -101,6 +101,8 @@ ORDER_EXAMPLE = (
 # Why a finding is not judged.
 NOTHING_TO_LOOK_AT = "there were no {of}"
 NOTHING_OWED = "no deliveries were owed"
+UNRECOGNISED_DELIVERIES = "{count} deliveries that did not arrive may have come in frames that were not recognised"
+UNRECOGNISED_ANSWERS = "{count} answers that did not arrive may have come in frames that were not recognised"
 NOTHING_DELIVERED = "nothing was delivered"
 NO_ORDER = "the contract promises no order"
 NO_TOTAL_ORDER = 'the contract does not promise order = "room"'

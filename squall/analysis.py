@@ -81,7 +81,7 @@ class Run:
     @property
     def lost(self) -> pd.DataFrame:
         """The deliveries that were owed and never arrived."""
-        return self.owed[~self.owed["paid"]]
+        return self.owed[~self.owed["paid"] & ~self.owed["unrecognised"]]
 
     @cached_property
     def report(self) -> "Report":

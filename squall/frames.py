@@ -184,8 +184,9 @@ _IN_NS = [gauge for gauge in Gauge if gauge.name.endswith("_NS")]
 
 
 def owed(rows: "Rows") -> pd.DataFrame:
-    """One line per delivery that was owed, and whether it was `paid`; not `paid` is lost."""
-    found = reporting.ledger.owed(rows)
+    """One line per delivery that was owed: it was `paid`, may have come `unrecognised`, or else is lost."""
+    books = rows.once(reporting.ledger.material)
+    found = reporting.ledger.owed(books)
     return pd.DataFrame(
         {
             "receiver": found.receiver,
@@ -194,6 +195,7 @@ def owed(rows: "Rows") -> pd.DataFrame:
             **_rooms(rows, found.room),
             "sent_s": _since(rows, found.sent),
             "paid": found.paid,
+            "unrecognised": reporting.recognition.unrecognised_deliveries(rows, books),
             "affected": rows.affected[found.receiver] | rows.affected[found.sender],
         }
     )

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reports import build, documented, figures, gate, ledger, rows, schemas, terminal, write
+    from reports import build, documented, figures, gate, ledger, recognition, rows, schemas, terminal, write
 
-__all__ = ["build", "documented", "figures", "gate", "ledger", "rows", "schemas", "terminal", "write"]
+__all__ = ["build", "documented", "figures", "gate", "ledger", "recognition", "rows", "schemas", "terminal", "write"]
 
 if not TYPE_CHECKING:
 

@@ -63,8 +63,8 @@ class Flag:
     EXACT and BOUNDED say what `arrived` is (docs/design.md, decision 4): the kernel's stamp of this very message, or an
     upper bound because a later message came with the same read. Neither: `arrived` equals `read`. WAITED: a request
     that waited for its HTTP connection to be free or made, so that its lag is not ours. ELSEWHERE: a delivery whose
-    frame names a room that is not in the plan. MADE_UP: a stray delivery whose id looks like one of the run's and is none
-    that a session of it can have. NAMED: a stray whose frame names messages of the run, in NAMED rows.
+    frame names a room that is not in the plan. MADE_UP: a stray delivery whose id looks like one of the run's, and that
+    no session of it can have sent. NAMED: a stray whose frame names messages of the run, in NAMED rows.
     """
 
     NONE = 0

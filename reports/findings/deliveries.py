@@ -22,11 +22,13 @@ def lost(rows: Rows, ledger: Ledger) -> Verdict:
     books = ledger.all
     if not books.owed:
         return NotJudged(words.NOTHING_OWED, expected=_is_shared(rows))
+    if books.unrecognised and not books.lost:
+        return NotJudged(words.UNRECOGNISED_DELIVERIES.format(count=books.unrecognised), expected=True)
     receivers = named("session", (example.receiver for example in ledger.lost_examples))
     rooms = named("room", (example.room for example in ledger.lost_examples))
     return found(
         books.lost,
-        books.owed,
+        books.owed - books.unrecognised,
         "deliveries owed",
         first_s=ledger.first_s.get("lost"),
         whom=f"for example {receivers} in {rooms}",
@@ -127,7 +129,7 @@ def _ordered(ledger: Ledger, count: int | None, name: str, unpromised: str) -> V
 
 
 def _delivered(ledger: Ledger, count: int, name: str) -> Verdict:
-    if not ledger.deliveries:
+    if not ledger.deliveries and not count:
         return NotJudged(words.NOTHING_DELIVERED)
     return found(count, ledger.deliveries, "deliveries", first_s=ledger.first_s.get(name))
 

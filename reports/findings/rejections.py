@@ -117,6 +117,8 @@ def garbled(rejections: Rejections, rows: Rows) -> Verdict:
 def unanswered(rejections: Rejections, rows: Rows, requests: dict[str, dict[str, Requests]]) -> Verdict:
     """Valid requests, bursts among them, and malformed payloads."""
     malformed = rejections.malformed
+    if rejections.unrecognised and not rejections.unanswered:
+        return NotJudged(words.UNRECOGNISED_ANSWERS.format(count=rejections.unrecognised), expected=True)
     judged = sum(one.judged for action in ASKED for one in requests.get(action, {}).values())
     judged += int(np.count_nonzero(np.isin(rows.bursts["outcome"], DECIDED)))
     judged += _answered(malformed) + malformed.unanswered if malformed is not None else 0

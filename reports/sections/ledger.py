@@ -14,6 +14,7 @@ from ..ledger import Owing, material
 from ..memberships import Memberships
 from ..ordering import OrderExample, ordering
 from ..owing import SETTLE_NS, leaked, missed_while_away, spread
+from ..recognition import unrecognised_deliveries
 from ..registry import section
 from ..rows import Array, Rows, find, message_keys
 
@@ -29,6 +30,8 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     """owed deliveries that arrived"""
     lost: int
     """owed deliveries that never arrived"""
+    unrecognised: int
+    """owed deliveries that may have come in frames that were not recognised: neither paid nor lost"""
     duplicated: int
     """further copies of a message to one session, over all of its connections; history is none"""
     reordered: int | None
@@ -136,17 +139,18 @@ def ledger(rows: Rows) -> Ledger:
     raw = rows.of(Kind.DELIVERY)
     raw_keys = message_keys(raw["peer"], raw["seq"])
     _, known = find(message_keys(published["session"], published["seq"]), raw_keys)
-    lost = ~owing.paid
+    unrecognised = unrecognised_deliveries(rows, books)
+    lost = ~owing.paid & ~unrecognised
     examples = _examples(rows, members, published, owing.member[lost], owing.message[lost])
     probes = rows.of(Kind.PROBE)
     _, probed = find(np.unique(message_keys(probes["session"], probes["seq"])), raw_keys)
     return Ledger(
-        **_groups(rows, members, published, owing, got.row, wrong),
+        **_groups(rows, members, published, owing, unrecognised, got.row, wrong),
         deliveries=len(raw),
         replayed=int(np.count_nonzero(books.replayed)),
         messages_accepted=int(np.count_nonzero(books.accepted)),
         memberships=len(members.session),
-        unknown=int(np.count_nonzero(~_ours(rows, raw_keys) & ~probed)),
+        unknown=int(np.count_nonzero(~_ours(rows, raw_keys) & ~probed)) + _made_up(rows),
         named=_named(got.row) if (published["room"] != NO_ROOM).any() else None,
         malformed_delivered=len(np.unique(raw_keys[probed & ~known])),
         missed_while_away=missed_while_away(members, published, books.accepted, got),
@@ -170,10 +174,15 @@ def _ours(rows: Rows, keys: Array) -> Array:
     return ours
 
 
+def _made_up(rows: Rows) -> int:
+    """Deliveries whose id looks like one of the run's, of a session or number that the run does not have."""
+    return int(np.count_nonzero(rows.of(Kind.STRAY)["flags"] & Flag.MADE_UP))
+
+
 def _groups(
-    rows: Rows, members: Memberships, published: Array, owing: Owing, row: Array, wrong: Wrong
+    rows: Rows, members: Memberships, published: Array, owing: Owing, unrecognised: Array, row: Array, wrong: Wrong
 ) -> dict[str, Books]:
-    """The books of each group; `row` are the deliveries that `wrong` is about."""
+    """The books of each group; `unrecognised` is in step with `owing`, `row` are the deliveries of `wrong`."""
     affected = rows.affected
     owed_by = affected[members.session[owing.member]] | affected[published["session"][owing.message]]
     delivered_by = affected[row["session"]] | affected[row["peer"]]
@@ -182,7 +191,8 @@ def _groups(
         return Books(
             owed=int(np.count_nonzero(chosen)),
             paid=int(np.count_nonzero(chosen & owing.paid)),
-            lost=int(np.count_nonzero(chosen & ~owing.paid)),
+            lost=int(np.count_nonzero(chosen & ~owing.paid & ~unrecognised)),
+            unrecognised=int(np.count_nonzero(chosen & unrecognised)),
             duplicated=int(np.count_nonzero(wrong.duplicated & delivered)),
             reordered=_late(wrong.reordered, delivered),
             out_of_total_order=_late(wrong.out_of_total_order, delivered),

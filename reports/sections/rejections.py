@@ -14,12 +14,13 @@ wrongly    an ordinary message that was throttled although even a bucket of half
 import msgspec
 import numpy as np
 
-from harness.record.row import Kind, Outcome
+from harness.record.row import Flag, Kind, Outcome
 
 from ..occasion import Occasion, occasion
 from ..probing import Malformed, malformed
+from ..recognition import unrecognised_answers
 from ..registry import section
-from ..rows import Array, Rows, connections
+from ..rows import Array, Rows, connections, message_keys
 from ..throttling import Throttle, is_promised, needlessly_throttled, throttle
 
 RENEWED = (401,)
@@ -49,6 +50,8 @@ class Rejections(msgspec.Struct, frozen=True, kw_only=True):
     """valid requests that were refused"""
     unanswered: int
     """valid requests without any answer in time"""
+    unrecognised: int
+    """valid requests whose answer may have come in a frame that was not recognised: not unanswered"""
     garbled: int
     """frames that are not of the protocol, at clients that had sent nothing malformed on that connection"""
     unanswered_at: Occasion | None
@@ -60,13 +63,16 @@ class Rejections(msgspec.Struct, frozen=True, kw_only=True):
 @section("rejections")
 def rejections(rows: Rows) -> Rejections:
     """Malformed payloads, throttling, and what was refused wrongly."""
-    expired, strays = unanswered(rows), garbled(rows)
+    expired, hidden, strays = unanswered(rows), unrecognised(rows), garbled(rows)
+    requests = expired["kind"] != Kind.FETCH  # a poll has no number
+    expired = expired[~(requests & np.isin(_keys(expired), _keys(hidden)))]
     lost_probes = rows.of(Kind.PROBE, Outcome.EXPIRED)
     return Rejections(
         malformed=malformed(rows),
         throttle=throttle(rows),
         wrongly_rejected=wrongly_rejected(rows),
         unanswered=len(expired),
+        unrecognised=len(hidden),
         garbled=len(strays),
         unanswered_at=occasion(rows, np.concatenate([expired, lost_probes])),
         garbled_at=occasion(rows, strays),
@@ -103,6 +109,18 @@ def garbled(rows: Rows) -> Array:
     at = zip(strays["session"].tolist(), strays["conn"].tolist(), strict=True)
     innocent: Array = strays[np.array([where not in guilty for where in at], bool)]
     return innocent
+
+
+def _keys(requests: Array) -> Array:
+    return message_keys(requests["session"], requests["seq"])
+
+
+def unrecognised(rows: Rows) -> Array:
+    """Valid requests without an answer that may have come in a frame that was not recognised."""
+    asked = np.concatenate([rows.of(kind) for kind in (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING)])
+    asked = asked[(asked["sent"] > 0) & (asked["flags"] & Flag.IMPLICIT == 0)]
+    hidden: Array = asked[unrecognised_answers(rows, asked)]
+    return hidden
 
 
 def unanswered(rows: Rows) -> Array:

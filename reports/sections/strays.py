@@ -2,7 +2,7 @@
 
 import msgspec
 
-from harness.record.row import Gauge, Kind, Outcome, SignalKind
+from harness.record.row import Flag, Gauge, Kind, Outcome, SignalKind
 from harness.record.run_directory import RunDirectory
 
 from ..registry import section
@@ -18,10 +18,12 @@ class Strays(msgspec.Struct, frozen=True, kw_only=True):
     """frames that are not of the protocol"""
     unknown_deliveries: int
     """deliveries without an id of this run"""
+    foreign_deliveries: int
+    """the ones among them that do not look like the run's either: of other clients, or with ids of the endpoint's"""
     unmatched: int | None
     """frames of the protocol that are no ack, error, pong or delivery; `null`: not counted"""
     examples: list[str]
-    """the first unmatched frames"""
+    """the first unrecognised frames, and what each was taken for; those that name messages of the run come first"""
 
 
 @section("strays")
@@ -31,9 +33,12 @@ def strays(directory: RunDirectory, rows: Rows) -> Strays:
     samples = rows.of(Kind.SAMPLE)
     counts = samples[samples["code"] == Gauge.UNMATCHED]
     by_process = {int(row["session"]): int(row["seq"]) for row in counts}
+    kept = [line for line in directory.evidence() if line.get("kind") == "unmatched"]
+    deliveries = stray[stray["code"] == SignalKind.DELIVERY]
     return Strays(
         garbled=int((stray["outcome"] == Outcome.GARBLED).sum()),
-        unknown_deliveries=int((stray["code"] == SignalKind.DELIVERY).sum()),
+        unknown_deliveries=len(deliveries),
+        foreign_deliveries=int((deliveries["flags"] & Flag.MADE_UP == 0).sum()),
         unmatched=sum(by_process.values()) if len(counts) else None,
-        examples=[str(line["text"]) for line in directory.evidence() if line.get("kind") == "unmatched"][:EXAMPLES],
+        examples=[str(line["text"]) for line in sorted(kept, key=lambda line: not line.get("ours"))][:EXAMPLES],
     )

@@ -26,8 +26,9 @@ def ledger(ledger: Ledger, evidence: list[Json], manifest: ManifestShown) -> Ite
                 )
                 if count is not None
             )
+            unrecognised = f"{books.unrecognised} not recognised, " if books.unrecognised else ""
             yield Line(
-                f"ledger    {group}: {books.owed} deliveries owed, {books.paid} paid, {books.lost} lost, "
+                f"ledger    {group}: {books.owed} deliveries owed, {books.paid} paid, {books.lost} lost, {unrecognised}"
                 f"{books.duplicated} duplicated, {reordered} reordered{more}, {books.leaked} leaked"
             )
     if ledger.replayed:

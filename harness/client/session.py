@@ -292,6 +292,9 @@ class Session:
         else:
             frames.signals = signals = self.dialect.decode(data)
             frames.data = data
+            frames.beyond = self._log.unrecognised.beyond(data, signals)
+        if frames.beyond:
+            self._log.unrecognised.named(self, signals[0].kind, frames.beyond, when)
         for signal in signals:
             kind = signal.kind
             if kind is IS_DELIVERY:  # this and the next as heard() would, with fewer calls on the hot path

@@ -50,7 +50,7 @@ class SessionLog:
         unrecognised: keeps the frames that were not recognised.
     """
 
-    __slots__ = ("_recorder", "_room_numbers", "_unrecognised", "mirror", "tally")
+    __slots__ = ("_recorder", "_room_numbers", "mirror", "tally", "unrecognised")
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class SessionLog:
     ) -> None:
         self._recorder = recorder
         self._room_numbers = room_numbers
-        self._unrecognised = unrecognised
+        self.unrecognised = unrecognised
         self.tally = tally
         self.mirror = mirror
 
@@ -97,7 +97,7 @@ class SessionLog:
     def closed(self, of: Party, end: Ending, when: Arrival) -> None:
         """An open connection has ended."""
         self.tally.open_sessions -= 1
-        self._unrecognised.ended(of.number)
+        self.unrecognised.ended(of.number)
         self._recorder.row(
             Kind.CLOSE, end.outcome, when.flags, end.code, of.number, of.conn, peer=end.closer, sent=end.began,
             arrived=when.arrived, read=when.read,
@@ -180,7 +180,7 @@ class SessionLog:
 
     def stray(self, of: Party, signal: Signal, outcome: Outcome, when: Arrival, data: bytes, flags: int = 0) -> None:
         """A frame that belongs to nothing of this session's, or is not the protocol at all (GARBLED)."""
-        flags |= when.flags | self._unrecognised.came(of, signal.kind, data, when)
+        flags |= when.flags | self.unrecognised.came(of, signal.kind, data, when)
         self._recorder.row(
             Kind.STRAY, outcome, flags, signal.kind, of.number, of.conn, NO_ROOM, NO_PEER, signal.code,
             arrived=when.arrived, read=when.read,
@@ -191,12 +191,12 @@ class SessionLog:
     def unmatched(self, of: Party, data: bytes, when: Arrival) -> None:
         """A frame that matches nothing that the plan describes."""
         self.tally.unmatched += 1
-        self._unrecognised.came(of, SignalKind.OTHER, data, when)
+        self.unrecognised.came(of, SignalKind.OTHER, data, when)
 
     def foreign(self, of: Party, signal: Signal, sessions: int, when: Arrival, data: bytes) -> None:
         """A delivery whose id is none of the run's `sessions`."""
         self.tally.unmatched += 1
-        made_up = self._unrecognised.is_made_up(signal.id, sessions)
+        made_up = self.unrecognised.is_made_up(signal.id, sessions)
         self.stray(of, signal, Outcome.NONE, when, data, Flag.MADE_UP if made_up else 0)
 
     def error(self, code: int, reason: str, when: Arrival) -> None:

@@ -2,9 +2,13 @@
 
 They are anomalies or of no interest, and an endpoint may push thousands of the second sort each second. So frames that
 name no message of the run are counted, one row a session and second; each that names some is a row for every name.
+
+A frame may be recognised and still hold more than was read of it, such as a list of which the plan reads the first
+item. Looking each frame through would cost two microseconds, so frames are looked through only if the run's mark is in
+them more often than in the shortest of their kind.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol as Interface
 
 import msgspec
@@ -14,6 +18,7 @@ from ..record.row import NO_ROOM, Flag, Kind, Outcome, SignalKind
 from ..transport.events import Arrival
 from ..units import SECOND
 from ..wire.ids import find_ids
+from ..wire.signal import Signal
 from ..wire.taken import Taken, describe
 
 EXAMPLES, EXAMPLE_BYTES = 3, 300
@@ -40,7 +45,7 @@ class Unrecognised:
         explain: the dialect's.
     """
 
-    __slots__ = ("_counts", "_examined", "_explain", "_kept", "_mark", "_nonce", "_recorder")
+    __slots__ = ("_counts", "_examined", "_explain", "_kept", "_mark", "_nonce", "_recorder", "_usual")
 
     def __init__(self, recorder: Recorder, nonce: str, explain: Explain) -> None:
         self._recorder = recorder
@@ -51,6 +56,8 @@ class Unrecognised:
         """By session: second, connection, frames, and arrival and reading of the last."""
         self._examined = 0
         self._kept: dict[SignalKind, set[object]] = {}
+        self._usual: dict[SignalKind, int] = {}
+        """How often the mark is at least in a frame of this kind that holds nothing more than was read of it."""
 
     def came(self, of: Party, kind: SignalKind, data: bytes, when: Arrival) -> int:
         """One more; `kind` is what the dialect took it for.
@@ -62,15 +69,34 @@ class Unrecognised:
             self._examined += 1
             self._keep(kind, data, when)
         if self._mark in data and (named := find_ids(data, self._nonce)):
-            for sender, seq in named:
-                self._recorder.row(
-                    Kind.NAMED, Outcome.NONE, when.flags, kind, of.number, of.conn, NO_ROOM, sender, seq,
-                    arrived=when.arrived, read=when.read,
-                )  # fmt: skip
+            self.named(of, kind, named, when)
             return Flag.NAMED
         if kind is SignalKind.OTHER:
             self._count(of, when)
         return 0
+
+    def named(self, of: Party, kind: SignalKind, messages: Iterable[tuple[int, int]], when: Arrival) -> None:
+        """An unrecognised frame, or what was not read of a frame, names these messages (sender, number)."""
+        for sender, seq in messages:
+            self._recorder.row(
+                Kind.NAMED, Outcome.NONE, when.flags, kind, of.number, of.conn, NO_ROOM, sender, seq,
+                arrived=when.arrived, read=when.read,
+            )  # fmt: skip
+
+    def beyond(self, data: bytes, signals: tuple[Signal, ...]) -> tuple[tuple[int, int], ...]:
+        """The messages that a recognised frame names beside those that were read of it."""
+        kind, marks = signals[0].kind, data.count(self._mark)
+        if marks < 2 or marks <= self._usual.get(kind, 0):
+            return ()
+        named = find_ids(data, self._nonce)
+        if len(named) < 2:
+            self._usual[kind] = min(marks, self._usual.get(kind, marks))
+            return ()
+        read = {signal.id for signal in signals}
+        more = tuple((sender, seq) for sender, seq in named if f"{self._nonce}-{sender}-{seq}" not in read)
+        if len(more) == len(named):
+            return ()  # nothing of it was recognised, and all of it is recorded elsewhere
+        return more
 
     def is_made_up(self, id: str | None, sessions: int) -> bool:
         """Whether an id looks like one of this run's and can be none of its `sessions`."""

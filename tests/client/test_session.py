@@ -452,3 +452,30 @@ def test_a_ping_that_the_protocol_does_not_have_is_told_in_one_line():
     with pytest.raises(UsageError, match=r"\[endpoint\.json\] ping and pong"):
         session.ping()
     assert pipe.frames == rows.of(Kind.PING) == []
+
+
+def said(*ids):
+    return json.dumps({"t": "said", "n": ids[0], "who": "x", "rest": [{"n": each} for each in ids[1:]]}).encode()
+
+
+def test_what_a_recognised_frame_names_beside_what_was_read_of_it_is_recorded_for_each_member():
+    session, rows, _, _ = make(SOLO)
+    other = Session(session._context, 4)
+    for member in (session, other):
+        member.received(said("n-5-1", "n-5-2", "n-6-1"), WHEN)
+        member.received(said("n-5-3"), WHEN)
+    assert [(row["session"], row["peer"], row["seq"]) for row in rows.of(Kind.DELIVERY)] == [
+        (3, 5, 1), (3, 5, 3), (4, 5, 1), (4, 5, 3),
+    ]  # fmt: skip
+    named = [(row["session"], row["code"], row["peer"], row["seq"]) for row in rows.of(Kind.NAMED)]
+    assert named == [(3, 2, 5, 2), (3, 2, 6, 1), (4, 2, 5, 2), (4, 2, 6, 1)]
+
+
+def test_lists_that_only_come_later_are_found_too():
+    session, rows, _, _ = make(SOLO)
+    for seq in range(1, 1201):
+        session.received(said(f"n-5-{seq}"), WHEN)
+    assert rows.of(Kind.NAMED) == []
+    for seq in range(2000, 2400, 2):
+        session.received(said(f"n-5-{seq}", f"n-5-{seq + 1}"), WHEN)
+    assert len(rows.of(Kind.NAMED)) == 200

@@ -4,8 +4,8 @@ They are anomalies or of no interest, and an endpoint may push thousands of the 
 name no message of the run are counted, one row a session and second; each that names some is a row for every name.
 
 A frame may be recognised and still hold more than was read of it, such as a list of which the plan reads the first
-item. Looking each frame through would cost two microseconds, so frames are looked through only if the run's mark is in
-them more often than in the shortest of their kind.
+item. Looking each frame through would cost two microseconds, so frames are looked through only if they are longer than
+the shortest of their kind by an id, and the run's mark is in them more often.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,6 +25,9 @@ EXAMPLES, EXAMPLE_BYTES = 3, 300
 """How many frames of each kind are kept as evidence, each of another shape, and how much of each."""
 EXAMINED = 1000
 """After so many, no more are looked at for evidence."""
+
+ID_BYTES = 3
+"""The least that an id is longer than the mark."""
 
 Explain = Callable[[bytes], tuple[Taken, ...]]
 
@@ -56,8 +59,8 @@ class Unrecognised:
         """By session: second, connection, frames, and arrival and reading of the last."""
         self._examined = 0
         self._kept: dict[SignalKind, set[object]] = {}
-        self._usual: dict[SignalKind, int] = {}
-        """How often the mark is at least in a frame of this kind that holds nothing more than was read of it."""
+        self._usual: dict[SignalKind, tuple[int, int]] = {}
+        """Of frames that hold nothing more than was read of them, by kind: the least length, and the fewest marks."""
 
     def came(self, of: Party, kind: SignalKind, data: bytes, when: Arrival) -> int:
         """One more; `kind` is what the dialect took it for.
@@ -85,12 +88,15 @@ class Unrecognised:
 
     def beyond(self, data: bytes, signals: tuple[Signal, ...]) -> tuple[tuple[int, int], ...]:
         """The messages that a recognised frame names beside those that were read of it."""
-        kind, marks = signals[0].kind, data.count(self._mark)
-        if marks < 2 or marks <= self._usual.get(kind, 0):
+        kind, length = signals[0].kind, len(data)
+        shortest, fewest = self._usual.get(kind, (length + 1, len(data)))
+        if length >= shortest and (
+            length < shortest + len(self._mark) + ID_BYTES or data.count(self._mark) <= fewest
+        ):  # fmt: skip
             return ()
         named = find_ids(data, self._nonce)
         if len(named) < 2:
-            self._usual[kind] = min(marks, self._usual.get(kind, marks))
+            self._usual[kind] = min(length, shortest), min(data.count(self._mark), fewest)
             return ()
         read = {signal.id for signal in signals}
         more = tuple((sender, seq) for sender, seq in named if f"{self._nonce}-{sender}-{seq}" not in read)

@@ -21,7 +21,7 @@ from ..wire.ids import find_ids
 from ..wire.signal import Signal
 from ..wire.taken import Taken, describe
 
-EXAMPLES, EXAMPLE_BYTES = 3, 300
+EXAMPLES, EXAMPLE_BYTES = 6, 300
 """How many frames of each kind are kept as evidence, each of another shape, and how much of each."""
 EXAMINED = 1000
 """After so many, no more are looked at for evidence."""
@@ -144,7 +144,9 @@ class Unrecognised:
         kept.add(shape)
         said = " | ".join(describe(taken, data, self._nonce) for taken in self._explain(data))
         shown = data[:EXAMPLE_BYTES].decode("utf-8", "replace")
-        self._recorder.evidence(when.read, "unmatched", 0, f"{shown}: {said}", ours=self._mark in data)
+        self._recorder.evidence(
+            when.read, "unmatched", 0, f"{shown}: {said}", signal=kind.name.lower(), ours=self._mark in data
+        )
 
 
 def _shape(data: bytes) -> object:

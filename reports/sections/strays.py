@@ -5,6 +5,7 @@ import msgspec
 from harness.record.row import Flag, Gauge, Kind, Outcome, SignalKind
 from harness.record.run_directory import RunDirectory
 
+from ..manifest import Json
 from ..registry import section
 from ..rows import Rows
 
@@ -23,7 +24,7 @@ class Strays(msgspec.Struct, frozen=True, kw_only=True):
     unmatched: int | None
     """frames of the protocol that are no ack, error, pong or delivery; `null`: not counted"""
     examples: list[str]
-    """the first unrecognised frames, and what each was taken for; those that name messages of the run come first"""
+    """the first unrecognised frames, and what each was taken for; the most telling first"""
 
 
 @section("strays")
@@ -40,5 +41,12 @@ def strays(directory: RunDirectory, rows: Rows) -> Strays:
         unknown_deliveries=len(deliveries),
         foreign_deliveries=int((deliveries["flags"] & Flag.MADE_UP == 0).sum()),
         unmatched=sum(by_process.values()) if len(counts) else None,
-        examples=[str(line["text"]) for line in sorted(kept, key=lambda line: not line.get("ours"))][:EXAMPLES],
+        examples=[str(line["text"]) for line in sorted(kept, key=lambda line: _telling(line, rows))][:EXAMPLES],
     )
+
+
+def _telling(line: Json, rows: Rows) -> tuple[bool, bool, bool]:
+    """How little an unrecognised frame says of missing deliveries: greetings come before the load, and name nothing."""
+    at_ns = line.get("at_ns")
+    before = isinstance(at_ns, int) and at_ns < rows.manifest.load_start_ns
+    return before, line.get("signal") not in ("delivery", "ack"), not line.get("ours")

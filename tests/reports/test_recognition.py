@@ -308,12 +308,17 @@ def test_joins_whose_answers_came_unrecognised_are_not_unanswered(make):
 # -- what is shown --------------------------------------------------------------------------------------------------
 
 
-def test_the_frames_that_name_messages_are_shown_first(make):
-    run = make()
-    run.recorder.evidence(1, "unmatched", 0, "welcome", ours=False)
-    run.recorder.evidence(2, "unmatched", 0, "said", ours=True)
+def test_the_frames_that_say_most_are_shown_first(make):
+    run, load = make(), 10**13
+    for at_ns, signal, ours, text in (
+        (1, "other", True, "presence"),
+        (1, "delivery", False, "history"),
+        (load, "other", False, "tick"),
+        (load, "other", True, "said"),
+    ):
+        run.recorder.evidence(at_ns, "unmatched", 0, text, signal=signal, ours=ours)
     report = talk(run, naming_the_message)
-    assert report["strays"]["examples"] == ["said", "welcome"]
+    assert report["strays"]["examples"] == ["said", "tick", "history"]
     assert "said" in report["findings"][0]["text"]
     for shown in (on_the_terminal(report), on_the_page(report)):
         assert "not-recognised" in shown

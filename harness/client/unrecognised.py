@@ -89,20 +89,21 @@ class Unrecognised:
     def beyond(self, data: bytes, signals: tuple[Signal, ...]) -> tuple[tuple[int, int], ...]:
         """The messages that a recognised frame names beside those that were read of it."""
         kind, length = signals[0].kind, len(data)
-        shortest, fewest = self._usual.get(kind, (length + 1, len(data)))
-        if length >= shortest and (
-            length < shortest + len(self._mark) + ID_BYTES or data.count(self._mark) <= fewest
-        ):  # fmt: skip
+        shortest, fewest = self._usual.get(kind, (length + 1, length))
+        if shortest <= length < shortest + len(self._mark) + ID_BYTES:
+            return ()
+        marks = data.count(self._mark)
+        if shortest <= length and marks <= fewest:
             return ()
         named = find_ids(data, self._nonce)
+        if len(named) == 1 and kind is not SignalKind.DELIVERY and marks > fewest:
+            return tuple(named)  # an answer, and once more the same id: of the delivery that came with it
         if len(named) < 2:
-            self._usual[kind] = min(length, shortest), min(data.count(self._mark), fewest)
+            self._usual[kind] = min(length, shortest), min(marks, fewest)
             return ()
         read = {signal.id for signal in signals}
         more = tuple((sender, seq) for sender, seq in named if f"{self._nonce}-{sender}-{seq}" not in read)
-        if len(more) == len(named):
-            return ()  # nothing of it was recognised, and all of it is recorded elsewhere
-        return more
+        return more if len(more) < len(named) else ()  # else nothing was recognised: it is recorded elsewhere
 
     def is_made_up(self, id: str | None, sessions: int) -> bool:
         """Whether an id looks like one of this run's and can be none of its `sessions`."""

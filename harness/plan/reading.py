@@ -230,7 +230,10 @@ def _type_at(where: str, data: Any, root: type[Any]) -> Any:
 
 
 def _choice(kind: Any, data: Any) -> Any:
-    """Of several kinds of table (or none at all), the one whose tag is in the data, or else the first."""
+    """Of several kinds (a table, a list, none at all) the one that fits the data: a table by its tag, or the first."""
+    if isinstance(data, list | tuple):
+        lists = [each for each in getattr(kind, "types", [kind]) if hasattr(each, "item_type")]
+        return (lists or [kind])[0]
     tables = _tables(kind)
     named = [each for each in tables if each.tag_field and walk(data, (each.tag_field,)) == each.tag]
     return (named or tables or [kind])[0]

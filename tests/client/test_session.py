@@ -27,6 +27,11 @@ SOLO = {
     "error": {"match": {"t": "err"}, "code": "code"},
 }
 MUTE = SOLO | {"acks": "none"}
+FIRST_OF_EACH = {
+    "publish": {"t": "say", "n": "{id}"},
+    "ack": {"match": {"0.t": "ok"}, "id": "0.n"},
+    "delivery": {"match": {"0.t": "said"}, "id": "0.n"},
+}
 
 
 class Rows:
@@ -479,3 +484,16 @@ def test_lists_that_only_come_later_are_found_too():
     for seq in range(2000, 2400, 2):
         session.received(said(f"n-5-{seq}", f"n-5-{seq + 1}"), WHEN)
     assert len(rows.of(Kind.NAMED)) == 200
+
+
+def test_a_delivery_in_one_frame_with_its_ack_is_recorded_as_not_read():
+    session, rows, _, _ = make(FIRST_OF_EACH)
+    for seq in (1, 2):
+        session.publish(0, "x", due=seq)
+        session.received(json.dumps([{"t": "ok", "n": f"n-3-{seq}"}]).encode(), WHEN)
+    assert rows.of(Kind.NAMED) == []
+    session.publish(0, "x", due=3)
+    both = [{"t": "ok", "n": "n-3-3"}, {"t": "said", "n": "n-3-3", "who": "x"}]
+    session.received(json.dumps(both).encode(), WHEN)
+    assert [row["outcome"] for row in rows.of(Kind.PUBLISH)] == [Outcome.OK] * 3
+    assert [(row["peer"], row["seq"]) for row in rows.of(Kind.NAMED)] == [(3, 3)]

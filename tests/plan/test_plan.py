@@ -252,3 +252,30 @@ def test_the_order_is_promised_by_either_name_and_kept_under_one(contract, order
 def test_an_order_that_is_given_twice_or_is_none_of_the_four_is_refused(contract):
     with pytest.raises(PlanError):
         build_plan({"contract": contract})
+
+
+def errors(error):
+    chat = {"publish": {"id": "{id}"}, "acks": "none", "delivery": {"match": {}, "id": "id"}, "error": error}
+    return {"endpoint": {"url": "ws://127.0.0.1:1/", "dialect": "json", "json": chat}}
+
+
+ERROR = {"match": {"type": "err"}}
+
+
+@pytest.mark.parametrize(
+    ("written", "count"), [(ERROR, 1), ([ERROR], 1), ([ERROR, ERROR | {"fixed_code": [{"json": 1.5}]}], 2), ([], 0)]
+)
+def test_there_are_none_one_or_several_tables_of_errors(written, count):
+    assert len(build_plan(errors(written)).endpoint.json.errors) == count
+
+
+@pytest.mark.parametrize(
+    ("written", "where"),
+    [
+        (ERROR | {"cod": "a"}, "endpoint.json.error.cod"),
+        ([ERROR, ERROR | {"cod": "a"}], r"endpoint.json.error\[1\].cod"),
+    ],
+)
+def test_a_misspelt_key_is_found_in_one_table_and_in_one_of_several(written, where):
+    with pytest.raises(PlanError, match=f'"{where}"; did you mean "code"'):
+        build_plan(errors(written))

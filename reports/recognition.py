@@ -26,13 +26,13 @@ HARDLY = 0.05
 ENOUGH = 0.5
 """Frames that explain less than this share of what is missing do not explain it."""
 LATEST_NS = 10 * SECOND
-"""So long after the last missing delivery was sent, a frame may still have been it."""
+"""How late after the last missing delivery was sent a frame may still have been it."""
 QUIET_NS = SECOND
-"""So long after the last missing delivery was sent, frames are taken for what comes without any load."""
+"""From when on after the last missing delivery was sent frames are taken for what comes without any load."""
 DELAYS_S = (0.0, 0.5, 1.0, 2.0)
 """How much later than its sending a missing delivery may have come, when seconds are compared."""
 RECEIVERS = 500
-"""So many receivers are compared second by second at most."""
+"""How many receivers are compared second by second at most."""
 CERTAIN = 3.0
 """Standard errors between what was found and chance."""
 

@@ -24,7 +24,7 @@ from ..wire.taken import Taken, describe
 EXAMPLES, EXAMPLE_BYTES = 6, 300
 """How many frames of each kind are kept as evidence, each of another shape, and how much of each."""
 EXAMINED = 1000
-"""After so many, no more are looked at for evidence."""
+"""How many are looked at for evidence."""
 
 ID_BYTES = 3
 """The least that an id is longer than the mark."""

@@ -2,7 +2,7 @@
 
 An endpoint may refuse with 429, "RATE_LIMITED", true, 4.5 or an object. A whole number that fits is itself. Any other
 code is a number below LEAST_PLAIN that follows from its canonical JSON alone, so that all processes of a run, and its
-reports, agree on it without talking to each other. What it stands for is written beside the rows, as evidence.
+reports, agree on it without talking to each other. Its meaning is written beside the rows, as evidence.
 """
 
 import hashlib

@@ -3,10 +3,11 @@
 import numpy as np
 
 from harness.record.row import OUR_ERRNOS, Closer, Kind, Outcome
+from harness.units import SECOND
 
 from .. import words
 from ..registry import NotJudged, Verdict, finding, found, named
-from ..rows import Array, Rows
+from ..rows import Array, Rows, connection_keys, find
 from ..sections.requests import Requests, ordinary, ways_of
 from ..throttling import is_promised
 
@@ -88,11 +89,12 @@ def throttled_unpromised(rows: Rows) -> Verdict:
     section="requests",
     meaning="a planned message was never sent because its session was not ready, and no other finding explains why",
     sentence="{count} of {planned} planned messages were never sent because their sessions were not ready",
+    rests_on="absence",
 )
 def not_sent(rows: Rows) -> Verdict:
     """What a fault, the end of a connection, or a failed opening, login or join explains is left out."""
     planned = ordinary(rows, Kind.PUBLISH)
-    planned = planned[~_explained(rows)[planned["session"]]]
+    planned = planned[~_explained(rows)[planned["session"]] & ~_after_our_close(rows, planned)]
     abandoned = planned[planned["outcome"] == Outcome.ABANDONED]
     return found(
         len(abandoned),
@@ -102,6 +104,20 @@ def not_sent(rows: Rows) -> Verdict:
         whom=named("session", abandoned["session"]) if len(abandoned) else "",
         planned=len(planned),
     )
+
+
+def _after_our_close(rows: Rows, planned: Array) -> Array:
+    """Which of these fell due when we were about to end their connection, or had ended it."""
+    ended = rows.of(Kind.CLOSE)
+    ended = ended[ended["peer"] == Closer.US]
+    if not len(ended):
+        return np.zeros(len(planned), bool)
+    keys = connection_keys(ended)
+    order = np.argsort(keys)
+    at, found = find(keys[order], connection_keys(planned))
+    began = np.where(ended["sent"] > 0, ended["sent"], ended["arrived"])[order][at]
+    after: Array = found & (planned["outcome"] == Outcome.ABANDONED) & (planned["due"] >= began - SECOND)
+    return after
 
 
 def _explained(rows: Rows) -> Array:

@@ -141,6 +141,13 @@ def test_a_message_that_was_never_sent_is_found(clean):
     assert report["verdict"]["judged"]["not-sent"]["looked_at"] == 41
 
 
+@pytest.mark.parametrize(("before_ms", "count"), [(-1, 0), (0, 0), (1000, 0), (1001, 1)])
+def test_what_fell_due_when_we_ended_the_connection_is_ours(clean, before_ms, count):
+    clean.close(3, 20_000)
+    ask(clean, Kind.PUBLISH, Outcome.ABANDONED, session=3, seq=99, at=20_000 - before_ms)
+    assert clean.report()["finding_counts"]["not-sent"] == count
+
+
 def keep_out(run):
     run.open(4)
     ask(run, Kind.JOIN, Outcome.REJECTED, session=4, code=429, at=3000)

@@ -61,7 +61,8 @@ class Context:
         unrecognised = Unrecognised(self.recorder, self.nonce, self.dialect.explain)
         self.log = SessionLog(self.recorder, self.tally, room_numbers, self.mirror, unrecognised)
         self.frames = FrameCache()
-        self.senders = Senders(self.nonce, load.sessions)
+        posts_numbers = "{seq}" in str(self.plan.endpoint.rest.body)
+        self.senders = Senders(self.nonce, load.sessions, self.dialect.plain_ids or posts_numbers)
         self.answer_timeout_ns = round(self.plan.endpoint.answer_timeout_s * SECOND)
 
     def connect(self, listener: Listener, number: int, entry: Entry) -> WebSocket:

@@ -44,12 +44,14 @@ class Matching:
 
     Args:
         prefix: the session's `message_prefix`.
+        plain: whether a plain number is an id of the session.
     """
 
-    __slots__ = ("given_up", "prefix", "probe", "receipts", "seq")
+    __slots__ = ("given_up", "plain", "prefix", "probe", "receipts", "seq")
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, plain: bool = True) -> None:
         self.prefix = prefix
+        self.plain = plain
         self.seq = 0
         """The number of the last message or request."""
         self.receipts = Receipts()
@@ -65,7 +67,7 @@ class Matching:
 
     def number(self, text: str | None) -> int | None:
         """The message number that an id names; None where the id is absent or not one of this session's."""
-        return read_seq(text, self.prefix) if text is not None else None
+        return read_seq(text, self.prefix, self.plain) if text is not None else None
 
     def take(self, text: str | None, is_error: bool) -> Receipt | None:
         """Take the request that an answer with this id belongs to.
@@ -78,7 +80,7 @@ class Matching:
         Returns:
             None where no open request is meant.
         """
-        seq = read_seq(text, self.prefix) if text is not None else None
+        seq = read_seq(text, self.prefix, self.plain) if text is not None else None
         receipt = self.receipts.pop(seq, None) if seq is not None else None
         if receipt is None and is_error and self.probe is not None:
             receipt = self.receipts.pop(self.probe.seq, None)

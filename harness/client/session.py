@@ -61,7 +61,6 @@ class Session:
         self._log = context.log
         self._pattern = pattern
         self._name = session_name(context.nonce, number)
-        self._matching = Matching(message_prefix(self._name))
         self._socket: Conversation | None = None
         self._rooms: tuple[int, ...] = ()
         self._due = 0
@@ -71,6 +70,7 @@ class Session:
         """The number of the present or last connection, from 0; -1 before the first."""
         self.is_open = False
         self.dialect = pattern.dialect if pattern is not None else context.dialect
+        self._matching = Matching(message_prefix(self._name), self.dialect.plain_ids)
         self.listener: SessionListener | None = None
         """Who hears that a connection opened, was refused, or ended."""
 

@@ -51,6 +51,8 @@ class Dialect(Protocol):
     joins: bool
     leaves: bool
     pings: bool
+    plain_ids: bool
+    """Whether a message may go by its number alone: otherwise a plain number is an id of the endpoint's own."""
 
     def join(self, message: Message) -> bytes:
         """The frame that joins `message.room`."""

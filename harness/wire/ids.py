@@ -41,12 +41,13 @@ def message_prefix(name: str) -> str:
     return f"{name}-"
 
 
-def read_seq(text: str, prefix: str) -> int | None:
+def read_seq(text: str, prefix: str, plain: bool = True) -> int | None:
     """The number of a message of one session.
 
     Args:
         text: the message's id, or the plain number if the protocol's ids are numbers.
         prefix: the session's `message_prefix`.
+        plain: whether a plain number is an id of the session; otherwise it is one of the endpoint's own.
 
     Returns:
         None if it is not an id of this session.
@@ -55,6 +56,8 @@ def read_seq(text: str, prefix: str) -> int | None:
     (12, 12, None)
     """
     number = text.removeprefix(prefix)
+    if not plain and len(number) == len(text):
+        return None
     if len(number) <= FEW_DIGITS and number.isdecimal():
         return int(number)
     return _below(SEQ_LIMIT, number)
@@ -121,10 +124,12 @@ class Senders:
     Args:
         nonce: the run's.
         sessions: how many sessions the run has, over all processes.
+        plain: whether a plain number is an id of the sender that the frame names.
     """
 
-    def __init__(self, nonce: str, sessions: int) -> None:
+    def __init__(self, nonce: str, sessions: int, plain: bool = True) -> None:
         self._nonce = nonce
+        self._plain = plain
         self._sessions = sessions
         self._known: dict[str | None, int] = {}
         """The sessions seen so far, by name: this halves the cost of reading an id."""
@@ -141,6 +146,8 @@ class Senders:
     def _read(self, signal: Signal) -> tuple[int, int] | None:
         text = signal.id or ""
         name, dash, number = text.rpartition("-")
+        if not dash and not self._plain:
+            return None
         known = self._known.get(name if dash else signal.sender)
         if known is not None and len(number) <= FEW_DIGITS and number.isdecimal():
             return known, int(number)

@@ -57,6 +57,8 @@ class RestMapping:
             body, table, name = endpoint.json.publish, "endpoint.json", "publish"
         template: Template = body if body is not None else REFERENCE_BODY
         self.body = compile_intent(name, template, table)
+        self.plain_ids = "{seq}" in str(template)
+        """Whether a post may name its message by the number alone."""
         self._dialect = dialect
         self._publish = base_path + described.publish
         self._poll = base_path + described.poll
@@ -139,6 +141,7 @@ class Posting:
         self.joins, self.leaves, self.pings = dialect.joins, dialect.leaves, dialect.pings
         self.join, self.leave, self.ping, self.decode = dialect.join, dialect.leave, dialect.ping, dialect.decode
         self.explain = dialect.explain
+        self.plain_ids = dialect.plain_ids or mapping.plain_ids
         self.publish = mapping.body
 
 

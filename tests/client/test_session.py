@@ -497,3 +497,29 @@ def test_a_delivery_in_one_frame_with_its_ack_is_recorded_as_not_read():
     session.received(json.dumps(both).encode(), WHEN)
     assert [row["outcome"] for row in rows.of(Kind.PUBLISH)] == [Outcome.OK] * 3
     assert [(row["peer"], row["seq"]) for row in rows.of(Kind.NAMED)] == [(3, 3)]
+
+
+TEXT_IDS = {
+    "publish": {"t": "say", "n": "{id}", "who": "{sender}"},
+    "ack": {"match": {"t": "ok"}, "id": "n"},
+    "delivery": {"match": {"t": "said"}, "id": "n", "sender": "who"},
+}
+
+
+@pytest.mark.parametrize("number", [1, "1", 1.0])
+def test_a_number_is_an_id_of_the_endpoints_own_where_ours_are_texts(told, number):
+    session, rows, _, _ = make(TEXT_IDS)
+    session.publish(0, "x", due=1, done=teller(told))
+    session.received(json.dumps({"t": "ok", "n": number}).encode(), WHEN)
+    session.received(json.dumps({"t": "said", "n": number, "who": "n-3"}).encode(), WHEN)
+    assert told == [] and rows.of(Kind.DELIVERY) == []
+    assert [row["code"] for row in rows.of(Kind.STRAY)] == [SignalKind.ACK, SignalKind.DELIVERY]
+
+
+@pytest.mark.parametrize("number", [1, "1", 1.0])
+def test_a_number_is_an_id_of_ours_where_we_send_numbers(told, number):
+    session, rows, _, _ = make(TEXT_IDS | {"publish": {"t": "say", "n": "{seq}", "who": "{sender}"}})
+    session.publish(0, "x", due=1, done=teller(told))
+    session.received(json.dumps({"t": "ok", "n": number}).encode(), WHEN)
+    session.received(json.dumps({"t": "said", "n": number, "who": "n-3"}).encode(), WHEN)
+    assert told == [(Outcome.OK, 0)] and len(rows.of(Kind.DELIVERY)) == 1

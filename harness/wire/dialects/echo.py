@@ -21,6 +21,7 @@ class EchoDialect:
     joins = False
     leaves = False
     pings = False
+    plain_ids = False
 
     def join(self, message: Message) -> bytes:
         """Raises ValueError: an echo has no rooms."""

@@ -82,6 +82,7 @@ class EnvelopeDialect:
     joins = True
     leaves = True
     pings = True
+    plain_ids = False
 
     def join(self, message: Message) -> bytes:
         """A joinRoom request."""

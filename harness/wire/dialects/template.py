@@ -37,6 +37,8 @@ class TemplateDialect:
         self.joins = described.join is not None
         self.leaves = described.leave is not None
         self.pings = described.ping is not None
+        sent = (described.publish, described.join, described.leave, described.ping)
+        self.plain_ids = any("{seq}" in str(template) for template in sent)
         self.join = compile_intent("join", described.join)
         self.leave = compile_intent("leave", described.leave)
         self.publish = compile_intent("publish", described.publish)

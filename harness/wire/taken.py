@@ -11,6 +11,7 @@ from msgspec import Struct
 from ..paths import Path
 from ..record.row import SignalKind
 from .ids import find_ids
+from .signal import Signal
 
 SHOWN_CHARS = 60
 """How much of a value is quoted."""
@@ -61,6 +62,21 @@ class Taken(Struct, frozen=True, kw_only=True):
     missing: tuple[Miss, ...] = ()
     near: tuple[Near, ...] = ()
     why: str = ""
+
+
+def taken_as_read(signals: tuple[Signal, ...]) -> tuple[Taken, ...]:
+    """What signals were taken for, for a dialect that has no paths to find anything at."""
+    return tuple(
+        Taken(kind=signal.kind, why=signal.reason)
+        if signal.kind in (SignalKind.GARBLED, SignalKind.OTHER)
+        else Taken(kind=signal.kind, rule=signal.kind.name.lower(), fields=_fields(signal))
+        for signal in signals
+    )
+
+
+def _fields(signal: Signal) -> dict[str, str]:
+    read = {"id": signal.id, "room": signal.room, "sender": signal.sender, "reason": signal.reason or None}
+    return {name: text for name, text in read.items() if text is not None}
 
 
 def describe(taken: Taken, data: bytes = b"", nonce: str = "") -> str:

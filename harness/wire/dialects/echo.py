@@ -11,7 +11,7 @@ from ...record.row import SignalKind
 from ..dialect import Message, garbled
 from ..registry import dialect
 from ..signal import Signal
-from ..taken import Taken
+from ..taken import Taken, taken_as_read
 
 
 class EchoDialect:
@@ -51,10 +51,7 @@ class EchoDialect:
 
     def explain(self, data: bytes) -> tuple[Taken, ...]:
         """A delivery with its id, or why it is none."""
-        signal = self.decode(data)[0]
-        if signal.id is None:
-            return (Taken(kind=signal.kind, why=signal.reason),)
-        return (Taken(kind=signal.kind, rule="delivery", fields={"id": signal.id}),)
+        return taken_as_read(self.decode(data))
 
 
 @dialect("echo", needs_room=lambda _: False)

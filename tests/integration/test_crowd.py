@@ -73,7 +73,6 @@ def test_a_crowd_over_two_processes_under_locust(squall, two_processes):
     # Four users of twenty sessions each, two users a process.
     arguments = ("--headless", "-u", 4, "-r", 4, "-t", "6s", *two_processes)
     done = squall.wait(squall.start("-f", LOCUSTFILE, *arguments, module="locust", env=env))
-    assert done.code == 0, done.err
     (directory,) = (squall.out / "runs").glob("*")
     run = open_run(directory)
     assert (run.status, run.warnings, len(run.shards)) == ("complete", (), 2)

@@ -11,6 +11,7 @@ import pytest
 
 from harness.record.row import DTYPE, ROW_BYTES, Kind, Outcome
 from harness.record.run_directory import open_run
+from tests.integration.loose import LOOSE_PLAN
 
 pytestmark = pytest.mark.slow(reason="whole runs under Locust, some in several processes")
 
@@ -35,10 +36,10 @@ def rows_of(shard):
 def test_headless_gives_one_run_directory_with_a_shard_a_process(locust, processes, two_processes):
     squall, start = locust
     plan = squall.out / "plan.toml"
-    plan.write_text("[load]\nrate_per_s = 5.0\nramp_s = 0.5\n")
+    plan.write_text("[load]\nrate_per_s = 5.0\nramp_s = 0.5\n" + LOOSE_PLAN)
     more = two_processes if processes > 1 else ()
     done = squall.wait(start("--headless", "-u", 21, "-r", 20, "-t", "8s", *more, SQUALL_PLAN=str(plan)))
-    assert done.code in (0, 3), done.err  # a busy machine makes it late
+    assert done.code == 0, done.err
     (path,) = (squall.out / "runs").glob("*")
     run = open_run(path)
     assert (run.status, run.warnings) == ("complete", ())
@@ -59,10 +60,10 @@ def test_users_that_workers_cannot_share_evenly_are_all_the_sessions_there_are(l
     plan = squall.out / "plan.toml"
     plan.write_text(
         f'[load]\nscenario = "ticker"\nsessions_per_user = {per_user}\nrooms = 100\nrate_per_s = 5.0\n'
-        'settle_s = 1.0\n[[chaos]]\nfault = "drop"\nhow = "reset"\nat_s = 5.0\nshare = 1.0\n'
+        'settle_s = 1.0\n[[chaos]]\nfault = "drop"\nhow = "reset"\nat_s = 5.0\nshare = 1.0\n' + LOOSE_PLAN
     )
     done = squall.wait(start("--headless", "-u", 5, "-r", 5, "-t", "8s", *two_processes, SQUALL_PLAN=str(plan)))
-    assert done.code in (0, 3), done.err  # a busy machine makes it late
+    assert done.code == 0, done.err
     (path,) = (squall.out / "runs").glob("*")
     squall("report", path)
     done.out = str(path)
@@ -85,9 +86,9 @@ def test_workers_meet_at_a_port_of_their_own_where_locusts_usual_one_is_taken(lo
         with contextlib.suppress(OSError):  # somebody else has it: just as well
             held.enter_context(socket.create_server(("127.0.0.1", LOCUSTS_PORT)))
         done = squall.wait(start("--headless", "-u", 4, "-r", 4, "-t", "3s", "--processes", 2))
-    assert done.code in (0, 3), done.err  # a busy machine makes it late
     (path,) = (squall.out / "runs").glob("*")
-    assert len(open_run(path).shards) == 2
+    run = open_run(path)
+    assert (run.status, len(run.shards)) == ("complete", 2), done.err
 
 
 FORKS = [
@@ -155,7 +156,7 @@ def test_a_run_lasts_as_long_as_it_was_given_however_long_the_locustfile_takes_t
     slow = squall.out / "slow.py"
     slow.write_text(IMPORTS_FOR_LONG)
     plan = squall.out / "plan.toml"
-    plan.write_text("[load]\nrate_per_s = 5.0\nramp_s = 0.5\n")
+    plan.write_text("[load]\nrate_per_s = 5.0\nramp_s = 0.5\n" + LOOSE_PLAN)
     done = squall.wait(start(*how, "-u", 5, "-r", 5, "-t", "4s", file=slow, SQUALL_PLAN=str(plan)))
     assert done.code == 0, done.err
     (path,) = (squall.out / "runs").glob("*")

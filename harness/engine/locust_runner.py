@@ -168,8 +168,13 @@ class _LocustRunner:
         if prepared is None:
             return False
         status: Status = "failed" if self._failures else "interrupted" if self._interrupted else "complete"
-        self._environment.process_exit_code = self._conclusion(prepared, status)
-        self._sealed.set()
+        try:
+            self._environment.process_exit_code = self._conclusion(prepared, status)
+        except Exception:  # a mistake of ours: Locust waits for the end, and would wait for ever
+            logger.exception("the run is recorded in %s, and could not be reported", prepared.orders.path)
+            self._environment.process_exit_code = UNFIT
+        finally:
+            self._sealed.set()
         return True
 
     def _conclusion(self, prepared: Prepared, status: Status) -> int:

@@ -167,6 +167,28 @@ def test_a_run_lasts_as_long_as_it_was_given_however_long_the_locustfile_takes_t
     assert set(rows["session"][rows["kind"] == Kind.PUBLISH]) == set(range(5))
 
 
+FAILS_TO_JUDGE = """
+from squall import RealtimeUser  # so that the scenarios are found
+from harness.engine.locust_runner import run_under_locust
+
+def judge(directory):
+    raise ZeroDivisionError("of the report")
+
+Scenario = run_under_locust(judge)
+"""
+
+
+def test_a_report_that_breaks_ends_locust_all_the_same_and_is_no_pass(locust):
+    squall, start = locust
+    file = squall.out / "fails.py"
+    file.write_text(FAILS_TO_JUDGE)
+    done = squall.wait(start("--headless", "-u", 2, "-r", 2, "-t", "3s", file=file))
+    assert done.code == 3, done.err
+    assert "ZeroDivisionError: of the report" in done.err
+    (path,) = (squall.out / "runs").glob("*")
+    assert open_run(path).status == "complete"
+
+
 def test_a_wrong_plan_is_one_line_and_exit_code_2(locust):
     squall, start = locust
     done = squall.wait(start("--headless", "-u", 1, SQUALL_PLAN="no-such-plan"))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from harness.placeholders import fill
 from harness.record.codes import LEAST_PLAIN
 from harness.record.row import NO_ROOM, Closer, Damage, Flag, Gauge, Kind, Outcome
 
@@ -256,7 +257,7 @@ def _rooms(rows: "Rows", rooms: Array) -> dict[str, Any]:
     pattern = rows.manifest.plan.load.room_name
     known = np.unique(rooms[rooms != NO_ROOM]).tolist()
     place = {room: at for at, room in enumerate(known)} if pattern else {}
-    names = [pattern.replace("{room}", str(room)) for room in known] if pattern else []
+    names = [fill(pattern, {"room": str(room)}) for room in known] if pattern else []
     return {
         "room": _whole(rooms, rooms != NO_ROOM),
         "room_name": _categories(rooms, lambda room: place.get(room, -1), list(dict.fromkeys(names))),

@@ -8,7 +8,7 @@
     token_placement  where in a request a token stands
     tls_policy       which TLS settings a plain https request uses
     proxy            the plan's proxy
-    templates        {session}, {conn}, {key} and ${ENV}
+    templates        {session}, {conn}, {key}, {room} and ${ENV}
     redaction        what must never be written down
 
 Secrets and tokens leave this package only towards a socket. Nothing here has a `repr` that shows them, and `Redaction`
@@ -18,7 +18,7 @@ knows each of them, so that what an endpoint echoes can be written down without 
 from .entry import Access, Entry
 from .provider import Denied, Fields, Provider, make_provider
 from .redaction import Redaction
-from .templates import expand, fill
+from .templates import expand
 from .token_placement import place
 
-__all__ = ["Access", "Denied", "Entry", "Fields", "Provider", "Redaction", "expand", "fill", "make_provider", "place"]
+__all__ = ["Access", "Denied", "Entry", "Fields", "Provider", "Redaction", "expand", "make_provider", "place"]

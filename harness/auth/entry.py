@@ -13,11 +13,12 @@ from websockets.exceptions import InvalidURI
 from websockets.uri import WebSocketURI, parse_uri
 
 from ..errors import RunFailed, UsageError
+from ..placeholders import fill
 from ..plan import Endpoint, mask_url
 from ..units import SECOND
 from .provider import Denied, Fields, MakeHttpClient, Setting, Witness, make_provider, wait_for
 from .redaction import Redaction
-from .templates import expand, fill, one_line, with_query
+from .templates import expand_template, one_line, with_query
 from .token_placement import place
 
 LONGEST_S = 1e8
@@ -42,6 +43,7 @@ class Access:
         witness: hears of each login.
         failure: hears of what breaks in the background.
         http: makes the HTTP clients of a login; needed where the plan wants one.
+        room_of: the name of a session's room; needed where the plan's url, headers or the like hold {room}.
 
     Raises:
         UsageError: an environment variable that the plan names is not set, or a file that it names cannot be used.
@@ -50,12 +52,14 @@ class Access:
     def __init__(
         self, endpoint: Endpoint, nonce: str, sessions: int = 1, *, redaction: Redaction | None = None,
         witness: Witness | None = None, failure: Callable[[BaseException], None] | None = None,
-        http: MakeHttpClient | None = None,
+        http: MakeHttpClient | None = None, room_of: Callable[[int], str] | None = None,
     ) -> None:  # fmt: skip
         self.redaction = redaction or Redaction()
         self._endpoint = endpoint
         self._nonce = nonce
-        url = expand(endpoint.url, "endpoint.url", self.redaction)
+        self.room_of = room_of
+        """The name of the room that a session's connections are to; None where a connection is to no room."""
+        url = expand_template(endpoint.url, "endpoint.url", self.redaction)
         self._url = one_line(with_query(url, self._expanded("query")), "endpoint.url")
         self._headers = self._expanded("headers")
         cookies = [f"{name}={value}" for name, value in self._expanded("cookies").items()]
@@ -65,7 +69,7 @@ class Access:
         self._provider = make_provider(endpoint.auth, setting)
         self._expires_ns: dict[int, int] = {}
         try:
-            self._base = parse_uri(fill(self._url, dict.fromkeys(("session", "conn", "key"), "0")))
+            self._base = parse_uri(fill(self._url, Fields(0, 0, "0", "0").url_texts))
         except (InvalidURI, ValueError):
             raise UsageError(
                 f'endpoint.url: "{mask_url(endpoint.url)}" cannot be connected to: write ws://host:port/path?query'
@@ -79,7 +83,7 @@ class Access:
         """One of the endpoint's tables of texts, with the environment's values."""
         table: dict[str, str] = getattr(self._endpoint, key)
         return {
-            name: one_line(expand(text, where, self.redaction), where)
+            name: one_line(expand_template(text, where, self.redaction), where)
             for name, text in table.items()
             if (where := f"endpoint.{key}.{name}")
         }
@@ -95,7 +99,7 @@ class Access:
 
     def admit(self, session: int, conn: int, then: Callable[[Entry | Denied], None]) -> None:
         """Give `then` the upgrade request of connection `conn` (0 = first) of a session: at once, or after a login."""
-        whose = Fields.of(self._nonce, session, conn)
+        whose = self._whose(session, conn)
         token = self._provider.token(whose)
         if token is not None:
             then(self._entry(whose, token))
@@ -110,7 +114,7 @@ class Access:
         Raises:
             RunFailed: the login was refused.
         """
-        whose = Fields.of(self._nonce, session, conn)
+        whose = self._whose(session, conn)
         token: str | Denied | None = self._provider.token(whose)
         if token is None:
             token = wait_for(self._provider, whose)
@@ -121,7 +125,7 @@ class Access:
 
     def command(self, session: int, conn: int) -> dict[str, str]:
         """The headers of a plain HTTP request of this session: the plan's, and its token as a bearer's."""
-        whose = Fields.of(self._nonce, session, conn)
+        whose = self._whose(session, conn)
         headers = {name: fill(value, whose.texts) for name, value in self._headers.items()}
         token = self._provider.latest(whose)
         if token:
@@ -130,11 +134,11 @@ class Access:
 
     def command_life_s(self, session: int, conn: int) -> float:
         """How long those headers may be used before it is time for others (seconds; 0: it is time)."""
-        return self._provider.life_s(Fields.of(self._nonce, session, conn))
+        return self._provider.life_s(self._whose(session, conn))
 
     def renew(self, session: int, conn: int, then: Callable[[str | Denied], None]) -> bool:
         """Log in again if it is time to; `then` hears the result. False when no token has to be fetched."""
-        whose = Fields.of(self._nonce, session, conn)
+        whose = self._whose(session, conn)
         if self._provider.token(whose) is not None:
             return False
         self._provider.fetch(whose, then)
@@ -144,7 +148,7 @@ class Access:
         """The endpoint refused this connection with an HTTP status; True when it is worth one more try, for there will
         be another token.
         """
-        return self._provider.forget(Fields.of(self._nonce, session, conn), status)
+        return self._provider.forget(self._whose(session, conn), status)
 
     def expires_ns(self, session: int) -> int:
         """When the token of a session's latest connection expires, on the monotonic clock; 0: never, or not known."""
@@ -159,11 +163,15 @@ class Access:
         """End the logins under way; their callers learn that they were abandoned."""
         self._provider.close()
 
+    def _whose(self, session: int, conn: int) -> Fields:
+        room = self.room_of(session) if self.room_of is not None else ""
+        return Fields.of(self._nonce, session, conn, room)
+
     def _entry(self, whose: Fields, token: str) -> Entry:
         fields = whose.texts
         headers = {name: fill(value, fields) for name, value in self._headers.items()}
         endpoint = self._endpoint
-        plain = fill(self._url, fields)
+        plain = fill(self._url, whose.url_texts)
         url, subprotocols = place(endpoint.auth, token, plain, headers, endpoint.subprotocols)
         uri = self._plain if self._plain is not None and url is plain else self._uri(url)
         self._note_expiry(whose)

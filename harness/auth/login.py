@@ -15,12 +15,13 @@ import msgspec
 
 from ..errors import UsageError
 from ..paths import split, walk
+from ..placeholders import fill
 from ..plan import LoginAuth, mask_url
 from ..record.row import Outcome
 from ..wire.exchange import Answer, Request
 from .expiry import jwt_expiry
 from .provider import Denied, Fields, HttpClient, Provider, Setting, Then, fit_for_a_request
-from .templates import expand, expand_all, fill, fill_all, on_origin
+from .templates import expand, expand_all, expand_template, fill_all, on_origin
 
 FOREVER = float("inf")
 BODY_CHARS = 500
@@ -50,7 +51,7 @@ class Login(Provider):
         self._witness = setting.witness
         self._failure = setting.failure
         endpoint_url = expand(setting.endpoint.url, "endpoint.url", redaction)
-        self._url = on_origin(expand(auth.url, f"{where}.url", redaction), endpoint_url)
+        self._url = on_origin(expand_template(auth.url, f"{where}.url", redaction), endpoint_url)
         if urlsplit(self._url).scheme not in ("http", "https") or not urlsplit(self._url).hostname:
             raise UsageError(f'{where}.url: "{mask_url(auth.url)}" is not a http url')
         self._headers: dict[str, str] = expand_all(auth.headers, f"{where}.headers", redaction)
@@ -192,7 +193,7 @@ class Login(Provider):
     def _request(self, whose: Fields) -> Request:
         """The request of one login."""
         texts = whose.texts
-        parts = urlsplit(fill(self._url, texts))
+        parts = urlsplit(fill(self._url, whose.url_texts))
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         headers = {"Accept": "application/json"}
         body = b""

@@ -7,6 +7,7 @@ login never blocks an opening.
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote
 
 from ..errors import UsageError
 from ..plan import Auth, Endpoint, JwtAuth, LoginAuth, TokenAuth, TokensAuth
@@ -17,21 +18,28 @@ from .redaction import Redaction
 
 
 class Fields(NamedTuple):
-    """Whose token: a session, its connection (0 = first), and that connection's name in the endpoint's list."""
+    """Whose token: a session, its connection (0 = first), that connection's name in the endpoint's list, its room."""
 
     session: int
     conn: int
     key: str
+    room: str = ""
+    """The room's name; "" where no template of the plan holds {room}."""
 
     @classmethod
-    def of(cls, nonce: str, session: int, conn: int) -> "Fields":
+    def of(cls, nonce: str, session: int, conn: int, room: str = "") -> "Fields":
         """The fields of one connection."""
-        return cls(session, conn, connection_key(session_name(nonce, session), conn))
+        return cls(session, conn, connection_key(session_name(nonce, session), conn), room)
 
     @property
     def texts(self) -> Mapping[str, str]:
-        """For templates."""
-        return {"session": str(self.session), "conn": str(self.conn), "key": self.key}
+        """For templates, by PER_CONNECTION."""
+        return {"session": str(self.session), "conn": str(self.conn), "key": self.key, "room": self.room}
+
+    @property
+    def url_texts(self) -> Mapping[str, str]:
+        """The same as they stand in a url."""
+        return {**self.texts, "room": quote(self.room, safe="")} if self.room else self.texts
 
 
 class Denied(NamedTuple):

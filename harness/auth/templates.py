@@ -1,7 +1,7 @@
-"""Templates of an upgrade or a login: ${NAME} once from the environment, {session}, {conn} and {key} each time.
+"""Templates of an upgrade or a login: ${NAME} once from the environment, {session}, {room} and the like each time.
 
 Pure but for the environment. What the environment gave may be a secret, whatever its name, so the redaction learns
-each value.
+each value; and braces in it are no placeholders.
 """
 
 import os
@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from ..errors import UsageError
+from ..placeholders import escape, fill, pieces
 from .redaction import Redaction
 
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-PLACE = re.compile(r"(\{(?:session|conn|key)\})")
 ENVIRONMENT = re.compile(r"\$\{(\w+)\}")
 
 
@@ -28,13 +28,22 @@ def expand(text: str, where: str, redaction: Redaction | None = None) -> str:
     return ENVIRONMENT.sub(lambda found: environment(found[1], where, redaction), text)
 
 
+def expand_template(text: str, where: str, redaction: Redaction | None = None) -> str:
+    """The same for a text whose placeholders are filled in later.
+
+    Raises:
+        UsageError: one is not set.
+    """
+    return ENVIRONMENT.sub(lambda found: escape(environment(found[1], where, redaction)), text)
+
+
 def expand_all(value: Any, where: str, redaction: Redaction | None = None) -> Any:
     """The same for every string inside plain data."""
     if isinstance(value, dict):
         return {name: expand_all(inside, f"{where}.{name}", redaction) for name, inside in value.items()}
     if isinstance(value, list | tuple):
         return [expand_all(inside, where, redaction) for inside in value]
-    return expand(value, where, redaction) if isinstance(value, str) else value
+    return expand_template(value, where, redaction) if isinstance(value, str) else value
 
 
 def on_origin(url: str, endpoint_url: str) -> str:
@@ -47,8 +56,8 @@ def on_origin(url: str, endpoint_url: str) -> str:
 def with_query(url: str, query: Mapping[str, str]) -> str:
     """The url with more query parameters, encoded; placeholders in their values stay."""
     for name, value in query.items():
-        parts = (part if PLACE.fullmatch(part) else quote(part, safe="") for part in PLACE.split(value))
-        url += f"{'&' if '?' in url else '?'}{quote(name, safe='')}={''.join(parts)}"
+        parts = "".join(quote(literal, safe="") + (f"{{{place}}}" if place else "") for literal, place in pieces(value))
+        url += f"{'&' if '?' in url else '?'}{quote(name, safe='')}={parts}"
     return url
 
 
@@ -60,14 +69,6 @@ def one_line(text: str, where: str) -> str:
     """
     if CONTROL.search(text):
         raise UsageError(f"{where}: the value holds a line break or another control character")
-    return text
-
-
-def fill(text: str, fields: Mapping[str, str]) -> str:
-    """Replace {session}, {conn} and {key}; other braces stay."""
-    if "{" in text:
-        for name, value in fields.items():
-            text = text.replace(f"{{{name}}}", value)
     return text
 
 

@@ -56,7 +56,7 @@ class Context:
 
     def __post_init__(self) -> None:
         load = self.plan.load
-        self.room_names = [load.room_name.replace("{room}", str(room)) for room in range(load.room_count)]
+        self.room_names = [load.name_of(room) for room in range(load.room_count)]
         room_numbers: dict[str | None, int] = {name: number for number, name in enumerate(self.room_names)}
         unrecognised = Unrecognised(self.recorder, self.nonce, self.dialect.explain)
         self.log = SessionLog(self.recorder, self.tally, room_numbers, self.mirror, unrecognised)

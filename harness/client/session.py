@@ -148,9 +148,23 @@ class Session:
             self._request(Kind.JOIN, self.dialect.join, room, done, due)
             return
         if self.is_open:
+            self._check_room(room)
             self._log.implied(self, Kind.JOIN, room, self._context.clock.now())
             self._enter(room)
         done(OK if self.is_open else Outcome.CLOSED, 0)
+
+    def _check_room(self, room: int) -> None:
+        """Where the url or the like names the room, opening is joining, and there is nothing else to join.
+
+        Raises:
+            UsageError: the connection is to another room.
+        """
+        context = self._context
+        if context.access.room_of is not None and context.access.room_of(self.number) != context.room_names[room]:
+            raise UsageError(
+                f"the scenario joins {context.room_names[room]}, and the connection is to "
+                f"{context.access.room_of(self.number)}: {context.plan.endpoint.room_key} holds {{room}}"
+            )
 
     def leave(self, room: int, done: Done, due: int = 0) -> None:
         """Give up membership, as due at `due` (0: not planned)."""

@@ -17,6 +17,7 @@ from ..record.recorder import Recorder
 from ..record.row import Gauge, Kind, Outcome
 from ..schedule.ownership import owned
 from ..schedule.replay import replayed
+from ..schedule.rooms import home_names
 from ..transport.clock import Clock, Failure
 from ..transport.connection_options import find_addresses, make_options
 from ..transport.http_client import HttpClient
@@ -83,8 +84,9 @@ def assemble(orders: Orders, failure: Failure, mirror: StatsMirror | None = None
         )  # fmt: skip
 
     access = Access(
-        plan.endpoint, orders.nonce, plan.load.sessions, witness=logged_in, failure=failure, http=HttpClient
-    )
+        plan.endpoint, orders.nonce, plan.load.sessions, witness=logged_in, failure=failure, http=HttpClient,
+        room_of=home_names(plan.load, plan.seed) if plan.endpoint.room_key else None,
+    )  # fmt: skip
     watches = _watches(orders, access)
     addresses = orders.addresses or find_addresses(plan.endpoint, access.port)
     options = make_options(plan.endpoint, access.port, addresses, access.redaction)

@@ -15,6 +15,7 @@ from ..observe.connection_list import Observer
 from ..observe.process import ProcessWatch
 from ..plan import Plan, mask_url
 from ..record.row import Outcome
+from ..schedule.rooms import home_names
 from ..transport.clock import Clock
 from ..transport.connection_options import find_addresses, make_options
 from ..transport.events import Arrival, Ending, Pong, Refusal
@@ -40,7 +41,13 @@ def preflight(
     Raises:
         RunFailed: none of them works, or the list does not; with what the endpoint answered.
     """
-    access = Access(plan.endpoint, f"{nonce}x", plan.load.sessions, http=HttpClient)  # not a connection of the run
+    access = Access(
+        plan.endpoint,
+        f"{nonce}x",
+        plan.load.sessions,
+        http=HttpClient,
+        room_of=home_names(plan.load, plan.seed) if plan.endpoint.room_key else None,
+    )  # not a connection of the run
     good, bad = [], []
     for address in find_addresses(plan.endpoint, access.port)[:ADDRESSES]:
         why = _scout(plan, access, address) if set(patterns) != {"polling"} else None

@@ -11,13 +11,16 @@ import msgspec
 from msgspec import Meta
 
 from ..errors import PlanError
-from .masking import PLACEHOLDER, mask_all, mask_url
+from ..placeholders import check, names
+from .masking import mask_all, mask_url
 from .section import Count, NotNegative, Positive, Section
 
 TOKEN_ENV = "SQUALL_TOKEN"
 SECRET_ENV = "SQUALL_JWT_SECRET"
 NAMES = {"header": "Authorization", "query": "token", "subprotocol": "bearer", "cookie": "token"}
 SCHEME = "Bearer"
+PER_CONNECTION = ("session", "conn", "key", "room")
+"""The placeholders whose values are known when a connection opens."""
 
 
 class NoAuth(Section, frozen=True, kw_only=True, tag_field="kind", tag="none"):
@@ -75,7 +78,7 @@ class JwtAuth(Placed, frozen=True, kw_only=True, tag_field="kind", tag="jwt"):
     """A JWT made for each connection (or kept for each session, or one for all), signed by us.
 
     The secret (HS...) or the private key as PEM (the others) is in the environment (SQUALL_JWT_SECRET unless named)
-    or in a file. Strings of `claims` may hold {session}, {conn} and {key}.
+    or in a file. Strings of `claims` may hold {session}, {conn}, {key} and {room}.
     """
 
     secret_env: str | None = None
@@ -92,6 +95,7 @@ class JwtAuth(Placed, frozen=True, kw_only=True, tag_field="kind", tag="jwt"):
     def __post_init__(self) -> None:
         super().__post_init__()
         _one_of(secret_env=self.secret_env, secret_file=self.secret_file)
+        check(self.claims, PER_CONNECTION, "auth.claims")
         _shared_or_not(self.per, self.claims, "claims")
 
 
@@ -99,8 +103,8 @@ class LoginAuth(Placed, frozen=True, kw_only=True, tag_field="kind", tag="login"
     """A token that the endpoint gives for an HTTP request, asked for before connecting.
 
     `url` is absolute or a path on the endpoint's own origin. `body` is sent as JSON, `form` as a form; their strings,
-    `url` and `headers` may hold {session}, {conn}, {key} and ${ENV}. `token_path` leads to the token in the JSON
-    answer, `expires_in_path` to its life in seconds (without it a JWT's own `exp` counts, and else it never ends).
+    `url` and `headers` may hold {session}, {conn}, {key}, {room} and ${ENV}. `token_path` leads to the token in the
+    JSON answer, `expires_in_path` to its life in seconds (without it a JWT's own `exp` counts, and else it never ends).
     """
 
     url: str
@@ -124,6 +128,8 @@ class LoginAuth(Placed, frozen=True, kw_only=True, tag_field="kind", tag="login"
             raise PlanError(f'auth.url: "{mask_url(self.url)}" is neither http://... nor a path on the endpoint')
         if not self.token_path:
             raise PlanError('auth.token_path: say where the token is in the answer, for example "access_token"')
+        for name in ("url", "headers", "body", "form"):
+            check(getattr(self, name), PER_CONNECTION, f"auth.{name}", environment=True)
         _shared_or_not(self.per, [self.url, self.headers, self.body, self.form], "the request")
 
 
@@ -157,17 +163,18 @@ def _one_of(**sources: str | None) -> None:
         raise PlanError(f"auth: {' and '.join(given)} say the same thing twice; give one")
 
 
+def templates_of(auth: Auth) -> Any:
+    """What of the table holds placeholders, as plain data."""
+    if isinstance(auth, JwtAuth):
+        return auth.claims
+    return [auth.url, auth.headers, auth.body, auth.form] if isinstance(auth, LoginAuth) else []
+
+
 def _shared_or_not(per: str, templated: Any, what: str) -> None:
-    if per == "run" and (found := _placeholder(templated)):
-        raise PlanError(f'auth.per: "run" is one token for all sessions, but {what} has {found}; use per = "session"')
-    if per == "session" and (found := _placeholder(templated)) in ("{conn}", "{key}"):
-        raise PlanError(f"auth.per: a session's token serves many connections, but {what} has {found}")
-
-
-def _placeholder(value: Any) -> str:
-    """The first of our placeholders in a template ("": none); `${NAME}` is none."""
-    if isinstance(value, dict | list | tuple):
-        inside = value.values() if isinstance(value, dict) else value
-        return next(filter(None, map(_placeholder, inside)), "")
-    found = PLACEHOLDER.findall(value) if isinstance(value, str) else []
-    return next((each for each in found if each in ("{session}", "{conn}", "{key}")), "")
+    found = set(names(templated, environment=True))
+    if per == "run" and found:
+        raise PlanError(
+            f'auth.per: "run" is one token for all sessions, but {what} has {{{min(found)}}}; use per = "session"'
+        )
+    if per == "session" and (wrong := found & {"conn", "key"}):
+        raise PlanError(f"auth.per: a session's token serves many connections, but {what} has {{{min(wrong)}}}")

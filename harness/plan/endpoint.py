@@ -9,7 +9,8 @@ from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import PlanError
-from .auth import Auth, NoAuth
+from ..placeholders import check, names
+from .auth import PER_CONNECTION, Auth, NoAuth, templates_of
 from .codes import Code, check_code
 from .dialect_registry import dialect_of
 from .masking import mask_url
@@ -22,6 +23,8 @@ PING_TIMEOUT_S = 20.0
 SOURCES = 1 << 16
 TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+PER_CONNECTION_KEYS = ("url", "query", "headers", "cookies")
+"""What is filled in for each connection."""
 CREDENTIALS = re.compile(r"(\$\{\w+\})(:\$\{\w+\})?")
 
 
@@ -84,7 +87,7 @@ class Endpoint(Section, frozen=True, kw_only=True):
     """The system under test: where it is, what it speaks, how to get in.
 
     `url`, `query`, `headers` and `cookies` may hold {session}, {conn}, {key} (this connection's name in the endpoint's
-    list) and ${ENV}.
+    list), {room} (the session's room: a connection then is to one room) and ${ENV}.
     `serve` holds options of `squall serve` for the embedded endpoint, by their long names without the dashes.
     """
 
@@ -132,6 +135,8 @@ class Endpoint(Section, frozen=True, kw_only=True):
                 raise PlanError(f"endpoint.source_addresses: {error}; write 10.0.0.5 or 10.0.0.0/28") from None
             if network.num_addresses > SOURCES:
                 raise PlanError(f"endpoint.source_addresses: {source} has more than {SOURCES} addresses")
+        for key in PER_CONNECTION_KEYS:
+            check(getattr(self, key), PER_CONNECTION, f"endpoint.{key}", environment=True)
         _check_names("headers", self.headers)
         _check_names("cookies", self.cookies)
 
@@ -170,6 +175,14 @@ class Endpoint(Section, frozen=True, kw_only=True):
     def is_embedded(self) -> bool:
         """Whether the run starts the reference endpoint itself."""
         return self.url == EMBEDDED
+
+    @property
+    def room_key(self) -> str:
+        """The key whose text holds {room}, so that a connection is to one room; "" when there is none."""
+        for key in PER_CONNECTION_KEYS:
+            if "room" in names(getattr(self, key), environment=True):
+                return f"endpoint.{key}"
+        return "endpoint.auth" if "room" in names(templates_of(self.auth), environment=True) else ""
 
     @property
     def needs_room(self) -> bool:

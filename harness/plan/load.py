@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ..errors import PlanError
+from ..placeholders import check, fill, names
 from .arrivals import Arrivals, Departures
 from .room_sizes import Equal, RoomSizesPlan
 from .section import Count, NotNegative, Positive, Section
@@ -39,7 +40,8 @@ class Load(Section, frozen=True, kw_only=True):
     departures: Departures = Departures()
 
     def __post_init__(self) -> None:
-        if "{room}" not in self.room_name and self.room_count > 1:
+        check(self.room_name, ("room",), "load.room_name")
+        if "room" not in names(self.room_name) and self.room_count > 1:
             raise PlanError(
                 f'load.room_name: "{self.room_name}" names one room for all {self.room_count}; put {{room}} in it'
             )
@@ -62,6 +64,10 @@ class Load(Section, frozen=True, kw_only=True):
     def room_count(self) -> int:
         """How many rooms there are, by `rooms` and `room_sizes`."""
         return self.room_sizes.count(self.rooms, self.sessions)
+
+    def name_of(self, room: int) -> str:
+        """The name of a room by its number."""
+        return fill(self.room_name, {"room": str(room)})
 
     @property
     def open_over_s(self) -> float:

@@ -1,6 +1,7 @@
 """`[observe]`: whom the endpoint believes to be connected, and where to ask."""
 
-from .auth import Auth, NoAuth
+from ..placeholders import check
+from .auth import PER_CONNECTION, Auth, NoAuth, templates_of
 from .section import Positive, Section
 
 
@@ -20,3 +21,9 @@ class Observe(Section, frozen=True, kw_only=True):
     metrics_every_s: Positive = 5.0
     headers: dict[str, str] = {}
     auth: Auth = NoAuth()
+
+    def __post_init__(self) -> None:
+        for key in ("url", "metrics", "headers"):
+            check(getattr(self, key), (), f"observe.{key}", environment=True)
+        known = tuple(name for name in PER_CONNECTION if name != "room")  # the observer is in no room
+        check(templates_of(self.auth), known, "observe.auth", environment=True)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from msgspec import Meta
 
 from ..errors import PlanError
+from ..placeholders import check, names
 from .masking import mask_url
 from .section import Count, Positive, Section, Template
 
@@ -57,7 +58,9 @@ class Rest(Section, frozen=True, kw_only=True):
                 raise PlanError(
                     f'endpoint.rest.{name}: "{target}" is not a target; write a path such as /rooms/{{room}}'
                 )
-        if "{after}" not in self.poll:
+        check(self.publish, ("room",), "endpoint.rest.publish")
+        check(self.poll, ("room", "after", "limit", "wait"), "endpoint.rest.poll")
+        if "after" not in names(self.poll):
             raise PlanError("endpoint.rest.poll: without {after} a poll cannot say what it has had; put {after} in it")
 
     @property

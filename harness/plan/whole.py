@@ -47,12 +47,32 @@ class Plan(Section, frozen=True, kw_only=True):
                 'load.room_sizes: "none" is for a protocol without rooms, and this endpoint\'s messages name one; '
                 'use "own" for a room each'
             )
+        self._check_room_per_connection()
         for host in (self.endpoint.host, self.endpoint.rest.host, self.endpoint.proxy_host):
             if self.chaos and host and not is_loopback(host) and host not in self.allow_hosts:
                 raise PlanError(
                     f'chaos on "{host}" is not allowed: it is not loopback; if it is yours to break, '
                     f'write allow_hosts = ["{host}"] in the plan'
                 )
+
+    def _check_room_per_connection(self) -> None:
+        """With {room} in the url or the like, a connection is to one room: its session has exactly one."""
+        key = self.endpoint.room_key
+        if not key:
+            return
+        load = self.load
+        if not load.room_count:
+            raise PlanError(f'{key}: it holds {{room}}, and load.room_sizes is "none"; give the sessions rooms')
+        if (count := getattr(load.room_sizes, "per_session", 1)) > 1:
+            raise PlanError(
+                f"load.room_sizes.per_session: {key} holds {{room}}, so a connection is to one room, "
+                f"but a session is in {count}; set it to 1"
+            )
+        name = load.name_of(0)
+        if key in ("endpoint.headers", "endpoint.cookies") and (not name.isascii() or not name.isprintable()):
+            raise PlanError(f'load.room_name: "{name}" cannot stand in {key}: HTTP allows printable ASCII only')
+        if key == "endpoint.cookies" and any(sign in name for sign in ' ",;\\'):
+            raise PlanError(f'load.room_name: "{name}" cannot stand in a cookie (RFC 6265 4.1.1)')
 
     @property
     def load_start_s(self) -> float:

@@ -7,6 +7,7 @@ and a room's members are spread over the processes and over the ramp.
 
 import random
 from array import array
+from collections.abc import Callable
 from itertools import pairwise
 
 from ..plan.load import Load
@@ -46,6 +47,12 @@ class Rooms:
                     leaders[room] = session
             self._leaders = leaders
         return tuple(room for room in self.of(number) if self._leaders[room] == number)
+
+
+def home_names(load: Load, seed: int) -> Callable[[int], str]:
+    """Which room each session is in first: the room's name by the session's number."""
+    rooms = Rooms(load, seed)
+    return lambda number: load.name_of(rooms.of(number)[0])
 
 
 def sizes(load: Load) -> list[int]:

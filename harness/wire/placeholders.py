@@ -4,14 +4,13 @@ For the json dialect. Subtle: a value that is exactly `"{seq}"`, `"{session}"` o
 every other placeholder becomes escaped text, and keys are always text.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from ..errors import PlanError, did_you_mean
+from ..placeholders import pieces, unknown
 from ..plan.section import Template
 from .dialect import Message
 
@@ -34,7 +33,7 @@ REMEMBERED = 1 << 16
 
 Render = Callable[[Message], bytes]
 
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+ALONE = {f"{{{name}}}": name for name in NUMBERS}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -102,9 +101,8 @@ def _compile(node: Any, key: str, out: list[bytes | Render]) -> None:
             _compile(value, f"{key}.{number}", out)
         out.append(b"]")
     elif isinstance(node, str):
-        alone = _PLACEHOLDER.fullmatch(node)
-        if alone and alone[1] in NUMBERS:
-            out.append(_digits(PLACEHOLDERS[alone[1]]))
+        if node in ALONE:
+            out.append(_digits(PLACEHOLDERS[ALONE[node]]))
         else:
             _compile_text(node, key, out)
     else:
@@ -114,21 +112,14 @@ def _compile(node: Any, key: str, out: list[bytes | Render]) -> None:
 def _compile_text(text: str, key: str, out: list[bytes | Render]) -> None:
     """Append a JSON string in which known placeholders are holes and other braces stay as they are."""
     out.append(b'"')
-    at = 0
-    for found in _PLACEHOLDER.finditer(text):
-        name = found[1]
-        if name not in PLACEHOLDERS:
-            raise PlanError(f'{key}: unknown placeholder "{{{name}}}"; {_nearest(name)}')
-        out.append(_escaped(text[at : found.start()]))
-        field = PLACEHOLDERS[name]
-        out.append(_digits(field) if name in NUMBERS else _characters(field))
-        at = found.end()
-    out += (_escaped(text[at:]), b'"')
-
-
-def _nearest(name: str) -> str:
-    known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
-    return did_you_mean(name, PLACEHOLDERS, f"known ones: {known}", like="{{{}}}")
+    for literal, name in pieces(text):
+        out.append(_escaped(literal))
+        if name:
+            if name not in PLACEHOLDERS:
+                raise unknown(name, tuple(PLACEHOLDERS), key)
+            field = PLACEHOLDERS[name]
+            out.append(_digits(field) if name in NUMBERS else _characters(field))
+    out.append(b'"')
 
 
 def _escaped(text: str) -> bytes:

@@ -13,6 +13,7 @@ import msgspec
 
 from ..errors import PlanError
 from ..paths import split, walk_undecoded
+from ..placeholders import fill
 from ..plan import Endpoint
 from ..plan.section import Template
 from ..record.codes import NO_CODE, code_number
@@ -75,17 +76,14 @@ class RestMapping:
 
     def post(self, room: str, body: bytes) -> Request:
         """The request that posts one body to a room."""
-        return Request("POST", self._publish.replace("{room}", quote(room, safe="")), JSON, body)
+        return Request("POST", fill(self._publish, {"room": quote(room, safe="")}), JSON, body)
 
     def poll(self, room: str, after: str, limit: int, wait_s: float) -> Request:
         """The request for messages after `after`: at most `limit`, waiting up to `wait_s` seconds for the first one."""
-        target = (
-            self._poll.replace("{room}", quote(room, safe=""))
-            .replace("{after}", quote(after, safe=""))
-            .replace("{limit}", str(limit))
-            .replace("{wait}", f"{wait_s:g}")
-        )
-        return Request("GET", target)
+        values = {
+            "room": quote(room, safe=""), "after": quote(after, safe=""), "limit": str(limit), "wait": f"{wait_s:g}",
+        }  # fmt: skip
+        return Request("GET", fill(self._poll, values))
 
     # -- answers ------------------------------------------------------------------------------------------------
 

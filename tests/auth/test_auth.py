@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.uri import parse_uri
 
-from harness.auth import Access, Redaction, fill
+from harness.auth import Access, Redaction
 from harness.auth.templates import expand_all
 from harness.errors import PlanError, UsageError
+from harness.placeholders import fill
 from harness.plan import Endpoint, JwtAuth, LoginAuth, NoAuth, TokenAuth, TokensAuth, build_plan
 from harness.plan.auth import mask_auth
 from harness.transport.http_client import HttpClient
@@ -52,6 +53,24 @@ def test_templates_name_the_connection():
     entry = access(url="ws://h:1/p?name={key}", headers={"X-Client": "{session}/{conn}"}).entry(3, 2)
     assert entry.uri.resource_name == "/p?name=n1-3-2"
     assert entry.headers == {"X-Client": "3/2"}
+
+
+def test_a_room_is_encoded_in_a_url_and_plain_elsewhere():
+    way = Access(
+        Endpoint(url="ws://h:1/{room}/x", query={"r": "<{room}>"}, headers={"X-Room": "{room}"}), "n1", 3,
+        room_of=lambda session: f"a/b {session}",
+    )  # fmt: skip
+    entry = way.entry(2, 0)
+    assert entry.uri.resource_name == "/a%2Fb%202/x?r=%3Ca%2Fb%202%3E"
+    assert entry.headers == {"X-Room": "a/b 2"}
+
+
+def test_braces_are_kept_by_doubling_them_and_in_what_the_environment_gave(monkeypatch):
+    monkeypatch.setenv("GIVEN", "{session}{{key}}")
+    way = access(url="ws://h:1/p", query={"q": "{{key}}"}, headers={"X": "${GIVEN}/{{conn}}"})
+    entry = way.entry(3, 2)
+    assert entry.uri.resource_name == "/p?q=%7Bkey%7D"
+    assert entry.headers == {"X": "{session}{{key}}/{conn}"}
 
 
 @pytest.mark.parametrize(

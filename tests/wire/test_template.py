@@ -53,7 +53,9 @@ TEMPLATES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"x": "<{text}>"}, {"x": '<a "b" {c}>'}),
     ({"a": [{"b": ["{id}", 1, 2.5, True, "é\"\\"]}]}, {"a": [{"b": ["k3-7-12", 1, 2.5, True, 'é"\\']}]}),
     ({"{room}": {"{seq}": 1}}, {"blue": {"12": 1}}),
-    ({"x": "{} { room } {a-b} } {{room}}"}, {"x": "{} { room } {a-b} } {blue}"}),
+    ({"x": '{} { room } {a-b} } {"a":{"b":{seq}}}'}, {"x": '{} { room } {a-b} } {"a":{"b":12}}'}),
+    ({"x": "{{room}} {{{room}}} {{nothing}}"}, {"x": "{room} {{room}} {nothing}"}),
+    ({"{{id}}": "{{seq}}"}, {"{id}": "{seq}"}),
     ({}, {}),
 ]  # fmt: skip
 

@@ -39,7 +39,7 @@ def check_rest(plan: Plan, access: Access, options: Options) -> None:
     try:
         sockets = Sockets(clock, heard.set_exception)
         dialect = make_dialect(plan.endpoint)
-        names = [plan.load.room_name.replace("{room}", "0")]
+        names = [plan.load.name_of(0)]
         endpoint = make_rest_endpoint(plan.endpoint, dialect, sockets, access, options, names)
         connection = endpoint.connection(0)
         request = Credentials(endpoint, 0, 0).sign(endpoint.mapping.poll(names[0], BEGINNING, 0, 0.0))

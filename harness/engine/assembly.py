@@ -23,9 +23,9 @@ from ..transport.connection_options import find_addresses, make_options
 from ..transport.http_client import HttpClient
 from ..transport.sockets import Sockets, allow_descriptors
 from ..units import SECOND
-from ..wire import make_dialect
 from .orders import Orders
 from .payload import payload_text
+from .plan_checks import make_checked_dialect
 from .roster import Roster
 from .sampler import Sampler
 from .self_metrics import SelfMetrics
@@ -101,7 +101,7 @@ def assemble(orders: Orders, failure: Failure, mirror: StatsMirror | None = None
         plan.load.room_count, plan.contract.delivers_to_sender, metrics.lags, _slowest_poll_ns(plan, orders.patterns)
     )
     context = Context(
-        plan, orders.nonce, clock, sockets, recorder, make_dialect(plan.endpoint), access, options, tally, mirror
+        plan, orders.nonce, clock, sockets, recorder, make_checked_dialect(plan), access, options, tally, mirror
     )
     roster = Roster(
         plan, context, orders.start_ns, load_ns(plan, orders.start_ns), replayed(orders.path),

@@ -32,6 +32,7 @@ from ..transport.clock import Clock
 from ..transport.sockets import kernel_stamps
 from .embedded import Embedded, complete
 from .orders import Orders
+from .plan_checks import check_plan, is_silent
 from .preflight import preflight
 from .scenario_loading import Scenarios, load_scenarios
 from .timeline import load_ns
@@ -78,6 +79,7 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
         UsageError: an environment variable, a schema or a replay that the plan names is missing or wrong.
     """
     scenarios = load_scenarios(plan.load, beside.parent if beside is not None else None)
+    check_plan(plan, scenarios)
     schemas = _schemas(plan, beside)
     times = read_times(plan.load.shape, beside) if isinstance(plan.load.shape, Replay) else None
     embedded = Embedded(plan.endpoint.serve) if plan.endpoint.is_embedded else None
@@ -153,6 +155,7 @@ def _manifest(
             "patterns": scenarios.patterns,
             "parts": Mix(plan.load, plan.seed).table(plan.load.sessions),
         },
+        "silent": is_silent(plan, scenarios),
         "stamps": "kernel" if kernel_stamps() else "read",
         "loop": "closed" if plan.load.shape.is_closed else "open",
         "skipped": [{"fault": fault, "reason": reason} for fault, reason in reasons.items()],

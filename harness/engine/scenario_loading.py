@@ -19,11 +19,12 @@ from .users import RealtimeUser
 
 
 class Scenarios(NamedTuple):
-    """What the sessions of a run do: the class for Locust; by scenario index, the names and the patterns of talking."""
+    """What the sessions of a run do: the class for Locust; by scenario index the names, patterns and classes."""
 
     user: type[RealtimeUser]
     names: tuple[str, ...]
     patterns: tuple[str, ...]
+    users: tuple[type[RealtimeUser], ...]
 
 
 def load_scenarios(load: Load, beside: Path | None = None) -> Scenarios:
@@ -44,7 +45,7 @@ def load_scenarios(load: Load, beside: Path | None = None) -> Scenarios:
                 "(a server that sends everything to all sessions has one room)"
             )
     user = users[0] if len(users) == 1 else one_class_of(RealtimeUser, users, _next_index)
-    return Scenarios(user, load.scenarios, tuple(each.pattern for each in users))
+    return Scenarios(user, load.scenarios, tuple(each.pattern for each in users), tuple(users))
 
 
 def _next_index(environment: Any) -> int:

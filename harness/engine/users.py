@@ -49,6 +49,8 @@ class RealtimeUser(User):
     """How the clients of a scenario talk: `websocket`, `polling` (post and poll by REST) or `hybrid` (post by REST)."""
     needs_rooms = False
     """Whether a scenario makes no sense where there are no rooms (`load.room_sizes` "none")."""
+    is_silent = False
+    """Whether its sessions publish nothing by design: they hold their connections and listen."""
     client: Client
     """The current client; its `scratch` is the scenario's own, and `n` counts its messages."""
     generator: Generator

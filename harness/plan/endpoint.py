@@ -54,12 +54,13 @@ class ErrorMatch(Match, frozen=True, kw_only=True):
 class JsonDialect(Section, frozen=True, kw_only=True):
     """A JSON protocol described entirely in the plan: what to send for an intent, how to read what comes.
 
-    An absent intent is not sent: without `join` a session is a member from the moment it is open.
+    An absent intent is not sent: without `join` a session is a member from the moment it is open, and without `publish`
+    sessions hold their connections and listen.
     `acks` says how a publish is confirmed: by a frame matching `ack`, by the sender's own delivery, or not at all.
     `error` is one table or several, tried in order.
     """
 
-    publish: Template
+    publish: Template | None = None
     delivery: Match
     join: Template | None = None
     leave: Template | None = None
@@ -70,11 +71,11 @@ class JsonDialect(Section, frozen=True, kw_only=True):
     acks: Literal["frame", "delivery", "none"] = "frame"
 
     def __post_init__(self) -> None:
-        if self.acks == "frame" and self.ack is None:
+        if self.acks == "frame" and self.ack is None and self.publish is not None:
             raise PlanError(
                 'endpoint.json: acks = "frame" needs [endpoint.json.ack]; or set acks = "delivery" or "none"'
             )
-        if self.acks != "frame" and (self.join is not None or self.leave is not None) and self.ack is None:
+        if (self.join is not None or self.leave is not None) and self.ack is None:
             raise PlanError("endpoint.json: join and leave are confirmed by a frame: give [endpoint.json.ack]")
 
     @property

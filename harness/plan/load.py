@@ -65,6 +65,11 @@ class Load(Section, frozen=True, kw_only=True):
         """How many rooms there are, by `rooms` and `room_sizes`."""
         return self.room_sizes.count(self.rooms, self.sessions)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether `rate_per_s` and `shape` make no message due."""
+        return self.shape.is_silent(self.rate_per_s)
+
     def name_of(self, room: int) -> str:
         """The name of a room by its number."""
         return fill(self.room_name, {"room": str(room)})

@@ -7,7 +7,8 @@ without being listed twice.
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,9 +60,24 @@ def build_plan(data: Mapping[str, Any]) -> Plan:
     tables = data.get("chaos", ())
     if not isinstance(tables, list | tuple):
         raise PlanError(f"chaos: expected a list of tables, written as [[chaos]] (it is {tables!r})")
+    for key, number in _not_finite(data):
+        raise PlanError(f"{key}: expected a number (it is {number})")
     plan = _convert({name: value for name, value in data.items() if name != "chaos"}, Plan)
     acts = tuple(_act(table, f"chaos[{number}]") for number, table in enumerate(tables))
     return msgspec.structs.replace(plan, chaos=acts) if acts else plan
+
+
+def _not_finite(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
+    """Numbers that are none, which TOML allows and no comparison refuses: nan and inf, with their keys."""
+    if isinstance(value, float):
+        if not isfinite(value):
+            yield key, value
+    elif isinstance(value, Mapping):
+        for name, inside in value.items():
+            yield from _not_finite(inside, f"{key}.{name}".lstrip("."))
+    elif isinstance(value, list | tuple):
+        for number, inside in enumerate(value):
+            yield from _not_finite(inside, f"{key}[{number}]")
 
 
 def _act(table: Any, where: str) -> Act:

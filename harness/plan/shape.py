@@ -22,6 +22,10 @@ class Shape(Section, frozen=True, kw_only=True):
         """Whether a message waits for the answer to the one before: then a slow endpoint slows its own load."""
         return False
 
+    def is_silent(self, rate_per_s: float) -> bool:
+        """Whether no message is ever due."""
+        return False
+
     def check(self, rate_per_s: float, duration_s: float) -> None:
         """Check the shape against the rest of the load.
 
@@ -33,9 +37,17 @@ class Shape(Section, frozen=True, kw_only=True):
 class Constant(Shape, frozen=True, kw_only=True, tag_field="shape", tag="constant"):
     """A constant rate, evenly spaced."""
 
+    def is_silent(self, rate_per_s: float) -> bool:
+        """At a rate of 0."""
+        return rate_per_s == 0
+
 
 class Poisson(Shape, frozen=True, kw_only=True, tag_field="shape", tag="poisson"):
     """A constant mean rate at random times: exponential gaps, from the plan's seed."""
+
+    def is_silent(self, rate_per_s: float) -> bool:
+        """At a rate of 0."""
+        return rate_per_s == 0
 
 
 class Ramp(Shape, frozen=True, kw_only=True, tag_field="shape", tag="ramp"):
@@ -59,6 +71,10 @@ class Steps(Shape, frozen=True, kw_only=True, tag_field="shape", tag="steps"):
     then_per_s: tuple[NotNegative, ...]
     step_s: Positive | None = None
     spacing: Spacing = "even"
+
+    def is_silent(self, rate_per_s: float) -> bool:
+        """When each step is at a rate of 0."""
+        return rate_per_s == 0 and not any(self.then_per_s)
 
     def check(self, rate_per_s: float, duration_s: float) -> None:
         """Check that there are steps, and that the last one begins within the load."""

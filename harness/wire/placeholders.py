@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ..placeholders import pieces, unknown
+from ..placeholders import names, pieces, unknown
 from ..plan.section import Template
 from .dialect import Message
 
@@ -35,6 +35,11 @@ Render = Callable[[Message], bytes]
 
 ALONE = {f"{{{name}}}": name for name in NUMBERS}
 _encode = msgspec.json.Encoder().encode
+
+
+def bears_id(template: Template) -> bool:
+    """Whether a frame of this template says which message it is."""
+    return any(name in ("id", "seq") for name in names(template))
 
 
 def compile_intent(name: str, template: Template | None, table: str = "endpoint.json") -> Render:

@@ -10,6 +10,7 @@ import msgspec
 
 from ...errors import PlanError
 from ...paths import split, walk
+from ...placeholders import names
 from ...plan.endpoint import Endpoint, ErrorMatch, JsonDialect, Match
 from ...record.codes import NO_CODE, code_number, code_text_of
 from ...record.row import SignalKind
@@ -20,6 +21,8 @@ from ..signal import Signal
 from ..taken import Miss, Near, Taken, as_json
 
 ANY = "*"
+ANSWERS = {SignalKind.ACK, SignalKind.PONG}
+"""What answers a request by its id alone."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -55,6 +58,7 @@ class TemplateDialect:
             ("delivery", SignalKind.DELIVERY, described.delivery),
         ]
         self._rules = [_Rule(name, kind, match) for name, kind, match in in_order if match is not None]
+        _check_hidden(self._rules)
 
     def decode(self, data: bytes) -> tuple[Signal, ...]:
         """One signal, of the first rule that matches: the errors, then ack, pong and delivery.
@@ -118,6 +122,11 @@ class _Rule:
                 return False
         return True
 
+    def covers(self, other: "_Rule") -> bool:
+        """Whether each frame that the other rule takes matches this one, too."""
+        wanted = dict(other.marks)
+        return all(path in wanted and _implies(wanted[path], mine) for path, mine in self.marks)
+
     def misses(self, frame: Any) -> tuple[Miss, ...]:
         """The conditions that a frame does not meet."""
         key, found = (
@@ -175,6 +184,21 @@ class _Rule:
         return code_number(found) if found is not None else self.fixed_code
 
 
+def _check_hidden(rules: list[_Rule]) -> None:
+    """Refuse a rule that takes every frame of a later one; ack and pong may share one, as their ids tell them apart.
+
+    Raises:
+        PlanError: names both rules.
+    """
+    for number, later in enumerate(rules):
+        for earlier in rules[:number]:
+            if not (earlier.kind is later.kind or {earlier.kind, later.kind} == ANSWERS) and earlier.covers(later):
+                raise PlanError(
+                    f"endpoint.json.{earlier.name}.match: every {later.name} matches it, too, and would be taken for "
+                    f"{earlier.name}; add what only {earlier.name} has, or correct endpoint.json.{later.name}.match"
+                )
+
+
 def _check_ids(described: JsonDialect) -> None:
     """Check that whatever confirms a publish names it, and that a pong names its ping."""
     if described.ping is not None and not (described.pong is not None and described.pong.id):
@@ -203,6 +227,14 @@ def _wanted(name: str, path: str, value: Any) -> Any:
     if value == []:
         raise PlanError(f"endpoint.json.{name}.match.{path}: the list of alternatives is empty and would match nothing")
     return value
+
+
+def _implies(narrow: Any, wide: Any) -> bool:
+    """Whether a value that meets the condition `narrow` meets `wide`, too."""
+    if wide == ANY:
+        return True
+    alternatives = narrow if type(narrow) is list else [narrow]
+    return narrow != ANY and all(_equal(each, wide) for each in alternatives)
 
 
 def _equal(found: Any, wanted: Any) -> bool:
@@ -248,7 +280,7 @@ def _lacking(endpoint: Endpoint) -> str:
 
 
 def _names_rooms(endpoint: Endpoint) -> bool:
-    return endpoint.json is None or "{room}" in str(msgspec.to_builtins(endpoint.json.publish))
+    return endpoint.json is None or "room" in names(endpoint.json.publish)
 
 
 @dialect("json", needs_room=_names_rooms, why_not=_lacking)

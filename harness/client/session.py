@@ -361,6 +361,8 @@ class Session:
 
     def _delivered(self, signal: Signal, when: Arrival, data: bytes) -> None:
         origin = self._context.senders.origin(signal)
+        if origin is None and self._context.senders.is_of_check(signal):
+            return
         if origin is None:
             self._log.foreign(self, signal, self._context.plan.load.sessions, when, data)
             return

@@ -25,14 +25,21 @@ from .live_view import View
 from .preparation import Prepared, prepare
 
 
-def run(plan: Plan, out: Path, beside: Path | None, console: Console) -> Path:
+def run(plan: Plan, out: Path, beside: Path | None, console: Console, *, dry_run: bool = True) -> Path:
     """Carry out a plan and give its run directory, sealed.
+
+    Args:
+        plan: as it was read.
+        out: where the run directory is made.
+        beside: the plan's file; None: there is none.
+        console: for people.
+        dry_run: as `prepare`.
 
     Raises:
         SquallError: it could not begin, or something of ours failed in the middle (then the directory is sealed
             as failed, and the text names it).
     """
-    prepared = prepare(plan, out, beside)
+    prepared = prepare(plan, out, beside, dry_run=dry_run)
     for warning in prepared.warnings:
         console.print(warning, style="yellow", highlight=False, markup=False, soft_wrap=True)
     generator: Generator | None = None

@@ -68,7 +68,7 @@ def check_plan(plan: Plan, scenarios: "Scenarios") -> None:
     if described is None:
         return
     _check_requests(described)
-    shipped = [user for user in publishing if user.__module__.split(".")[0] == SHIPPED]
+    shipped = [user for user in publishing if _is_shipped(user)]
     if plan.load.is_silent or not shipped:
         return  # what a scenario of the user's sends is known when it does: then the dialect refuses it
     if any(user.pattern == "websocket" for user in shipped) and described.publish is None:
@@ -77,6 +77,15 @@ def check_plan(plan: Plan, scenarios: "Scenarios") -> None:
         key, template = _published(plan, described, user.pattern)
         if template is not None:
             _check_id(plan, described, key, template, posts=user.pattern != "websocket")
+
+
+def plays_shipped(scenarios: "Scenarios") -> bool:
+    """Whether all scenarios are ours, so that it is known what they send."""
+    return all(_is_shipped(user) for user in scenarios.users)
+
+
+def _is_shipped(user: type) -> bool:
+    return user.__module__.split(".")[0] == SHIPPED
 
 
 def _json(plan: Plan) -> JsonDialect | None:

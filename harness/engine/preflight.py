@@ -23,6 +23,7 @@ from ..transport.http_client import HttpClient
 from ..transport.options import Address
 from ..transport.sockets import Sockets, explain
 from ..transport.websocket import WebSocket
+from ..wire.ids import check_nonce
 
 PROXY_ADVICE = {407: "; give endpoint.proxy its credentials: http://${PROXY_USER}:${PROXY_PASSWORD}@host:port"}
 ADDRESSES = 32
@@ -43,11 +44,11 @@ def preflight(
     """
     access = Access(
         plan.endpoint,
-        f"{nonce}x",
+        check_nonce(nonce),
         plan.load.sessions,
         http=HttpClient,
         room_of=home_names(plan.load, plan.seed) if plan.endpoint.room_key else None,
-    )  # not a connection of the run
+    )
     good, bad = [], []
     for address in find_addresses(plan.endpoint, access.port)[:ADDRESSES]:
         why = _scout(plan, access, address) if set(patterns) != {"polling"} else None

@@ -30,6 +30,7 @@ from ..schedule.mix import Mix
 from ..schedule.replay import keep, read_times
 from ..transport.clock import Clock
 from ..transport.sockets import kernel_stamps
+from .checking import check_silently
 from .embedded import Embedded, complete
 from .orders import Orders
 from .plan_checks import check_plan, is_silent
@@ -71,10 +72,20 @@ class Prepared:
             run_directory.seal(self.orders.path, status, Clock.now(), reason)
 
 
-def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 1) -> Prepared:
-    """Check, start, and make the run directory under `out`; `beside` is the plan's file, if any.
+def prepare(
+    plan: Plan, out: Path, beside: Path | None = None, processes: int = 1, *, dry_run: bool = False
+) -> Prepared:  # fmt: skip
+    """Check, start, and make the run directory.
+
+    Args:
+        plan: as it was read.
+        out: where the directory is made.
+        beside: the plan's file; None: there is none.
+        processes: how many the run is spread over.
+        dry_run: let two sessions talk first, unless the endpoint is the embedded one or the plan says not to.
 
     Raises:
+        PlanError: the plan is wrong, or by it nothing that the endpoint sends is recognised.
         RunFailed: the endpoint or its connection list cannot be used, or the directory cannot be made.
         UsageError: an environment variable, a schema or a replay that the plan names is missing or wrong.
     """
@@ -91,6 +102,8 @@ def prepare(plan: Plan, out: Path, beside: Path | None = None, processes: int = 
         nonce = run_directory.new_nonce()
         located = plan.located(beside.parent if beside is not None else None)
         addresses, warnings = preflight(located, nonce, scenarios.patterns)
+        if dry_run and plan.check.before_run and embedded is None:
+            warnings += check_silently(located, nonce, scenarios, addresses)
         reasons = reasons_not(plan.chaos)
         start_ns = (
             Clock.now() + HEADWAY_NS + (SPAWN_NS * plan.load.users + RECRUIT_NS * plan.load.sessions) // processes

@@ -10,6 +10,7 @@ import msgspec
 from ..errors import PlanError
 from .auth import mask_auth, with_files_of
 from .chaos import Act
+from .check import Check
 from .contract import Contract
 from .endpoint import Endpoint
 from .fitness import Fitness
@@ -35,6 +36,7 @@ class Plan(Section, frozen=True, kw_only=True):
     chaos: tuple[Act, ...] = ()
     """What `reading` makes of `[[chaos]]`: each table by the options of its fault."""
     observe: Observe = Observe()
+    check: Check = Check()
     fitness: Fitness = Fitness()
 
     def __post_init__(self) -> None:

@@ -26,6 +26,11 @@ def session_name(nonce: str, session: int) -> str:
     return f"{nonce}-{session}"
 
 
+def check_nonce(nonce: str) -> str:
+    """The nonce of what is sent before a run with this nonce, to see whether the plan describes the endpoint."""
+    return f"{nonce}x"
+
+
 def message_id(name: str, seq: int) -> str:
     """The correlation id of message `seq` of the session with this name."""
     return f"{name}-{seq}"
@@ -142,6 +147,11 @@ class Senders:
         if signal is not self._last:
             self._last, self._origin = signal, self._read(signal)
         return self._origin
+
+    def is_of_check(self, signal: Signal) -> bool:
+        """Whether a delivery carries a message that was sent before the run, which an endpoint may replay."""
+        before = f"{check_nonce(self._nonce)}-"
+        return (signal.id or "").startswith(before) or (signal.sender or "").startswith(before)
 
     def _read(self, signal: Signal) -> tuple[int, int] | None:
         text = signal.id or ""

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from harness.errors import FAIL, PASS, RunFailed, UsageError
-from harness.plan import load_plan, parse_override
+from harness.plan import Plan, load_plan, parse_override
 from harness.plan.shipped import find, shipped
 
 from ..terminal import console
@@ -58,6 +58,19 @@ def plan_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def read_plan(plan: str | None, settings: tuple[str, ...], flags: dict[str, Any]) -> tuple[Plan, Path | None]:
+    """The plan that a command line names, with its options laid over it, and its file.
+
+    Raises:
+        UsageError: it names none, or a wrong one.
+    """
+    overrides = [(FLAGS[name], value) for name, value in flags.items() if value is not None]
+    if plan is None and not overrides and not settings:
+        raise UsageError(f"name a plan: a TOML file, or one of: {', '.join(shipped('plans'))}")
+    path = find(plan, "plans") if plan else None
+    return load_plan(path, [*overrides, *map(parse_override, settings)]), path
+
+
 @command(epilog=EXAMPLES)
 @click.argument("plan", required=False)
 @plan_options
@@ -66,10 +79,13 @@ def plan_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--budget", metavar="FILE", help="Judge by this budget: a TOML file or a shipped name.  [default: default]"
 )
+@click.option("--no-check", is_flag=True, help="Do not check first whether the endpoint's answers are recognised.")
 @click.option("--no-gate", is_flag=True, help="Exit with 0 for any report, whatever its verdict.")
 @click.option("--no-report", is_flag=True, help="Record only: no report and no verdict; not with --budget.")
-def run(plan: str | None, settings: tuple[str, ...], out: Path, budget: str | None, no_gate: bool, no_report: bool,
-        **flags: Any) -> None:  # fmt: skip
+def run(
+    plan: str | None, settings: tuple[str, ...], out: Path, budget: str | None, no_check: bool, no_gate: bool,
+    no_report: bool, **flags: Any,
+) -> None:  # fmt: skip
     """Run a load test, report it, and judge it.
 
     PLAN is a TOML file or the name of a shipped plan; options override its keys. Without PLAN, options such as --url
@@ -80,11 +96,7 @@ def run(plan: str | None, settings: tuple[str, ...], out: Path, budget: str | No
     """
     if no_report and budget is not None:
         raise UsageError("--no-report makes no report that --budget could judge: leave one of them out")
-    overrides = [(FLAGS[name], value) for name, value in flags.items() if value is not None]
-    if plan is None and not overrides and not settings:
-        raise UsageError(f"name a plan: a TOML file, or one of: {', '.join(shipped('plans'))}")
-    path = find(plan, "plans") if plan else None
-    resolved = load_plan(path, [*overrides, *map(parse_override, settings)])
+    resolved, path = read_plan(plan, settings, flags)
     limits = find(budget or "default", "budgets")
     if budget is not None:
         from ..reporting import gate
@@ -94,7 +106,7 @@ def run(plan: str | None, settings: tuple[str, ...], out: Path, budget: str | No
 
     failure: RunFailed | None = None
     try:
-        directory = local_runner.run(resolved, out, path, console(stderr=True))
+        directory = local_runner.run(resolved, out, path, console(stderr=True), dry_run=not no_check)
     except RunFailed as error:
         if error.directory is None:
             raise

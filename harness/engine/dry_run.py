@@ -15,7 +15,7 @@ from ..client.context import Context
 from ..client.receipts import Done
 from ..client.session import Session
 from ..client.tally import Tally
-from ..errors import RunFailed, SquallError
+from ..errors import RunFailed
 from ..placeholders import names
 from ..plan import Plan
 from ..record.row import NO_ROOM, Outcome
@@ -229,12 +229,10 @@ class _Talk:
         try:
             for session in self._sessions:
                 session.close()
-            self._wait(lambda: all(session.is_free for session in self._sessions), CLOSE_S)
-        except SquallError:
-            pass  # what failed is under way already
-        finally:
+            self._until(lambda: all(session.is_free for session in self._sessions), CLOSE_S)
             for session in self._sessions:
                 session.abort()
+        finally:
             self._access.close()
             self._transcript.close()
 
@@ -296,7 +294,7 @@ class _Talk:
         if acks != "none":
             what = "answer to publish" if acks == "frame" else "its own delivery, which confirms publish"
             answer = _answer(f"{what}, session {sender.number}", ended[0] if ended else None)
-            if not ended and _is_any_text(plan):
+            if not ended and not self._transcript.strange and _is_any_text(plan):
                 answer = answer._replace(found=f"{NOTHING}; if it takes certain texts only, put one into check.text")
             self._asked.append(answer)
         if ended and ended[0][0] is Outcome.REJECTED:
@@ -312,13 +310,16 @@ class _Talk:
         """Let the sockets work until it is over, for a bounded time.
 
         Raises:
-            SquallError: something of ours failed.
+            BaseException: what of ours failed meanwhile.
         """
+        self._until(is_over, patience_s)
+        if self._broken:
+            raise self._broken[0]
+
+    def _until(self, is_over: Callable[[], bool], patience_s: float) -> None:
         until_ns = self._clock.now() + round(patience_s * SECOND)
         while not is_over() and self._clock.now() < until_ns and not self._broken:
             gevent.sleep(LOOK_EVERY_S)
-        if self._broken:
-            raise self._broken[0]
 
 
 def _answer(what: str, ended: tuple[Outcome, int] | None) -> Asked:

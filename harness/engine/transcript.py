@@ -22,6 +22,8 @@ SHOWN_CHARS = 400
 """How much of a frame is shown."""
 MOST_LINES = 200
 """How many lines are kept: an endpoint may push anything in any number."""
+MOST_RULES = 8
+"""How many of the rules that a frame does not match are explained."""
 REQUESTS = {Kind.JOIN: "join", Kind.LEAVE: "leave", Kind.PUBLISH: "publish", Kind.PING: "ping"}
 
 
@@ -79,7 +81,7 @@ class Transcript(Recorder):
         notes, self._notes = self._notes or [], None
         self.frames += 1
         explained = dialect.explain(data)
-        taken = [describe(each, data, self._nonce) for each in explained]
+        taken = [describe(each, data, self._nonce, MOST_RULES) for each in explained]
         if not notes:
             self.strange += 1
             more = any(self._nonce in each.fields.get("id", "") for each in explained)

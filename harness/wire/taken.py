@@ -16,7 +16,7 @@ from .signal import Signal
 SHOWN_CHARS = 60
 """How much of a value is quoted."""
 NEAREST = 2
-"""How many of the rules that did not match are described."""
+"""How many of the rules that did not match are described where nothing else is said."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -79,20 +79,21 @@ def _fields(signal: Signal) -> dict[str, str]:
     return {name: text for name, text in read.items() if text is not None}
 
 
-def describe(taken: Taken, data: bytes = b"", nonce: str = "") -> str:
+def describe(taken: Taken, data: bytes = b"", nonce: str = "", nearest: int = NEAREST) -> str:
     """What a frame was taken for, in one line: the rule, its fields, and each path that found nothing.
 
     Args:
         taken: as the dialect explains the frame.
         data: the frame.
         nonce: the run's; with it the line says whether the id is the run's, and where one of its ids stands.
+        nearest: how many of the rules that did not match are described.
 
     >>> describe(Taken(kind=SignalKind.DELIVERY, rule="delivery", missing=(Miss("endpoint.json.delivery.id", "ref"),)))
     'delivery; endpoint.json.delivery.id = "ref" found nothing'
     """
     if taken.kind is SignalKind.GARBLED:
         return f"not of the protocol: {taken.why}"
-    parts = [_taken_for(taken), *(_missed(miss) for miss in taken.missing)]
+    parts = [_taken_for(taken, nearest), *(_missed(miss) for miss in taken.missing)]
     if nonce and not (is_ours := nonce in taken.fields.get("id", "")):
         if "id" in taken.fields:
             parts.append(f"the id {_quoted(taken.fields['id'])} is none of this run's")
@@ -130,13 +131,13 @@ def as_json(value: Any) -> str:
     return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}..."
 
 
-def _taken_for(taken: Taken) -> str:
+def _taken_for(taken: Taken, nearest: int) -> str:
     if taken.rule:
         fields = ", ".join(f"{name} {_quoted(text)}" for name, text in taken.fields.items())
         return f"{taken.rule}: {fields}" if fields else taken.rule
     near = [
         f"not {each.rule}, because {' and '.join(_missed(miss) for miss in each.misses)}"
-        for each in taken.near[:NEAREST]
+        for each in taken.near[:nearest]
     ]
     return ", ".join(["matches no rule", *near])
 

@@ -1,4 +1,4 @@
-"""The command line: `squall run | report | gate | schema | serve | token`; `squall.commands` has a module for each.
+"""The command line: `squall check | run | report | gate | schema | serve | token`, a module of `squall.commands` each.
 
 It imports quickly: what is heavy, or patches sockets (Locust), is imported by the command that needs it.
 Every failure that a user can cause is a SquallError and ends here in one line and its exit code:

@@ -56,6 +56,10 @@ class Transcript(Recorder):
         self._hide = conceal
         self._notes: list[str] | None = None
         """What the frame that is being read was taken for so far; None between frames."""
+        self._said = ""
+        """The text of an error that came without a frame, for the line that follows."""
+        self._last = 0
+        """The session of the last row."""
         self.lines: list[Line] = []
         self.left_out = 0
         """How many lines were too many."""
@@ -70,7 +74,7 @@ class Transcript(Recorder):
 
     def sent(self, session: int, what: str, data: bytes) -> None:
         """A frame or a body is about to be sent."""
-        self._add(session, "->", self.shown(data), what)
+        self._add(session, "->", self.shown(data) or "(a poll)", what)
 
     def begin_frame(self) -> None:
         """A frame is about to be read."""
@@ -87,10 +91,6 @@ class Transcript(Recorder):
             more = any(self._nonce in each.fields.get("id", "") for each in explained)
             notes = ["the id has more in it than one of ours"] if more else ["belongs to nothing that was sent"]
         self._add(session, "<-", self.shown(data), self.plain("; ".join([*taken, *notes])))
-
-    def note(self, session: int, text: str) -> None:
-        """Something that is no frame has happened."""
-        self._add(session, "--", self.plain(text))
 
     def _add(self, session: int, sign: str, text: str, meaning: str = "") -> None:
         if len(self.lines) < MOST_LINES:
@@ -125,6 +125,7 @@ class Transcript(Recorder):
     ) -> None:  # fmt: skip
         """Turn a row into words, and keep what the verdict needs."""
         ended = Outcome(outcome)
+        self._last = session
         if kind in REQUESTS and not flags & Flag.IMPLICIT:
             self._ended(session, f"{REQUESTS[Kind(kind)]} {seq}", ended, code, arrived)
         elif kind == Kind.DELIVERY:
@@ -134,7 +135,7 @@ class Transcript(Recorder):
             self.note(session, "opened" if ended is Outcome.OK else f"not opened: {ended.name.lower()} {code or ''}")
         elif kind == Kind.CLOSE:
             self.note(session, f"closed by {Closer(peer).name.lower()}: {code}")
-        elif kind == Kind.FETCH and ended is not Outcome.OK:
+        elif kind == Kind.FETCH and ended not in (Outcome.OK, Outcome.ABANDONED):
             self.note(session, f"poll: {ended.name.lower()} {code or ''}")
 
     def _ended(self, session: int, request: str, outcome: Outcome, code: int, arrived: int) -> None:
@@ -154,13 +155,20 @@ class Transcript(Recorder):
         else:
             self.note(session, what)
 
+    def note(self, session: int, text: str) -> None:
+        """Something that is no frame has happened."""
+        said, self._said = self._said, ""
+        self._add(session, "--", self.plain(f"{text}; {said}" if said else text))
+
     def evidence(self, at_ns: int, kind: str, code: int, text: str, **more: Any) -> None:
         """Add what was said about a refusal, a close or a delivery."""
         said = {"error": f"says: {text}", "elsewhere": f'names room "{text}", which is none of the plan\'s'}.get(kind)
         if said is not None and self._notes is not None:
             self._notes.append(said)
-        elif kind in ("refused", "closed", "error"):
-            self.note(0, f"{kind}: {text}")
+        elif kind == "error":
+            self._said = f"says: {text}"
+        elif kind in ("refused", "closed"):
+            self.note(self._last, f"{kind}: {text}")
 
     def close(self) -> None:
         """Nothing is kept."""

@@ -1,6 +1,6 @@
 """Placeholders in the texts of a plan: what counts as one, how it is filled in, and the refusal of unknown ones.
 
-`{name}` is replaced by a value. `{{name}}` stands for `{name}` itself. Every other brace means nothing and stays, so
+`{name}` is replaced by a value. `{{name}}` means `{name}` itself. Every other brace means nothing and stays, so
 that JSON inside a text needs no escapes. `${NAME}` is a variable of the environment where a text may hold one.
 """
 
@@ -77,7 +77,7 @@ def check(value: Any, known: Sequence[str], where: str, *, environment: bool = F
 
     Args:
         value: a text, or tables and lists of texts.
-        known: the names that may stand in braces there.
+        known: the names that are allowed in braces there.
         where: its key in the plan.
         environment: `${NAME}` is not a placeholder here.
 

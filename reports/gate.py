@@ -114,6 +114,8 @@ def _doubts(report: Report) -> Iterator[str]:
         yield words.NOTHING_OPENED.format(refusal=f": {refusals[0].get('text', '')}" if refusals else "")
     elif not _anything(report):
         yield words.NOTHING_JUDGED
+    elif run.silent is False and not report.requests.get("publish"):
+        yield words.NOTHING_PUBLISHED
 
 
 def _anything(report: Report) -> bool:

@@ -139,8 +139,8 @@ class Manifest(msgspec.Struct, frozen=True):
     load_end_ns: int
     started: str | None = None
     loop: Literal["open", "closed"] = "open"
-    silent: bool = False
-    """Whether nothing was to be published: the run is about its connections."""
+    silent: bool | None = None
+    """Whether nothing was to be published, by design: the run is about its connections; None: it was not recorded."""
     stamps: str | None = None
     scenarios: Scenarios = Scenarios()
     topology: Topology = Topology()

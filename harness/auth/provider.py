@@ -38,7 +38,7 @@ class Fields(NamedTuple):
 
     @property
     def url_texts(self) -> Mapping[str, str]:
-        """The same as they stand in a url."""
+        """The same, encoded for a url."""
         return {**self.texts, "room": quote(self.room, safe="")} if self.room else self.texts
 
 

@@ -1,4 +1,4 @@
-"""The dry run: two sessions of one room send one of each thing, and it is told what was recognised of the answers.
+"""The dry run: two sessions of one room send one message of each kind; it shows which answers were recognised.
 
 It finds a mistyped path in seconds, where a run would report every message as unanswered or lost. The sessions are
 those of a run, so what is recognised here is recognised there; their ids begin with another nonce, by which a run knows

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import PlanError, UsageError
 from ..plan import JsonDialect, Plan
 from ..wire import Dialect, Message, make_dialect
-from ..wire.placeholders import bears_id
+from ..wire.placeholders import has_id
 from .scenario_files import SHIPPED
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class _Listening:
         self.acks, self.joins, self.leaves, self.pings = dialect.acks, dialect.joins, dialect.leaves, dialect.pings
         self.join, self.leave, self.ping = dialect.join, dialect.leave, dialect.ping
         self.decode, self.explain = dialect.decode, dialect.explain
-        self._why = "is not given" if described.publish is None else "bears no {id}, so no answer can name its message"
+        self._why = "is not given" if described.publish is None else "has no {id}, so no answer can name its message"
 
     def publish(self, message: Message) -> bytes:
         """Raises UsageError."""
@@ -94,7 +94,7 @@ def _json(plan: Plan) -> JsonDialect | None:
 
 
 def _can_publish(described: JsonDialect) -> bool:
-    return described.publish is not None and (not _names_by_id(described) or bears_id(described.publish))
+    return described.publish is not None and (not _names_by_id(described) or has_id(described.publish))
 
 
 def _names_by_id(described: JsonDialect) -> bool:
@@ -123,23 +123,23 @@ def _check_id(plan: Plan, described: JsonDialect, key: str, template: Any, *, po
     acked = _names_by_id(described) and not posts
     if not acked and not plan.load.room_count:
         return
-    if bears_id(template):
+    if has_id(template):
         return
     what = "ack" if acked and described.acks == "frame" else "delivery"
     path = described.ack.id if what == "ack" and described.ack is not None else described.delivery.id
     raise PlanError(
-        f"{key}: it bears no {{id}}, so no {what} can give it back at endpoint.json.{what}.id, "
+        f"{key}: it has no {{id}}, so no {what} can give it back at endpoint.json.{what}.id, "
         f'"{path}"; put "{{id}}" where the protocol has the message\'s id'
     )
 
 
 def _check_requests(described: JsonDialect) -> None:
-    """What is answered by a frame that names it bears a name."""
+    """A request whose answer names it must contain a name."""
     for name, answer, rule in (("join", "ack", described.ack), ("leave", "ack", described.ack),
                                ("ping", "pong", described.pong)):  # fmt: skip
         template = getattr(described, name)
-        if template is not None and rule is not None and rule.id and not bears_id(template):
+        if template is not None and rule is not None and rule.id and not has_id(template):
             raise PlanError(
-                f"endpoint.json.{name}: it bears no {{id}}, so no {answer} can give it back at "
+                f"endpoint.json.{name}: it has no {{id}}, so no {answer} can give it back at "
                 f'endpoint.json.{answer}.id, "{rule.id}"; put "{{id}}" where the protocol has the request\'s id'
             )

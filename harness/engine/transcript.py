@@ -1,7 +1,7 @@
 """The transcript of a dry run: every frame, sent and received, with what it was taken for.
 
-A session records what it takes a frame for as rows; here the rows become words beside the frame that caused them. So
-what is told is what a run would do, whatever the rules are by which a session matches.
+A session records what it takes a frame for as rows; here the rows become words next to the frame that caused them. So
+the transcript shows what a run would do, whatever the rules are by which a session matches.
 """
 
 import tempfile
@@ -161,7 +161,7 @@ class Transcript(Recorder):
         self._add(session, "--", self.plain(f"{text}; {said}" if said else text))
 
     def evidence(self, at_ns: int, kind: str, code: int, text: str, **more: Any) -> None:
-        """Add what was said about a refusal, a close or a delivery."""
+        """Add the text of a refusal, a close or a delivery."""
         said = {"error": f"says: {text}", "elsewhere": f'names room "{text}", which is none of the plan\'s'}.get(kind)
         if said is not None and self._notes is not None:
             self._notes.append(said)

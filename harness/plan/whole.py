@@ -72,9 +72,9 @@ class Plan(Section, frozen=True, kw_only=True):
             )
         name = load.name_of(0)
         if key in ("endpoint.headers", "endpoint.cookies") and (not name.isascii() or not name.isprintable()):
-            raise PlanError(f'load.room_name: "{name}" cannot stand in {key}: HTTP allows printable ASCII only')
+            raise PlanError(f'load.room_name: "{name}" is not possible in {key}: HTTP allows printable ASCII only')
         if key == "endpoint.cookies" and any(sign in name for sign in ' ",;\\'):
-            raise PlanError(f'load.room_name: "{name}" cannot stand in a cookie (RFC 6265 4.1.1)')
+            raise PlanError(f'load.room_name: "{name}" is not possible in a cookie (RFC 6265 4.1.1)')
 
     @property
     def load_start_s(self) -> float:

@@ -37,7 +37,7 @@ ALONE = {f"{{{name}}}": name for name in NUMBERS}
 _encode = msgspec.json.Encoder().encode
 
 
-def bears_id(template: Template) -> bool:
+def has_id(template: Template) -> bool:
     """Whether a frame of this template says which message it is."""
     return any(name in ("id", "seq") for name in names(template))
 

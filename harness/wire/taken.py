@@ -16,7 +16,7 @@ from .signal import Signal
 SHOWN_CHARS = 60
 """How much of a value is quoted."""
 NEAREST = 2
-"""How many of the rules that did not match are described where nothing else is said."""
+"""How many of the rules that did not match are described by default."""
 
 _encode = msgspec.json.Encoder().encode
 

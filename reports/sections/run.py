@@ -39,6 +39,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """number of sessions that a fault was injected into"""
     plan_edited: bool
     """whether the plan in `run.json` was changed after the run: it does not fit its digest"""
+    silent: bool | None
+    """whether nothing was to be published, by design; `null`: not recorded"""
     loop: str
     """`open`, or `closed`: then `response` is not free of coordinated omission"""
     warnings: list[str]
@@ -70,6 +72,7 @@ def run(directory: RunDirectory, rows: Rows) -> Run:
         sessions=manifest.plan.load.sessions,
         sessions_affected=int(rows.affected.sum()),
         plan_edited=edited(directory.manifest),
+        silent=manifest.silent,
         loop=manifest.loop,
         warnings=list(directory.warnings),
         skipped=list(manifest.skipped),

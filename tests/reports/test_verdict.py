@@ -109,6 +109,11 @@ def test_connections_that_are_only_held_are_judged(make, code, verdict):
     assert (default(report)["verdict"], default(report)["fit"]) == (verdict, True)
 
 
+@pytest.mark.parametrize(("silent", "verdict"), [(True, "pass"), (None, "pass"), (False, "inconclusive")])
+def test_a_run_that_was_to_say_something_and_did_not_is_inconclusive(make, silent, verdict):
+    assert default(make(silent=silent).open(0).member(1).report())["verdict"] == verdict
+
+
 # -- nothing owed --------------------------------------------------------------------------------------------------
 
 

@@ -13,10 +13,10 @@ import msgspec
 
 from ..plan.masking import mask_all
 from ..record.recorder import Recorder
-from ..record.row import NO_PEER, NO_ROOM, Closer, Flag, Kind, Outcome
+from ..record.row import NO_PEER, NO_ROOM, Closer, Flag, Kind, Outcome, SignalKind
 from ..wire import Dialect, Message
 from ..wire.signal import Signal
-from ..wire.taken import describe
+from ..wire.taken import Taken, describe
 
 SHOWN_CHARS = 400
 """How much of a frame is shown."""
@@ -60,6 +60,8 @@ class Transcript(Recorder):
         """The text of an error that came without a frame, for the line that follows."""
         self._last = 0
         """The session of the last row."""
+        self._is_known = False
+        """Whether the frame that is being read was recognised."""
         self.lines: list[Line] = []
         self.left_out = 0
         """How many lines were too many."""
@@ -83,14 +85,21 @@ class Transcript(Recorder):
     def end_frame(self, session: int, data: bytes, dialect: Dialect) -> None:
         """It was read: put what it was taken for beside it."""
         notes, self._notes = self._notes or [], None
+        is_known, self._is_known = self._is_known, False
         self.frames += 1
         explained = dialect.explain(data)
         taken = [describe(each, data, self._nonce, MOST_RULES) for each in explained]
-        if not notes:
+        if not is_known:
             self.strange += 1
-            more = any(self._nonce in each.fields.get("id", "") for each in explained)
-            notes = ["the id has more in it than one of ours"] if more else ["belongs to nothing that was sent"]
+            notes = notes or [self._why_nothing(explained)]
         self._add(session, "<-", self.shown(data), self.plain("; ".join([*taken, *notes])))
+
+    def _why_nothing(self, explained: tuple[Taken, ...]) -> str:
+        """Why a frame did not count: it is no answer to an open request, and no delivery of a message of the check."""
+        ours = [each for each in explained if self._nonce in each.fields.get("id", "")]
+        if any(each.kind is SignalKind.DELIVERY for each in ours):
+            return "the id has more in it than one of ours"
+        return "answers no request that is open" if ours else "belongs to nothing that was sent"
 
     def _add(self, session: int, sign: str, text: str, meaning: str = "") -> None:
         if len(self.lines) < MOST_LINES:
@@ -130,7 +139,10 @@ class Transcript(Recorder):
             self._ended(session, f"{REQUESTS[Kind(kind)]} {seq}", ended, code, arrived)
         elif kind == Kind.DELIVERY:
             self.deliveries.add((session, peer, seq))
+            self._is_known = True
             self._mean(session, f"delivers message {seq} of session {peer}")
+        elif kind == Kind.STRAY and code in (SignalKind.ACK, SignalKind.PONG, SignalKind.ERROR):
+            self._mean(session, "answers no request of this session")
         elif kind == Kind.OPEN:
             self.note(session, "opened" if ended is Outcome.OK else f"not opened: {ended.name.lower()} {code or ''}")
         elif kind == Kind.CLOSE:
@@ -139,6 +151,7 @@ class Transcript(Recorder):
             self.note(session, f"poll: {ended.name.lower()} {code or ''}")
 
     def _ended(self, session: int, request: str, outcome: Outcome, code: int, arrived: int) -> None:
+        self._is_known = True
         if outcome is Outcome.OK:
             if arrived:
                 self._mean(session, f"answers {request}")

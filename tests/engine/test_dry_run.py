@@ -138,6 +138,18 @@ def test_one_wrong_path_is_found_and_named_beside_the_frame(change, missing):
     assert wrong
 
 
+def test_an_ack_that_takes_deliveries_is_found():
+    rules = {
+        "ack": {"match": {"type": ["ok", "said"]}, "id": "ref"},
+        "delivery": {"match": {"channel": "*"}, "id": "ref"},
+    }
+    found = check(Chat().talk, rules)
+    assert told(found) == ALL - {"own delivery", "delivery"}
+    taken = [line.meaning for line in found.lines if '"said"' in line.text]
+    assert all(meaning.startswith("ack") for meaning in taken) and len(taken) == 2
+    assert found.strange == 2
+
+
 def test_nothing_recognised_is_not_nothing_came():
     wrong = {name: {"match": {"kind": name}, "id": "ref"} for name in ("ack", "pong", "delivery", "error")}
     found = check(Chat().talk, wrong)

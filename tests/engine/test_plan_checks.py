@@ -170,6 +170,7 @@ def test_a_scenario_of_the_users_may_never_publish_and_is_refused_when_it_does(p
     [
         ({"type": "m"}, {"type": "m"}),
         ({"type": "*"}, {"type": "m"}),
+        ({"ref": "*"}, {"type": "m"}),
         ({"type": "m"}, {"type": "m", "to": 1}),
         ({"type": ["m", "n"]}, {"type": "m"}),
         ({"type": ["m", "n"]}, {"type": ["n", "m"]}),
@@ -197,6 +198,7 @@ def test_a_match_that_takes_every_frame_of_a_later_one_is_refused(names, earlier
         ({"type": "m"}, {"type": ["m", "n"]}),
         ({"type": "m"}, {}),
         ({"id": "*"}, {"type": "m"}),
+        ({"r": "x"}, {"type": "m"}),
         ({"n": True}, {"n": 1}),
     ],
 )

@@ -93,6 +93,11 @@ def test_check_says_what_it_found_by_its_exit_code(squall, chat, plan):
     assert not (squall.out / "runs").exists()
 
 
+@pytest.mark.parametrize("shipped", ["idle", "patterns"])
+def test_the_shipped_endpoint_is_recognised_by_each_way_of_talking(squall, shipped):
+    assert squall("check", shipped).code == 0
+
+
 def test_a_run_by_which_nothing_is_recognised_does_not_begin(squall, chat, plan):
     run = squall.run(plan, *WRONG)
     assert (run.code, run.out) == (2, "") and "endpoint.json.ack.id" in run.err

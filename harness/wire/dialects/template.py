@@ -123,8 +123,8 @@ class _Rule:
         return True
 
     def covers(self, other: "_Rule") -> bool:
-        """Whether each frame that the other rule takes matches this one, too."""
-        wanted = dict(other.marks)
+        """Whether each frame that the other rule takes, and that has its id, matches this one, too."""
+        wanted = ({other.id: ANY} if other.id else {}) | dict(other.marks)
         return all(path in wanted and _implies(wanted[path], mine) for path, mine in self.marks)
 
     def misses(self, frame: Any) -> tuple[Miss, ...]:

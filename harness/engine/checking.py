@@ -12,9 +12,10 @@ from ..placeholders import names
 from ..plan import Plan
 from ..record import run_directory
 from ..transport.options import Address
-from .dry_run import Found, dry_run, render
+from .checked import Found, render
+from .dry_run import dry_run
 from .embedded import Embedded, complete
-from .plan_checks import check_plan, is_silent, plays_shipped
+from .plan_checks import can_publish, check_plan, is_silent, plays_shipped
 from .preflight import preflight
 from .scenario_loading import Scenarios, load_scenarios
 
@@ -80,9 +81,9 @@ def check_silently(plan: Plan, nonce: str, scenarios: Scenarios, addresses: Sequ
 
 
 def _talk(plan: Plan, nonce: str, scenarios: Scenarios, addresses: Sequence[Address]) -> dict[str, Found]:
-    publishes = not is_silent(plan, scenarios)
+    is_talking = not is_silent(plan, scenarios)
     return {
-        pattern: dry_run(plan, nonce, pattern, addresses, publishes=publishes)
+        pattern: dry_run(plan, nonce, pattern, addresses, publishes=is_talking and can_publish(plan, pattern))
         for pattern in dict.fromkeys(scenarios.patterns)
     }
 

@@ -6,7 +6,6 @@ what an endpoint replays of them later.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import gevent
 
@@ -29,12 +28,15 @@ from ..transport.sockets import Sockets
 from ..units import SECOND
 from ..wire.ids import check_nonce
 from ..wire.signal import Signal
+from .checked import Asked, Found
 from .payload import payload_text
 from .plan_checks import make_checked_dialect
-from .transcript import Line, Reading, Speaking, Transcript
+from .transcript import Reading, Speaking, Transcript
 
-PATIENCE_S = 5.0
-"""How long each step waits at most; `endpoint.answer_timeout_s` where that is shorter."""
+PATIENCE_S = 10.0
+"""How long a step waits at most; `endpoint.answer_timeout_s` where that is shorter."""
+IMPATIENCE_S = 2.0
+"""The same once a step has ended without any answer: what answers nothing should not take a minute to say so."""
 SETTLE_S = 0.1
 """Between the last answer to a join and the message, so that both sessions are members."""
 CLOSE_S = 2.0
@@ -42,52 +44,6 @@ LOOK_EVERY_S = 0.005
 OPEN_S = 600.0
 """The transport and the login have time limits of their own."""
 RECOGNISED, NOTHING = "recognised", "nothing came that was recognised"
-
-
-class Asked(NamedTuple):
-    """One thing that should be recognised.
-
-    Args:
-        what: for people.
-        is_good: whether it was, and was no refusal.
-        is_recognised: whether anything came that was taken for it, a refusal included.
-        found: what came of it, for people.
-    """
-
-    what: str
-    is_good: bool
-    is_recognised: bool
-    found: str
-
-
-class Found(NamedTuple):
-    """What came of a dry run.
-
-    Args:
-        began_ns: when it began; the lines' times are on the same clock.
-        lines: every frame and its meaning, in order.
-        left_out: how many lines were too many to keep.
-        asked: what should have been recognised; empty where the plan expects nothing back.
-        frames: how many frames came.
-        strange: how many of them were not recognised.
-    """
-
-    began_ns: int
-    lines: tuple[Line, ...]
-    left_out: int
-    asked: tuple[Asked, ...]
-    frames: int
-    strange: int
-
-    @property
-    def is_good(self) -> bool:
-        """Whether everything that was asked for was recognised."""
-        return all(each.is_good for each in self.asked)
-
-    @property
-    def is_blind(self) -> bool:
-        """Whether something was asked for, and nothing at all was recognised."""
-        return bool(self.asked) and not any(each.is_recognised for each in self.asked)
 
 
 def dry_run(
@@ -116,21 +72,6 @@ def dry_run(
         if talk is not None:
             talk.end()
         clock.close()
-
-
-def render(found: Found) -> list[str]:
-    """The dry run in lines of text: every frame with its meaning, then what was recognised."""
-    told = []
-    for line in found.lines:
-        at_s = (line.at_ns - found.began_ns) / SECOND
-        told.append(f"{at_s:7.3f}  session {line.session} {line.sign} {line.text}".rstrip())
-        if line.meaning:
-            told.append(f"{'':11}{line.meaning}")
-    if found.left_out:
-        told.append(f"({found.left_out} more lines)")
-    told.append("")
-    told += [f"{'ok' if each.is_good else 'NOT OK':<8}{each.what}: {each.found}" for each in found.asked]
-    return told
 
 
 class _Speaker(Session):
@@ -165,13 +106,16 @@ class _Door:
     """Hears what becomes of one connection."""
 
     def __init__(self) -> None:
+        self.is_settled = False
+        """Whether it has opened, or will not."""
         self.why: str | None = None
         """Why it did not open; None: it did, or it is not known yet."""
 
     def opened(self) -> None:
-        pass
+        self.is_settled = True
 
     def refused(self, why: Refusal, again: bool = False) -> None:
+        self.is_settled = True
         self.why = f"{why.text} {' '.join(why.body.split())}".strip()
 
     def closed(self, end: Ending, when: Arrival) -> None:
@@ -241,16 +185,10 @@ class _Talk:
     def _open(self) -> None:
         doors = []
         for session in self._sessions:
-            door = _Door()
-            session.listener = door
+            session.listener = door = _Door()
             doors.append(door)
             session.open(self._clock.now())
-
-        def is_settled() -> bool:
-            pairs = zip(self._sessions, doors, strict=True)
-            return all(session.is_open or door.why is not None for session, door in pairs)
-
-        self._wait(is_settled, OPEN_S)
+        self._wait(lambda: all(door.is_settled for door in doors), OPEN_S)
         for session, door in zip(self._sessions, doors, strict=True):
             if door.why is not None:
                 raise RunFailed(f"session {session.number} could not connect: {self._access.conceal(door.why)}")
@@ -271,6 +209,8 @@ class _Talk:
         if is_asked:
             for session in self._sessions:
                 self._asked.append(_answer(f"answer to {name}, session {session.number}", ended.get(session.number)))
+            if not ended:
+                self._patience_s = min(self._patience_s, IMPATIENCE_S)
 
     def _publish(self) -> None:
         """One message of the first session, which every session should hear of."""
@@ -291,6 +231,8 @@ class _Talk:
             return acked and all((number, sender.number, seq) in heard for number in receivers)
 
         self._wait(is_over, self._patience_s)
+        if not ended and acks != "none":
+            self._patience_s = min(self._patience_s, IMPATIENCE_S)
         if acks != "none":
             what = "answer to publish" if acks == "frame" else "its own delivery, which confirms publish"
             answer = _answer(f"{what}, session {sender.number}", ended[0] if ended else None)

@@ -28,6 +28,12 @@ def is_silent(plan: Plan, scenarios: "Scenarios") -> bool:
     )
 
 
+def can_publish(plan: Plan, pattern: str) -> bool:
+    """Whether a session that talks in this way can send a message whose answer would be recognised."""
+    described = _json(plan)
+    return described is None or pattern != "websocket" or _can_publish(described)
+
+
 def make_checked_dialect(plan: Plan) -> Dialect:
     """The dialect of a plan that was checked; it refuses a message whose answer could not be recognised.
 

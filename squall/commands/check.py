@@ -28,14 +28,14 @@ def check(plan: str | None, settings: tuple[str, ...], **flags: Any) -> None:
     `squall run`.
     """
     resolved, path = read_plan(plan, settings, flags)
-    from harness.engine import checking, dry_run  # patches sockets
+    from harness.engine import checked, checking  # patches sockets
 
     found = checking.check(resolved, path)
     shown_on = console()
     for pattern, one in found.items():
         if len(found) > 1:
             shown_on.out(f"-- {pattern}", highlight=False)
-        for line in dry_run.render(one):
+        for line in checked.render(one):
             shown_on.out(line, highlight=False)
     is_good = all(one.is_good for one in found.values())
     bad = sum(not each.is_good for one in found.values() for each in one.asked)

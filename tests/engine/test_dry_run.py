@@ -7,7 +7,8 @@ from contextlib import contextmanager
 import pytest
 from websockets.sync.server import serve
 
-from harness.engine.dry_run import dry_run, render, who_talks
+from harness.engine.checked import render
+from harness.engine.dry_run import dry_run, who_talks
 from harness.errors import RunFailed
 from harness.plan import build_plan
 from harness.record.row import NO_ROOM
@@ -180,6 +181,12 @@ def test_a_connection_that_ends_in_the_middle_is_told():
     assert found.is_blind
     text = "\n".join(render(found))
     assert "4001" in text and "who are you?" in text
+
+
+def test_a_connection_that_ends_at_once_is_not_waited_for():
+    found = check(lambda peer: peer.close(4401, "no token"))
+    assert found.is_blind and found.frames == 0
+    assert "4401" in "\n".join(render(found))
 
 
 def test_a_refused_upgrade_is_no_connection():

@@ -78,6 +78,13 @@ def test_in_telemetry_everybody_publishes_and_nobody_hears_another(play):
     assert run.rooms.count == 24
 
 
+def test_in_idle_everybody_is_there_and_nobody_says_anything(play):
+    run = play("idle")
+    assert set(run.rows(Kind.JOIN)["session"]) == set(range(24))
+    assert not len(run.rows(Kind.PUBLISH)) and not len(run.rows(Kind.DELIVERY))
+    assert (run.report["run"]["silent"], run.report["verdict"]["verdict"]) == (True, "pass")
+
+
 def test_in_presence_the_leaders_talk_and_the_others_go_out_and_come_in_by_turns(play):
     run = play("presence", load__rate_per_s=5.0)
     assert set(run.rows(Kind.PUBLISH)["session"]) == run.leaders

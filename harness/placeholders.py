@@ -101,7 +101,7 @@ def check(value: Any, known: Sequence[str], where: str, *, environment: bool = F
 def unknown(name: str, known: Sequence[str], where: str) -> PlanError:
     """The refusal of a placeholder that there is not."""
     listed = ", ".join(f"{{{each}}}" for each in known)
-    nearest = did_you_mean(name, known, HINTS.get(name, ""), like="{{{}}}", cutoff=0.6)
+    nearest = did_you_mean(name, known, HINTS.get(name, ""), like="{{{}}}")
     hint = " ".join(filter(None, (nearest, f"known ones: {listed}" if listed else "none is known there")))
     return PlanError(f'{where}: unknown placeholder "{{{name}}}"; {hint}; for the text itself write "{{{{{name}}}}}"')
 

@@ -17,6 +17,7 @@ from ..client.tally import Tally
 from ..errors import RunFailed
 from ..placeholders import names
 from ..plan import Plan
+from ..record.codes import code_text_of
 from ..record.row import NO_ROOM, Outcome
 from ..schedule.rooms import Rooms, home_names
 from ..transport.clock import Clock
@@ -272,7 +273,7 @@ def _answer(what: str, ended: tuple[Outcome, int] | None) -> Asked:
     if outcome is Outcome.OK:
         return Asked(what, True, True, RECOGNISED)
     if outcome is Outcome.REJECTED:
-        return Asked(what, False, True, f"refused with code {code}")
+        return Asked(what, False, True, f"refused with code {code_text_of(code)}")
     return Asked(what, False, False, f"{outcome.name.lower()}{f', code {code}' if code else ''}")
 
 

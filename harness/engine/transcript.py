@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..plan.masking import mask_all
+from ..record.codes import code_text_of
 from ..record.recorder import Recorder
 from ..record.row import NO_PEER, NO_ROOM, Closer, Flag, Kind, Outcome, SignalKind
 from ..wire import Dialect, Message
@@ -156,7 +157,7 @@ class Transcript(Recorder):
             if arrived:
                 self._mean(session, f"answers {request}")
         elif outcome is Outcome.REJECTED:
-            self._mean(session, f"refuses {request}: code {code}")
+            self._mean(session, f"refuses {request}: code {code_text_of(code)}")
         elif outcome is Outcome.EXPIRED:
             self.note(session, f"no answer to {request}")
         else:

@@ -159,11 +159,12 @@ def test_nothing_recognised_is_not_nothing_came():
     assert silent.is_blind and silent.frames == 0
 
 
-def test_a_refusal_is_recognised_and_not_good():
-    found = check(Chat(lambda asked: {"type": "no", "ref": asked["ref"], "code": 403, "why": "not yours"}).talk)
+@pytest.mark.parametrize("code", [403, "FORBIDDEN"])
+def test_a_refusal_is_recognised_and_not_good(code):
+    found = check(Chat(lambda asked: {"type": "no", "ref": asked["ref"], "code": code, "why": "not yours"}).talk)
     assert not found.is_good and not found.is_blind
     assert not any("delivery" in each.what for each in found.asked)  # nothing is owed of what was refused
-    assert all("403" in each.found for each in found.asked)
+    assert all(str(code) in each.found for each in found.asked)
     assert any("not yours" in line.meaning for line in found.lines)
 
 

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
         ({"endpoint": {"url": "wss://x", "tls": {"key_file": "a"}}}, "give cert_file too"),
         ({"endpoint": {"url": "ws://x:99999"}}, "[Pp]ort"),
         ({"endpoint": {"url": "ws://x", "proxy": "socks5://p:1"}}, "is not a proxy"),
-        ({"endpoint": {"url": "ws://x", "proxy": "http://me:secret@p:1"}}, "credentials stand in the environment"),
+        ({"endpoint": {"url": "ws://x", "proxy": "http://me:secret@p:1"}}, "keep credentials in the environment"),
         ({"endpoint": {"proxy": "http://p:1"}}, "the embedded endpoint is here"),
         ({"endpoint": {"source_addresses": ["10.0.0.1/24"]}}, "host bits set"),
         ({"endpoint": {"source_addresses": ["10.0.0.0/8"]}}, "more than 65536"),

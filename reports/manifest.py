@@ -16,6 +16,7 @@ class Contract(msgspec.Struct, frozen=True):
 
     throttle_per_s: float | None = None
     throttle_burst: int | None = None
+    throttle_scope: Literal["connection", "session", "endpoint"] = "connection"
     throttle_posts: bool = False
     throttle_code_values: tuple[Any, ...] = msgspec.field(default=(429,), name="throttle_codes")
     malformed_code_values: tuple[Any, ...] | None = msgspec.field(default=None, name="malformed_codes")
@@ -97,6 +98,7 @@ class Plan(msgspec.Struct, frozen=True):
     contract: Contract
     endpoint: Endpoint = Endpoint()
     fitness: Limits = Limits()
+    chaos: tuple[Json, ...] = ()
 
 
 class Scenarios(msgspec.Struct, frozen=True):

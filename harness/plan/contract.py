@@ -14,9 +14,10 @@ Order = Literal["none", "sender", "room", "causal"]
 class Contract(Section, frozen=True, kw_only=True):
     """What the endpoint promises; the judgement of rejections, stale connections and the ledger rests on it.
 
-    A promise that is absent (None) is not judged. The throttle is a connection's; `throttle_posts` says that a
-    session's posts by REST have such a bucket too. `schemas` maps `publish` (a frame) and `post` (the body
-    of one by REST) to JSON Schema files, looked up beside the plan and then among the shipped contracts.
+    A promise that is absent (None) is not judged. `throttle_scope` says who shares a token bucket: each connection has
+    one, or each session keeps one over its reconnects, or all sessions share the endpoint's. `throttle_posts` says that
+    posts by REST count, too: against the session's bucket, or the endpoint's. `schemas` maps `publish` (a frame) and
+    `post` (the body of one by REST) to JSON Schema files, looked up beside the plan and then among the shipped ones.
 
     `lifetime_s` and `idle_s` are limits after which the endpoint may close a connection, with one of `limit_codes`;
     with one of `expected_closes` it may at any time. `throttle_codes` and `malformed_codes` are codes of errors (0: no
@@ -31,6 +32,7 @@ class Contract(Section, frozen=True, kw_only=True):
 
     throttle_per_s: Positive | None = None
     throttle_burst: Count | None = None
+    throttle_scope: Literal["connection", "session", "endpoint"] = "connection"
     throttle_posts: bool = False
     throttle_codes: tuple[Code, ...] = (429,)
     malformed_codes: tuple[Code, ...] | None = None

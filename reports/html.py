@@ -55,6 +55,9 @@ def render(report: Report) -> str:
         judged=sentences.judged(report.verdict),
         unjudged=sentences.unjudged(report.not_judged),
         refused=sentences.refused(report.requests),
+        unsent=sentences.unsent(report.rejections),
+        unmeasured=sentences.unmeasured(report.rejections),
+        bucket_rows=sentences.bucket_rows(report.rejections.limit) if report.rejections.limit else [],
         strays=sentences.unrecognised(report.strays),
     )
 

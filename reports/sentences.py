@@ -9,10 +9,12 @@ from .manifest import Json, Plan
 from .sections.growth import Growth
 from .sections.ledger import Ledger
 from .sections.recovery import Recovery
+from .sections.rejections import Rejections
 from .sections.requests import Requests
 from .sections.source import ManifestShown
 from .sections.storms import Storm
 from .sections.strays import Strays
+from .throttle_limit import Limit, Measure
 from .verdict import RunVerdict
 
 MEASURES = {"resident_mib": ("memory", " MiB"), "descriptors": ("descriptors", "")}
@@ -76,6 +78,35 @@ def rooms(ledger: Ledger, evidence: list[Json], manifest: ManifestShown) -> str:
     if named.none and delivery and delivery.room and endpoint.dialect == "json":
         return words.NO_ROOM_AT_PATH.format(path=delivery.room)
     return ""
+
+
+def unsent(rejections: Rejections) -> str:
+    """Which bursts and malformed payloads were never sent; "" when all were."""
+    one = rejections.unsent
+    counts = ((words.UNSENT_BURSTS, one.burst_messages), (words.UNSENT_MALFORMED, one.malformed))
+    parts = [text.format(count=count) for text, count in counts if count]
+    return words.UNSENT_LINE.format(what=" and ".join(parts)) if parts else ""
+
+
+def unmeasured(rejections: Rejections) -> str:
+    """Why there is no measured throttle; "" when there is one, or nothing to measure."""
+    limit = rejections.limit
+    if limit is None or limit.measured is not None:
+        return ""
+    return words.NO_BUCKET if limit.throttled else words.NOT_MEASURED
+
+
+def bucket_rows(limit: Limit) -> list[tuple[str, float | None, Measure | None]]:
+    """The throttle's rate and size: label, promised, measured."""
+    promised, measured = limit.promised, limit.measured
+    return [
+        (
+            "rate per second",
+            promised.rate_per_s if promised else None,
+            measured.rate_per_s if measured else None,
+        ),
+        ("size", promised.size if promised else None, measured.size if measured else None),
+    ]
 
 
 def unrecognised(strays: Strays) -> str:

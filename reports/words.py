@@ -79,6 +79,14 @@ ROOMS_EXAMPLE = ' (first: "{text}")'
 NO_ROOM_AT_PATH = (
     'no delivery has a room at endpoint.json.delivery.room = "{path}", so whether it is the right one is not judged'
 )
+UNSENT_LINE = "{what} planned and never sent: the session had no connection at that time, or too little time was left"
+UNSENT_BURSTS = "{count} messages of bursts"
+UNSENT_MALFORMED = "{count} malformed payloads"
+SCOPES = {"connection": "each connection", "session": "each session", "endpoint": "all sessions together"}
+NOT_MEASURED = "not measured: nothing was throttled or over the promised limit"
+NO_BUCKET = (
+    "no token bucket explains what was accepted and refused; see throttle_scope, or the limit is of another kind"
+)
 STRAY = "{count} unrecognised frames{example}"
 STRAY_EXAMPLE = "; first: {text}"
 GROWS = (
@@ -114,10 +122,13 @@ NONE_LISTED = "the endpoint's list named none of our connections (its last one h
 TOO_EARLY = "no dropped connection was in the list for long enough to tell"
 NO_STALE_PROMISE = "the contract has no stale_within_s"
 NO_BURST = "there was no burst"
-NO_LARGE_BURST = "no burst was larger than a promised limit"
+NO_THROTTLE_PROMISE = "the contract has no throttle_per_s"
+NOT_EXCEEDED = "neither load nor bursts exceeded the promised limit"
+NEVER_THROTTLED = "neither load nor bursts exceeded the promised limit, and nothing was throttled"
 NO_MALFORMED = "no malformed payload was sent"
 NO_JOIN = "no room was joined"
 THROTTLE_PROMISED = "the contract promises a throttle for every session"
+UNSENT = "; {count} messages of bursts were planned and never sent"
 NO_GROWTH_PROMISE = "the contract has no grows_mib_per_h"
 NO_MEMORY = "the endpoint's memory was not read for long enough"
 MAY_OUTLIVE = "the contract lets connections outlive their token"

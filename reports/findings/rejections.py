@@ -7,7 +7,7 @@ from harness.record.row import Kind, Outcome
 from .. import words
 from ..occasion import when
 from ..probing import Malformed
-from ..registry import NotJudged, Verdict, finding, found
+from ..registry import NotJudged, Verdict, finding, found, named
 from ..rows import Rows
 from ..sections.rejections import ANSWERED, Rejections
 from ..sections.requests import Requests
@@ -20,17 +20,70 @@ DECIDED = (Outcome.OK, Outcome.REJECTED, Outcome.EXPIRED, Outcome.GARBLED)
 @finding(
     "throttle-not-enforced",
     section="rejections",
-    meaning="a burst got more messages accepted than promised",
-    sentence="{count} of {sent} messages in bursts were accepted beyond the promised limit",
+    meaning="more messages were accepted than the promised throttle allows, in bursts or in all",
+    sentence="{count} messages were accepted beyond the promised limit: {accepted} in {took_s:.3g} s, where {rate:g} "
+    "per second with bursts of {size} allows {allowed}",
 )
 def throttle_not_enforced(rejections: Rejections) -> Verdict:
-    """Only bursts larger than a promised limit can show it."""
-    throttle = rejections.throttle
-    if throttle is None:
-        return NotJudged(words.NO_BURST)
-    if not throttle.bursts_over_the_limit or throttle.accepted_over_limit is None:
-        return NotJudged(words.NO_LARGE_BURST)
-    return found(throttle.accepted_over_limit, throttle.sent, "messages in bursts", sent=throttle.sent)
+    """Only load or bursts that exceed the promise can show it."""
+    limit = rejections.limit
+    if limit is None or limit.promised is None:
+        return NotJudged(words.NO_THROTTLE_PROMISE)
+    over = limit.most_over
+    if over is None and not limit.exceeded:
+        return _nothing_shown(rejections, words.NOT_EXCEEDED)
+    return found(
+        limit.accepted_over_limit or 0,
+        limit.accepted + limit.throttled,
+        "messages under a promised throttle",
+        first_s=over.from_s if over else None,
+        whom=_whom(over.session) if over else "",
+        accepted=over.accepted if over else 0,
+        allowed=over.allowed if over else 0,
+        took_s=over.to_s - over.from_s if over else 0.0,
+        rate=limit.promised.rate_per_s,
+        size=limit.promised.size,
+    )
+
+
+@finding(
+    "throttle-too-strict",
+    section="rejections",
+    meaning="a message was throttled although the promised throttle certainly allowed it",
+    sentence="{count} messages were throttled although the promise allowed them: {rate:g} per second with bursts of "
+    "{size} leaves at least {tokens:g} at that time",
+    rests_on="absence",
+)
+def throttle_too_strict(rejections: Rejections) -> Verdict:
+    """Only what was throttled can show it, or load that should have been."""
+    limit = rejections.limit
+    if limit is None or limit.promised is None:
+        return NotJudged(words.NO_THROTTLE_PROMISE)
+    if not limit.throttled and not limit.exceeded:
+        return _nothing_shown(rejections, words.NEVER_THROTTLED)
+    within = limit.most_within
+    return found(
+        limit.throttled_within_limit or 0,
+        limit.accepted + limit.throttled,
+        "messages under a promised throttle",
+        first_s=within.at_s if within else None,
+        whom=_whom(within.session) if within else "",
+        tokens=within.tokens if within else 0.0,
+        rate=limit.promised.rate_per_s,
+        size=limit.promised.size,
+    )
+
+
+def _whom(session: int | None) -> str:
+    """The session of a bucket, if it has one."""
+    return "" if session is None else named("session", [session])
+
+
+def _nothing_shown(rejections: Rejections, why: str) -> NotJudged:
+    """The throttle cannot be judged; bursts that were planned and never sent should have shown it."""
+    if count := rejections.unsent.burst_messages:
+        return NotJudged(why + words.UNSENT.format(count=count), expected=True)
+    return NotJudged(why)
 
 
 @finding(

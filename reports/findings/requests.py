@@ -6,10 +6,10 @@ from harness.record.row import OUR_ERRNOS, Closer, Kind, Outcome
 from harness.units import SECOND
 
 from .. import words
+from ..buckets import is_promised
 from ..registry import NotJudged, Verdict, finding, found, named
 from ..rows import Array, Rows, connection_keys, find
 from ..sections.requests import Requests, ordinary, ways_of
-from ..throttling import is_promised
 
 ASKED = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING, Kind.FETCH)
 """Requests on a conversation; `open-failed` and `login-failed` are about what comes before it."""
@@ -59,7 +59,7 @@ def garbled_answer(rows: Rows, requests: dict[str, dict[str, Requests]]) -> Verd
     sentence="{count} of {answered} answered requests were throttled, and no throttle is promised for them: {which}",
 )
 def throttled_unpromised(rows: Rows) -> Verdict:
-    """A burst explains what is refused in its session afterwards; a promise is judged by `wrongly-rejected`."""
+    """A burst explains what is refused in its session afterwards; a promise is judged by `throttle-too-strict`."""
     shouting = np.unique(rows.bursts["session"])
     promised = is_promised(rows)
     throttled, answered = {}, 0

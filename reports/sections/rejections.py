@@ -3,25 +3,29 @@
 malformed  every probe must be rejected with a code the contract names (any, where it names none), or by a close of
            the endpoint's that says why
 garbled    no frame that is not of the protocol may reach a client that did not send such a one
-throttle   a burst may have accepted at most what a token bucket of the promised size lets through between the
-           first sending and the last answer, one more for rounding, less what else was accepted meanwhile
+throttle   any window of a bucket's messages, in a burst or not, may have as many accepted as the promised token bucket
+           allows between the first sending and the last answer in it, and none throttled for which that bucket must
+           have had a token; see `token_bucket.py`
 silently   a burst may end its connection only by a close frame that says why (1008, 1013)
-wrongly    an ordinary message that was throttled although even a bucket of half the promised size and four fifths
-           of its rate would have let it through, whenever before its answer each earlier request was counted; or
-           one rejected by any other code
+wrongly    a valid message or join that was refused with any code but the contract's `throttle_codes`
 """
+
+from collections import Counter
 
 import msgspec
 import numpy as np
 
 from harness.record.row import Flag, Kind, Outcome
 
+from ..buckets import is_promised, is_throttled
 from ..occasion import Occasion, occasion
 from ..probing import Malformed, malformed
 from ..recognition import unrecognised_answers
 from ..registry import section
 from ..rows import Array, Rows, connections, message_keys
-from ..throttling import Throttle, is_promised, needlessly_throttled, throttle
+from ..throttle_limit import Limit, limit
+from ..throttling import Throttle, throttle
+from ..unsent import Unsent, unsent
 
 RENEWED = (401,)
 """A poll whose token has expired is refused once, and sent again with another."""
@@ -46,6 +50,10 @@ class Rejections(msgspec.Struct, frozen=True, kw_only=True):
     """malformed payloads; `null` when none was sent"""
     throttle: Throttle | None
     """bursts; `null` when there was none"""
+    limit: Limit | None
+    """promised and measured throttle; `null` where none is promised and nothing was throttled"""
+    unsent: Unsent
+    """what the plan's chaos should have sent and did not"""
     wrongly_rejected: WronglyRejected
     """valid requests that were refused"""
     unanswered: int
@@ -70,6 +78,8 @@ def rejections(rows: Rows) -> Rejections:
     return Rejections(
         malformed=malformed(rows),
         throttle=throttle(rows),
+        limit=limit(rows),
+        unsent=unsent(rows),
         wrongly_rejected=wrongly_rejected(rows),
         unanswered=len(expired),
         unrecognised=len(hidden),
@@ -80,22 +90,18 @@ def rejections(rows: Rows) -> Rejections:
 
 
 def wrongly_rejected(rows: Rows) -> WronglyRejected:
-    """Valid requests that were refused, by code; throttled ones only where no bucket could be empty."""
-    throttle_codes = rows.contract.throttle_codes
-    refused = rows.of(Kind.PUBLISH, Outcome.REJECTED)
-    throttled = np.isin(refused["code"], throttle_codes)
-    joins = rows.of(Kind.JOIN, Outcome.REJECTED)
-    codes = [*refused["code"][~throttled], *joins["code"][~np.isin(joins["code"], throttle_codes)]]
+    """Valid requests that were refused, by code; the limit judges throttled ones."""
+    published, joins = rows.of(Kind.PUBLISH, Outcome.REJECTED), rows.of(Kind.JOIN, Outcome.REJECTED)
+    throttled = is_throttled(rows, published)
+    codes = [*published["code"][~throttled].tolist(), *joins["code"][~is_throttled(rows, joins)].tolist()]
     for kind in (Kind.LEAVE, Kind.PING, Kind.FETCH):
-        others = rows.of(kind, Outcome.REJECTED)["code"]
-        codes += others[~np.isin(others, (*throttle_codes, *(RENEWED if kind is Kind.FETCH else ())))].tolist()
-    judged = throttled & is_promised(rows)[refused["session"]]
-    codes += needlessly_throttled(rows, np.unique(refused["session"][judged]))
-    by_code: dict[str, int] = {}
-    for code in codes:
-        by_code[rows.code(code)] = by_code.get(rows.code(code), 0) + 1
+        others = rows.of(kind, Outcome.REJECTED)
+        renewed = np.isin(others["code"], RENEWED if kind is Kind.FETCH else ())
+        codes += others["code"][~is_throttled(rows, others) & ~renewed].tolist()
     return WronglyRejected(
-        count=len(codes), by_code=by_code, throttled_unjudged=int(np.count_nonzero(throttled & ~judged))
+        count=len(codes),
+        by_code={rows.code(code): count for code, count in Counter(codes).items()},
+        throttled_unjudged=int(np.count_nonzero(throttled & ~is_promised(rows)[published["session"]])),
     )
 
 

@@ -13,7 +13,8 @@ from ..sections.rejections import Rejections
 from ..sections.stale import Stale
 from ..sections.strays import Strays
 from ..sections.tokens import Tokens
-from ..sentences import grown, unrecognised
+from ..sentences import bucket_rows, grown, unmeasured, unrecognised, unsent
+from ..throttle_limit import Limit
 from .lines import Line, lines, seconds, table
 
 MALFORMED = (
@@ -56,15 +57,35 @@ def stale(stale: Stale | None) -> Iterator[Line | Table]:
 
 
 @lines("rejections")
-def rejections(rejections: Rejections) -> Iterator[Line]:
-    """Malformed payloads and bursts."""
+def rejections(rejections: Rejections) -> Iterator[Line | Table]:
+    """Malformed payloads, bursts and the throttle."""
     malformed, throttle = rejections.malformed, rejections.throttle
     if malformed:
         yield Line(f"malformed {malformed.sent} sent: {_counted(malformed, MALFORMED)}")
     if throttle:
-        over = throttle.accepted_over_limit
-        beyond = f"; {over} over the limit" if over is not None else ""
-        yield Line(f"bursts    {throttle.sent} sent in {throttle.bursts}: {_counted(throttle, BURSTS)}{beyond}")
+        yield Line(f"bursts    {throttle.sent} sent in {throttle.bursts}: {_counted(throttle, BURSTS)}")
+    if text := unsent(rejections):
+        yield Line(f"unsent    {text}", "yellow")
+    if rejections.limit:
+        yield from _limit(rejections.limit)
+        if text := unmeasured(rejections):
+            yield Line(f"throttle  {text}")
+
+
+def _limit(limit: Limit) -> Iterator[Line | Table]:
+    """The throttle, promised and measured, and what was against it."""
+    if limit.accepted_over_limit is not None:
+        yield Line(
+            f"throttle  {limit.accepted} accepted, {limit.throttled} throttled: {limit.accepted_over_limit} accepted "
+            f"over the limit, {limit.throttled_within_limit} throttled within it"
+        )
+    if limit.measured:
+        scope = words.SCOPES[limit.promised.scope] if limit.promised else words.SCOPES["connection"]
+        made = table(f"throttle ({scope})", "promised", "measured", "at least", "at most")
+        for label, promised, measured in bucket_rows(limit):
+            values = (measured.estimate, measured.low, measured.high) if measured else (None, None, None)
+            made.add_row(label, *("-" if value is None else f"{value:.4g}" for value in (promised, *values)))
+        yield made
 
 
 def _counted(section: msgspec.Struct, names: tuple[tuple[str, str], ...]) -> str:

@@ -159,12 +159,12 @@ WRONG = {
     "unknown-delivery": (invent, 1),
     "stale": (stay_stale, 1),
     "forgotten": (forget, 1),
-    "throttle-not-enforced": (do_not_throttle, 38),
+    "throttle-not-enforced": (do_not_throttle, 41),
     "throttled-silently": (cut_a_shouter, 1),
     "malformed-accepted": (accept_malformed, 5),
     "malformed-accepted ": (fan_out_malformed, 1),
     "wrongly-rejected": (refuse_valid, 1),
-    "wrongly-rejected ": (throttle_needlessly, 1),
+    "throttle-too-strict": (throttle_needlessly, 1),
     "wrong-code": (refuse_with_another_code, 1),
     "garbled": (hand_rubbish_on, 1),
     "unanswered": (never_answer, 1),
@@ -226,7 +226,7 @@ def test_an_endpoint_that_was_slow_to_count_throttles_rightly_what_came_meanwhil
 def test_an_endpoint_that_is_slow_to_say_no_throttles_wrongly_all_the_same(make):
     run = make().member(0, 1).publish(0, 1, 2000, took=10).deliver(0, 0, 1, 2010).deliver(1, 0, 1, 2010)
     run.publish(0, 2, 9000, Outcome.REJECTED, code=429, took=501)
-    assert found(run.report()) == {"wrongly-rejected": 1}
+    assert found(run.report()) == {"throttle-too-strict": 1}
 
 
 def test_without_a_promise_any_refusal_of_what_is_malformed_will_do_but_a_hangup_will_not(make):

@@ -110,7 +110,7 @@ def test_waiting_for_the_http_connection_is_not_our_lag(make):
     assert report["figures"]["response"]["all"]["max"] == 6002  # the user felt it all the same
 
 
-@pytest.mark.parametrize(("promised", "found"), [(False, None), (True, 18)])
+@pytest.mark.parametrize(("promised", "found"), [(False, None), (True, 20)])
 def test_a_burst_of_posts_is_judged_only_where_posts_have_a_bucket(make, promised, found):
     contract = {"throttle_per_s": 10.0, "throttle_burst": 20, "throttle_posts": promised}
     made = make(scenarios=POLLING, contract=contract).member(0, 1).fault(0, Fault.BURST, 3000)

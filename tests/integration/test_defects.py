@@ -16,6 +16,7 @@ SHORT_LIVED = (
     "--set",
     'endpoint.auth={kind="jwt", ttl_s=5.0, claims={sub="user-{session}", tenant="squall", roles=["member"]}}',
 )
+OVERLOAD = (*CALM, "--sessions=10", "--rooms=2", "--rate=14")  # its clean twin is in test_throttles.py
 PATIENT = ("--set", "endpoint.answer_timeout_s=4")  # what comes late in the run shall be unanswered in time
 ONE_ORDER = ("--set", "contract.order=room")
 
@@ -44,7 +45,9 @@ FINDINGS = {
     "wrong-error-code": {"wrong-code"},
     # two wrongs: it was valid, and then it came
     "refuse-delivered=0.02": {"refused-but-delivered", "wrongly-rejected"},
-    "throttle-low=0.1": {"wrongly-rejected"},
+    "throttle-low=0.1": {"throttle-too-strict"},
+    "throttle-fast=1.3": {"throttle-not-enforced"},
+    "throttle-slow=0.5": {"throttle-too-strict"},
     "throttle-silent": {"throttled-silently"},
     "token-outlived": {"outlived-token"},
     "schema-extra": {"malformed-accepted"},
@@ -72,6 +75,8 @@ RUNS = {
     ("cuts=0.001", "connect-fails=0.2"): CALM,  # a cut may fall into a burst or on a malformed payload
     ("error-without-id",): PATIENT,
     ("throttle-low=0.1", "stale-never"): (),
+    ("throttle-fast=1.3",): OVERLOAD,
+    ("throttle-slow=0.5",): OVERLOAD,
     ("ack-late=300",): (),
     ("token-outlived",): SHORT_LIVED,
     ("delay=300", "connect-heavy=100"): (),

@@ -1,4 +1,4 @@
-"""Defects of limits: none, too low, not shared, or enforced without an error."""
+"""Defects of limits: none, too low or high, not shared, or enforced without an error."""
 
 import time
 from random import Random
@@ -35,6 +35,28 @@ def throttle_low(policies: Policies, share: float, _chance: Random) -> Policies:
     def bucket(now_s: float) -> Bucket:
         promised = policies.bucket(now_s)
         return Bucket(promised.per_s * share, max(1, int(promised.burst * share)), now_s)
+
+    return policies._replace(bucket=bucket)
+
+
+@defect("throttle-fast", "refills a bucket at this multiple of the promised rate", default=1.2, limits=(1.01, 100.0))
+def throttle_fast(policies: Policies, factor: float, _chance: Random) -> Policies:
+    """A bucket of the promised size whose rate is too high."""
+    return _refilled_at(policies, factor)
+
+
+@defect("throttle-slow", "refills a bucket at this share of the promised rate", default=0.5, limits=(0.01, 0.99))
+def throttle_slow(policies: Policies, share: float, _chance: Random) -> Policies:
+    """A bucket of the promised size whose rate is too low."""
+    return _refilled_at(policies, share)
+
+
+def _refilled_at(policies: Policies, factor: float) -> Policies:
+    """Only the rate is wrong."""
+
+    def bucket(now_s: float) -> Bucket:
+        promised = policies.bucket(now_s)
+        return Bucket(promised.per_s * factor, int(promised.burst), now_s)
 
     return policies._replace(bucket=bucket)
 

@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slow test-all check fuzz bench bench-peers bench-accuracy bench-scale bench-transport bench-wire clean
+.PHONY: demo test test-slow test-all check fuzz bench bench-peers bench-accuracy bench-scale bench-transport bench-wire bench-throttle clean
 
 demo: $(READY)
 	$(BIN)/squall run demo
@@ -33,7 +33,7 @@ fuzz: $(READY)
 	$(BIN)/python -m tests.transport.fuzzing $(FUZZ)
 
 # An hour and a half in all; each part tells what it will do, keeps its table in benchmarks/results, and takes --quick.
-bench: bench-peers bench-accuracy bench-scale bench-transport bench-wire
+bench: bench-peers bench-accuracy bench-scale bench-transport bench-wire bench-throttle
 
 bench-peers: $(READY)
 	$(BIN)/python -m benchmarks.peers $(BENCH)
@@ -49,6 +49,9 @@ bench-transport: $(READY)
 
 bench-wire: $(READY)
 	$(BIN)/python -m benchmarks.wire
+
+bench-throttle: $(READY)
+	$(BIN)/python -m benchmarks.throttle $(BENCH)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

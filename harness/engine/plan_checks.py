@@ -51,6 +51,7 @@ class _Listening:
 
     def __init__(self, dialect: Dialect, described: JsonDialect) -> None:
         self.acks, self.joins, self.leaves, self.pings = dialect.acks, dialect.joins, dialect.leaves, dialect.pings
+        self.plain_ids = dialect.plain_ids
         self.join, self.leave, self.ping = dialect.join, dialect.leave, dialect.ping
         self.decode, self.explain = dialect.decode, dialect.explain
         self._why = "is not given" if described.publish is None else "has no {id}, so no answer can name its message"

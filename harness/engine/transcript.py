@@ -195,6 +195,7 @@ class Speaking:
 
     def __init__(self, dialect: Dialect, transcript: Transcript, session: int, *, posts: bool) -> None:
         self.acks, self.joins, self.leaves, self.pings = dialect.acks, dialect.joins, dialect.leaves, dialect.pings
+        self.plain_ids = dialect.plain_ids
         self.decode, self.explain = dialect.decode, dialect.explain
         self._dialect = dialect
         self._transcript = transcript
@@ -232,6 +233,7 @@ class Reading:
 
     def __init__(self, dialect: Dialect) -> None:
         self.acks, self.joins, self.leaves, self.pings = dialect.acks, dialect.joins, dialect.leaves, dialect.pings
+        self.plain_ids = dialect.plain_ids
         self.join, self.leave, self.publish, self.ping = dialect.join, dialect.leave, dialect.publish, dialect.ping
         self.explain = dialect.explain
         self._dialect = dialect

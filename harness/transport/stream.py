@@ -3,7 +3,8 @@
 It reports to one owner what happened, with times. There is no greenlet (docs/design.md, decision 1): everything here
 runs in hub callbacks, which must neither block nor switch, and each ends in one guard, since the hub swallows what they
 raise. Subtle: `sent` is read just before the system call that takes the last byte of a message, so that no answer can
-precede it; and the owner may end the stream from any of its callbacks, so nothing here is touched after one.
+precede it; the owner may end the stream from any of its callbacks, so nothing here is touched after one; and a failed
+write is reported later, after what had arrived before it, never from within `write`.
 
 Longer than other modules, because TCP, proxy and TLS are stages of one socket with one pair of watchers.
 """
@@ -317,7 +318,9 @@ class Stream:
         except BlockingIOError:
             count = 0
         except OSError as error:
-            self._owner.lost(error.errno or 0)
+            self._queue = deque([(memoryview(data), message)])  # what is written from now on waits behind it in vain
+            sockets.unsent_bytes += len(data)
+            self._write_failed(error.errno or 0)
             return
         if count == len(data):
             if message is not None:
@@ -338,7 +341,7 @@ class Stream:
                 except BlockingIOError:
                     return
                 except OSError as error:
-                    self._owner.lost(error.errno or 0)
+                    self._write_failed(error.errno or 0)
                     return
                 self._sockets.unsent_bytes -= count
                 if count < len(data):
@@ -351,6 +354,42 @@ class Stream:
             self._unwatch_writable()
         except BaseException as error:  # noqa: BLE001
             self._sockets.failure(error)
+
+    def _write_failed(self, code: int) -> None:
+        """The kernel takes nothing more: tell the owner, soon, and what had arrived before that first.
+
+        Linux still gives out what it received before a reset, a close frame for example, which says more than the
+        errno. It is not read from here: the owner may be in the middle of what came before it.
+        """
+        self._unwatch_writable()
+        if self._limit is not None:
+            self._limit.stop()
+        if self._reader is not None:
+            self._reader.stop()  # after a failed write it would report an end of the stream, not the reset
+        self._sockets.clock.after(0, lambda: self._read_rest(code))
+
+    def _read_rest(self, code: int) -> None:
+        """Give the owner all that can still be read, then tell it that the connection is broken."""
+        sockets = self._sockets
+        try:
+            while self.stage is Stage.UP and self._reader is not None:
+                try:
+                    if self._limit is None:
+                        count, arrived, read = sockets.receive(self.socket)
+                    else:
+                        count, arrived, read = sockets.receive_late(self.socket, READ_BYTES)
+                except OSError:  # nothing left, or the same error again
+                    break
+                if not count:
+                    break
+                if self._tls is not None:
+                    self._feed(self._tls, count, arrived, read, count < READ_BYTES)
+                else:
+                    self._owner.arrived(sockets.view, count, arrived, read, count < READ_BYTES)
+            if self._reader is not None:  # else it was closed, or silenced on purpose
+                self._owner.lost(code)
+        except BaseException as error:  # noqa: BLE001
+            sockets.failure(error)
 
     def _say(self, data: bytes) -> None:
         """Send a last word if the kernel takes it at once."""

@@ -104,13 +104,16 @@ def leaked(rows: Rows, published: Array, got: Deliveries) -> Array:
     """Which deliveries went to a session that was not in the message's room, or had left it when it was sent.
 
     That is judged by the last join that had been asked for when it arrived: acknowledged or not, it may have worked.
+    Only a leave that was asked for takes the right away: of one for which the protocol has no request the endpoint
+    knows nothing.
     """
     tried = rows.of(Kind.JOIN)
     tried = tried[tried["outcome"] != Outcome.REJECTED]
     place = places(tried["session"], tried["conn"], tried["room"])
     order = np.lexsort((tried["sent"], place))
     place, asked = place[order], tried["sent"][order]
-    left = leave_after(rows.of(Kind.LEAVE, Outcome.OK), "arrived", place, asked)
+    leaves = rows.of(Kind.LEAVE, Outcome.OK)
+    left = leave_after(leaves[leaves["flags"] & Flag.IMPLICIT == 0], "arrived", place, asked)
     room = published["room"][got.message]
     named = got.row["room"]
     join = latest_join(place, asked, places(got.row["session"], got.row["conn"], room), got.row["arrived"])

@@ -52,8 +52,8 @@ class Session:
     """One client of the run, over as many connections as it takes; `number` is unique over all processes."""
 
     __slots__ = (
-        "_context", "_due", "_log", "_matching", "_name", "_opening", "_pattern", "_rooms", "_socket", "conn",
-        "dialect", "is_open", "listener", "number",
+        "_context", "_due", "_is_arriving", "_log", "_matching", "_name", "_opened_ns", "_opening", "_pattern",
+        "_rooms", "_socket", "conn", "dialect", "is_open", "listener", "number",
     )  # fmt: skip
 
     def __init__(self, context: Context, number: int, pattern: Pattern | None = None) -> None:
@@ -65,6 +65,10 @@ class Session:
         self._rooms: tuple[int, ...] = ()
         self._due = 0
         self._opening = False
+        self._opened_ns = 0
+        """When the answer to the upgrade arrived."""
+        self._is_arriving = False
+        """Whether the listener is being told that a connection is open."""
         self.number = number
         self.conn = -1
         """The number of the present or last connection, from 0; -1 before the first."""
@@ -149,7 +153,9 @@ class Session:
             return
         if self.is_open:
             self._check_room(room)
-            self._log.implied(self, Kind.JOIN, room, self._context.clock.now())
+            # The endpoint may deliver from its answer to the upgrade on, which was there before we looked.
+            now, opened = self._context.clock.now(), self._opened_ns
+            self._log.implied(self, Kind.JOIN, room, opened, opened if self._is_arriving else now, now)
             self._enter(room)
         done(OK if self.is_open else Outcome.CLOSED, 0)
 
@@ -171,7 +177,8 @@ class Session:
         if self.dialect.leaves or not self.is_open:
             self._request(Kind.LEAVE, self.dialect.leave, room, done, due)
             return
-        self._log.implied(self, Kind.LEAVE, room, self._context.clock.now())
+        now = self._context.clock.now()
+        self._log.implied(self, Kind.LEAVE, room, now, now, now)
         self._exit(room)
         done(OK, 0)
 
@@ -260,10 +267,13 @@ class Session:
         """The upgrade was accepted, or whatever else opens a conversation; IMPLICIT in `flags`: nothing was asked."""
         self.is_open = True
         self._opening = False
+        self._opened_ns = when.arrived
         expires = 0 if flags & Flag.IMPLICIT else self._context.access.expires_ns(self.number)
         self._log.opened(self, self._due, sent, when, flags, expires)
         if self.listener is not None:
+            self._is_arriving = True
             self.listener.opened()
+            self._is_arriving = False
 
     def refused(self, why: Refusal, sent: int, when: Arrival) -> None:
         """The connection did not open."""

@@ -135,9 +135,9 @@ class SessionLog:
         if self.mirror is not None and arrived:
             self.mirror(kind.name.lower(), arrived - (receipt.due or receipt.sent), outcome, code)
 
-    def implied(self, of: Party, kind: Kind, room: int, now: int) -> None:
-        """A join or leave for which the protocol has no request."""
-        self._recorder.row(kind, OK, Flag.IMPLICIT, 0, of.number, of.conn, room, sent=now, arrived=now, read=now)
+    def implied(self, of: Party, kind: Kind, room: int, sent: int, arrived: int, now: int) -> None:
+        """A join or leave without a request: deliveries are rightful from `sent` on, and owed from `arrived` on."""
+        self._recorder.row(kind, OK, Flag.IMPLICIT, 0, of.number, of.conn, room, sent=sent, arrived=arrived, read=now)
 
     def abandoned(self, of: Party, seq: int, room: int, due: int, flags: int) -> None:
         """A message could not be sent."""

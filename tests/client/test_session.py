@@ -353,6 +353,33 @@ def test_a_protocol_without_joins_makes_a_member_at_once(told):
     assert rows.of(Kind.JOIN)[0]["flags"] & Flag.IMPLICIT
 
 
+class Joiner:
+    """Joins room 1 as soon as it hears of a connection."""
+
+    def __init__(self, session):
+        self.session = session
+
+    def opened(self):
+        self.session.join(1, lambda outcome, code: None)
+
+    def closed(self, end, when):
+        """It stays away."""
+
+
+def test_a_membership_without_a_join_begins_when_the_answer_to_the_upgrade_arrived():
+    session, rows, _, clock = make(SOLO)
+    session.closed(Ending(Closer.FIN, 1006, "", Outcome.CLOSED, 0), WHEN)
+    session.listener = Joiner(session)
+    clock.advance(9 * SECOND)  # a busy process looks late
+    upgraded = Arrival(6 * SECOND, clock.now(), Flag.EXACT)
+    session.opened(1, upgraded)
+    clock.advance(SECOND)
+    session.join(0, lambda outcome, code: None)  # later, of the scenario's own will: rightful before, not owed before
+    first, second = rows.of(Kind.JOIN)
+    assert (first["sent"], first["arrived"], first["read"]) == (6 * SECOND, 6 * SECOND, clock.now() - SECOND)
+    assert (second["sent"], second["arrived"], second["read"]) == (6 * SECOND, clock.now(), clock.now())
+
+
 def test_the_senders_own_delivery_confirms_where_the_protocol_says_so(told):
     session, rows, pipe, _ = make(SOLO)
     session.publish(0, "x", due=1, done=teller(told))

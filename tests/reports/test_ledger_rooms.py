@@ -1,6 +1,8 @@
 """The ledger where sessions are in several rooms, or in none."""
 
-from harness.record.row import NO_ROOM, Flag
+import pytest
+
+from harness.record.row import NO_ROOM, Flag, Kind
 from reports import words
 
 from .conftest import on_the_page, on_the_terminal
@@ -72,3 +74,26 @@ def test_a_path_at_which_no_delivery_has_a_room_is_named(make):
     run = make(endpoint=ANY_JSON).member(0, 1)
     run.publish(0, 1, 2000).deliver(0, 0, 1, 2005, room=NO_ROOM).deliver(1, 0, 1, 2005, room=NO_ROOM)
     assert words.NO_ROOM_AT_PATH.format(path="wher") in on_the_terminal(run.report())
+
+
+def implicit(run, session, kind, sent, arrived):
+    return run.row(kind, session=session, room=0, sent=sent, arrived=arrived, flags=Flag.IMPLICIT)
+
+
+@pytest.mark.parametrize(("arrived", "leaked"), [(11, 0), (12, 0), (10, 1)])
+def test_without_joins_what_arrives_from_the_answer_to_the_upgrade_on_is_rightful(make, arrived, leaked):
+    run = make().member(0).open(1, at=10)  # its answer arrived at 11
+    implicit(run, 1, Kind.JOIN, 11, 11)
+    run.publish(0, 1, 9).deliver(0, 0, 1, 30).deliver(1, 0, 1, arrived)
+    assert run.report()["finding_counts"]["leaked"] == leaked
+
+
+@pytest.mark.parametrize(("flags", "leaked"), [(Flag.IMPLICIT, 0), (Flag.EXACT, 1)])
+def test_who_leaves_without_a_word_may_hear_more_and_is_owed_nothing(make, flags, leaked):
+    run = make().member(0).open(1)
+    implicit(run, 1, Kind.JOIN, 11, 11)
+    run.row(Kind.LEAVE, session=1, room=0, sent=5000, arrived=5001, flags=flags)
+    run.publish(0, 1, 5100).deliver(0, 0, 1, 5110).deliver(1, 0, 1, 5110)
+    run.publish(0, 2, 5200).deliver(0, 0, 2, 5210)
+    report = run.report()
+    assert (report["finding_counts"]["leaked"], report["finding_counts"]["lost"]) == (leaked, 0)

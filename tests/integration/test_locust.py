@@ -38,7 +38,7 @@ def test_headless_gives_one_run_directory_with_a_shard_a_process(locust, process
     plan = squall.out / "plan.toml"
     plan.write_text("[load]\nrate_per_s = 5.0\nramp_s = 0.5\n" + LOOSE_PLAN)
     more = two_processes if processes > 1 else ()
-    done = squall.wait(start("--headless", "-u", 21, "-r", 20, "-t", "8s", *more, SQUALL_PLAN=str(plan)))
+    done = squall.wait(start("--headless", "-u", 21, "-r", 20, "-t", "14s", *more, SQUALL_PLAN=str(plan)))
     assert done.code == 0, done.err
     (path,) = (squall.out / "runs").glob("*")
     run = open_run(path)

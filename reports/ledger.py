@@ -121,9 +121,13 @@ def _copies(members: Memberships, published: Array, got: Deliveries, first: Arra
 
 
 def _accepted(published: Array, delivered: Array) -> Array:
-    """Which messages were accepted: acknowledged, or not answered but delivered to somebody (`delivered`: which)."""
+    """Which messages were accepted: acknowledged, or not answered but delivered to somebody (`delivered`: which).
+
+    A message that an error without an id may have refused is owed to nobody.
+    """
     reached = np.zeros(len(published), bool)
     reached[delivered] = True
-    silent = np.isin(published["outcome"], (Outcome.EXPIRED, Outcome.CLOSED))
+    silent = np.isin(published["outcome"], (Outcome.EXPIRED, Outcome.CLOSED, Outcome.ABANDONED))
+    silent &= published["flags"] & Flag.NAMELESS == 0
     accepted: Array = (published["outcome"] == Outcome.OK) | silent & reached
     return accepted

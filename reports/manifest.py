@@ -81,6 +81,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     """The plan's `[endpoint]`."""
 
     dialect: str | None = None
+    order: str = "any"
     json: JsonDialect | None = None
     answer_timeout_s: float = 10.0
 

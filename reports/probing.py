@@ -83,5 +83,6 @@ def _judged(probes: Array, fanned_out: Array, close_code: Array, contract: Contr
         "wrong_code": (refused | closed) & ~expected & ~throttled,
         "throttled": throttled & ~expected,
         "unanswered": (outcome == Outcome.EXPIRED) & ~fanned_out,
-        "too_early_to_tell": (outcome == Outcome.CLOSED) & (probes["arrived"] == 0) & ~fanned_out,
+        "too_early_to_tell": ((outcome == Outcome.CLOSED) & (probes["arrived"] == 0) | (outcome == Outcome.ABANDONED))
+        & ~fanned_out,
     }

@@ -110,11 +110,13 @@ def bucket_rows(limit: Limit) -> list[tuple[str, float | None, Measure | None]]:
 
 
 def unrecognised(strays: Strays) -> str:
-    """The section `strays`; "" when every frame was recognised."""
-    if not strays.unmatched:
-        return ""
-    example = words.STRAY_EXAMPLE.format(text=strays.examples[0]) if strays.examples else ""
-    return words.STRAY.format(count=strays.unmatched, example=example)
+    """The section `strays`; "" when every frame was recognised and every answer matched."""
+    said = []
+    if strays.unmatched:
+        example = words.STRAY_EXAMPLE.format(text=strays.examples[0]) if strays.examples else ""
+        said.append(words.STRAY.format(count=strays.unmatched, example=example))
+    said += [text.format(count=count) for name, text in words.MISFITS.items() if (count := getattr(strays, name))]
+    return "; ".join(said)
 
 
 def judged(verdict: RunVerdict) -> str:
@@ -157,7 +159,12 @@ def requests(counted: dict[str, dict[str, Requests]]) -> list[str]:
     for action, ways in counted.items():
         for way, one in ways.items():
             parts = [f"{one.refused:,} of {one.sent:,} refused ({one.refused_share or 0:.1%})"]
-            others = ((one.unanswered, "unanswered"), (one.garbled, "garbled"), (one.closed, "cut off"))
+            others = (
+                (one.unanswered, "unanswered"),
+                (one.garbled, "garbled"),
+                (one.closed, "cut off"),
+                (one.unknown, "given up"),
+            )
             parts += [f"{count:,} {what}" for count, what in others if count]
             parts += [f"{one.not_sent:,} of {one.due:,} not sent"] if one.not_sent else []
             if one.ok < one.due:

@@ -89,6 +89,11 @@ NO_BUCKET = (
 )
 STRAY = "{count} unrecognised frames{example}"
 STRAY_EXAMPLE = "; first: {text}"
+MISFITS = {
+    "answers_to_others": "{count} answers named another session's request",
+    "answers_again": "{count} answers came to requests that had been answered before",
+    "errors_by_protocol": "{count} errors did not say which of several open requests they answer",
+}
 GROWS = (
     "{whose} {what}: {verdict}, {first:g} to {last:g}{unit}, {per_h:+.3g} per hour (95 %: {low:+.3g} to {high:+.3g}), "
     "over {judged_s:.0f} s"
@@ -125,6 +130,7 @@ NO_BURST = "there was no burst"
 NO_THROTTLE_PROMISE = "the contract has no throttle_per_s"
 NOT_EXCEEDED = "neither load nor bursts exceeded the promised limit"
 NEVER_THROTTLED = "neither load nor bursts exceeded the promised limit, and nothing was throttled"
+IN_ORDER = "answers come in the order of the requests (endpoint.order)"
 NO_MALFORMED = "no malformed payload was sent"
 NO_JOIN = "no room was joined"
 THROTTLE_PROMISED = "the contract promises a throttle for every session"

@@ -52,6 +52,8 @@ class Context:
     """Shared by all patterns, which all read frames by one dialect."""
     senders: Senders = field(init=False)
     answer_timeout_ns: int = field(init=False)
+    answers_in_order: bool = field(init=False)
+    """Whether an answer that names no request belongs to the oldest open one."""
     _rest_endpoint: RestEndpoint | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -64,6 +66,7 @@ class Context:
         posts_numbers = "{seq}" in str(self.plan.endpoint.rest.body)
         self.senders = Senders(self.nonce, load.sessions, self.dialect.plain_ids or posts_numbers)
         self.answer_timeout_ns = round(self.plan.endpoint.answer_timeout_s * SECOND)
+        self.answers_in_order = self.plan.endpoint.order == "fifo"
 
     def connect(self, listener: Listener, number: int, entry: Entry) -> WebSocket:
         """Begin a WebSocket of session `number`."""

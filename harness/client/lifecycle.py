@@ -327,7 +327,8 @@ class Client:
             self._run.clock.after(pause, lambda: self._ask_again(room, waiting))
 
     def _ask_again(self, room: int, waiting: Joining) -> None:
-        if self._joining is not None and self._joining.get(room) is waiting and self._run.is_loading:
+        wanted = self._joining is not None and self._joining.get(room) is waiting
+        if wanted and self.state is not State.LEAVING and self._run.is_loading:
             self._ask(room, waiting)
 
     def _ready_if_joined(self) -> None:

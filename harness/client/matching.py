@@ -1,10 +1,19 @@
-"""Which request of a session an answer belongs to: by the number in its id, by the one probe under way, or too late.
+"""Which request of a session an answer belongs to: by the number in its id, by the one probe under way, or too late;
+and for how many requests an error has come that does not say which it answers.
 
 Pure bookkeeping: it sends, records and tells nothing.
 """
 
+from ..record.row import Kind, SignalKind
 from ..wire.ids import read_seq
 from .receipts import Receipt, Receipts
+
+ANSWERED_BY = {
+    SignalKind.ACK: (Kind.JOIN, Kind.LEAVE, Kind.PROBE),
+    SignalKind.PONG: (Kind.PING,),
+    SignalKind.ERROR: tuple(Kind),
+}
+"""What each kind of frame may answer, beside messages."""
 
 MOST_SPANS = 32
 """How many spans of given-up numbers one session remembers."""
@@ -47,7 +56,7 @@ class Matching:
         plain: whether a plain number is an id of the session.
     """
 
-    __slots__ = ("given_up", "plain", "prefix", "probe", "receipts", "seq")
+    __slots__ = ("forgotten", "given_up", "plain", "prefix", "probe", "receipts", "seq", "unattributed")
 
     def __init__(self, prefix: str, plain: bool = True) -> None:
         self.prefix = prefix
@@ -59,6 +68,10 @@ class Matching:
         """The malformed payload under way: its error may have no id."""
         self.given_up: GivenUp | None = None
         """None: nothing was; most sessions never need it."""
+        self.forgotten = 0
+        """The number of the last message or request of the session that had the seat before."""
+        self.unattributed: list[int] | None = None
+        """For each error that may answer any of several requests: the last number that had been sent when it came."""
 
     def next_seq(self) -> int:
         """Take the next number."""
@@ -69,22 +82,41 @@ class Matching:
         """The message number that an id names; None where the id is absent or not one of this session's."""
         return read_seq(text, self.prefix, self.plain) if text is not None else None
 
-    def take(self, text: str | None, is_error: bool) -> Receipt | None:
-        """Take the request that an answer with this id belongs to.
-
-        Args:
-            text: the id in the answer; None if it has none.
-            is_error: an error that names no open request belongs to the probe under way, if there is one: the damage
-                may have destroyed the id.
-
-        Returns:
-            None where no open request is meant.
-        """
+    def take(self, text: str | None) -> Receipt | None:
+        """Take the open request that an id names; None where it names none."""
         seq = read_seq(text, self.prefix, self.plain) if text is not None else None
-        receipt = self.receipts.pop(seq, None) if seq is not None else None
-        if receipt is None and is_error and self.probe is not None:
-            receipt = self.receipts.pop(self.probe.seq, None)
-        return receipt
+        return self.receipts.pop(seq, None) if seq is not None else None
+
+    def take_probe(self) -> Receipt | None:
+        """Take the probe under way, if there is one: the answer to it may lack its id, which the damage may have
+        destroyed.
+        """
+        return self.receipts.pop(self.probe.seq, None) if self.probe is not None else None
+
+    def answerable(self, kind: SignalKind, published: bool) -> list[Receipt]:
+        """The open requests that a frame of this kind may answer, the oldest first; `published`: messages, too."""
+        kinds = ANSWERED_BY[kind]
+        return [
+            receipt
+            for receipt in self.receipts.values()
+            if (published if receipt.kind is Kind.PUBLISH else receipt.kind in kinds)
+        ]
+
+    def unattributable(self) -> None:
+        """An error has come that may answer any of the requests that are open now."""
+        if self.unattributed is None:
+            self.unattributed = []
+        self.unattributed.append(self.seq)
+        if len(self.unattributed) > len(self.receipts):
+            del self.unattributed[0]  # there are no more requests than that for it to answer
+
+    def claim(self, receipt: Receipt) -> bool:
+        """Whether an unattributed error may be the answer to this request, which got none; it is used up by that."""
+        for at, last in enumerate(self.unattributed or ()):
+            if receipt.seq <= last:
+                del (self.unattributed or [])[at]
+                return True
+        return False
 
     def awaits(self, receipt: Receipt) -> bool:
         """Whether the answer to this request is still waited for."""
@@ -102,4 +134,5 @@ class Matching:
 
     def forget(self) -> None:
         """A fresh session takes the seat: what the one before gave up does not matter any more."""
-        self.given_up = None
+        self.given_up = self.unattributed = None
+        self.forgotten = self.seq

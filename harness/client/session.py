@@ -14,7 +14,7 @@ from typing import Protocol as Interface
 
 from ..auth import Denied, Entry
 from ..errors import UsageError
-from ..record.row import NO_PEER, NO_ROOM, Closer, Damage, Flag, Kind, Outcome, SignalKind
+from ..record.row import NO_PEER, NO_ROOM, Closer, Damage, Flag, Kind, Misfit, Outcome, SignalKind
 from ..transport.events import Arrival, Ending, Pong, Refusal
 from ..units import SECOND
 from ..wire import Message
@@ -82,6 +82,11 @@ class Session:
     def is_waiting(self) -> bool:
         """Whether any request waits for its answer."""
         return bool(self._matching.receipts)
+
+    @property
+    def expects(self) -> bool:
+        """Whether it is being opened, or any answer may still come: to a message without an ack none does."""
+        return self._opening or bool(self._expected())
 
     @property
     def rooms(self) -> frozenset[int]:
@@ -234,9 +239,9 @@ class Session:
             self._socket.close(code)
 
     def depart(self) -> None:
-        """Leave every room, and close when the last leave is answered."""
-        rooms = self._rooms
-        left = len(rooms)
+        """Leave every room, and close when nothing is waited for: every leave, and what was asked before, has ended."""
+        rooms, asked = self._rooms, self._expected()
+        left = len(rooms) + len(asked)
 
         def done(_outcome: Outcome, _code: int) -> None:
             nonlocal left
@@ -244,10 +249,21 @@ class Session:
             if left <= 0:
                 self.close()
 
+        for receipt in asked:
+            receipt.done = _both(receipt.done, done)
         for room in rooms:
             self.leave(room, done)
-        if not rooms:
+        if not left:
             self.close()
+
+    def give_up(self) -> None:
+        """Stop waiting before the time-outs: what became of the open requests is not known."""
+        until = self._context.clock.now() - UNCERTAIN_NS
+        for receipt in self._matching.receipts.take_all():
+            done = self._is_done_unanswered(receipt, until)
+            if not done:
+                self._matching.give_up(receipt)
+            self._finish(receipt, OK if done else Outcome.ABANDONED, 0, None)
 
     def abort(self) -> None:
         """Break whatever connection there is, open or being opened."""
@@ -300,7 +316,10 @@ class Session:
             by_endpoint = end.closer in (Closer.ENDPOINT, Closer.FIN, Closer.RESET, Closer.SILENT)
             answered = when if receipt.kind is PROBE and by_endpoint else None
             done = self._is_done_unanswered(receipt, carried_until)
+            if not done:
+                self._matching.give_up(receipt)
             self._finish(receipt, OK if done else Outcome.CLOSED, 0 if done else end.code, answered)
+        self._matching.unattributed = None
         if self.listener is not None:
             self.listener.closed(end, when)
 
@@ -385,15 +404,61 @@ class Session:
                 self._finish(receipt, OK, 0, when)
 
     def _answered(self, signal: Signal, outcome: Outcome, when: Arrival, data: bytes) -> None:
-        receipt = self._matching.take(signal.id, outcome is REJECTED)
+        receipt = self._matching.take(signal.id)
+        if receipt is None and (outcome is REJECTED or (signal.kind is IS_ACK and not signal.id)):
+            receipt = self._take_probe()
+        if receipt is None:
+            receipt = self._unnamed(signal, outcome, when, data)
         if receipt is not None:
             if outcome is REJECTED:
                 self._log.error(signal.code, signal.reason, when)
             self._finish(receipt, outcome, signal.code, when)
-        elif (seq := self._matching.number(signal.id)) is None:
-            self._log.stray(self, signal, Outcome.NONE, when, data)
-        elif self._matching.is_late(seq):  # otherwise answered before in another way, as a probe by its own delivery
+
+    def _take_probe(self) -> Receipt | None:
+        """The probe under way, unless what is older comes first."""
+        return self._matching.take_probe() if not self._context.answers_in_order else None
+
+    def _unnamed(self, signal: Signal, outcome: Outcome, when: Arrival, data: bytes) -> Receipt | None:
+        """Take the request that an answer belongs to which names no open one; None where that cannot be said."""
+        matching = self._matching
+        why = self._misfit(signal)
+        if why is None:
+            return None
+        if why in (Misfit.LACKS_ID, Misfit.HAS_NONE, Misfit.UNKNOWN):
+            by_frame = self._pattern is None and (outcome is REJECTED or self.dialect.acks == "frame")
+            asked = matching.answerable(signal.kind, by_frame)
+            in_order = self._context.answers_in_order and self.dialect.acks != "none"
+            if asked and (in_order or (outcome is REJECTED and len(asked) == 1)):
+                receipt = asked[0]
+                del matching.receipts[receipt.seq]
+                if not in_order:
+                    receipt.flags |= Flag.NAMELESS
+                    if why is Misfit.LACKS_ID:
+                        self._log.stray(self, signal, Outcome.NONE, when, data, why=why)
+                return receipt
+            if asked and outcome is REJECTED:
+                matching.unattributable()
+        self._log.stray(self, signal, Outcome.NONE, when, data, why=why)
+        return None
+
+    def _misfit(self, signal: Signal) -> Misfit | None:
+        """Why an answer names no open request; None where it came too late, which is counted here, or does no harm."""
+        matching, named = self._matching, signal.id
+        if not named:
+            in_order = self._context.answers_in_order
+            return Misfit.HAS_NONE if named is not None or in_order else Misfit.LACKS_ID
+        seq = matching.number(named)
+        if seq is None:
+            return Misfit.OTHERS if self._context.senders.origin(signal) is not None else Misfit.UNKNOWN
+        if matching.is_late(seq):
             self._log.came_late()
+            return None
+        if seq <= matching.forgotten:
+            return None
+        if seq > matching.seq:
+            return Misfit.UNKNOWN
+        # Where no frame confirms a message, this one may be a confirmation all the same.
+        return Misfit.AGAIN if self.dialect.acks == "frame" or signal.kind is IS_ERROR else None
 
     def expire(self, now_ns: int) -> None:
         """Give up what has waited longer than the plan's answer timeout."""
@@ -403,10 +468,27 @@ class Session:
                 self._matching.give_up(receipt)
             self._finish(receipt, OK if done else Outcome.EXPIRED, 0, None)
 
+    def _expected(self) -> list[Receipt]:
+        """The open requests that an answer may still come to."""
+        receipts = self._matching.receipts
+        if self.dialect.acks != "none":
+            return list(receipts.values())
+        return [receipt for receipt in receipts.values() if receipt.kind is not PUBLISH]
+
     def _is_done_unanswered(self, receipt: Receipt, carried_until: int) -> bool:
         """Whether this is a message without an ack, for which being sent by then is all there is to succeed at."""
+        if self._matching.unattributed and self._claims(receipt):
+            return False
         unacked = receipt.kind is PUBLISH and self.dialect.acks == "none"
         return unacked and 0 < receipt.sent <= carried_until
+
+    def _claims(self, receipt: Receipt) -> bool:
+        """Whether an error that named no request may have been the answer to this one; then it is marked."""
+        posted = receipt.kind is PUBLISH and self._pattern is not None
+        if posted or receipt.kind is PROBE or not self._matching.claim(receipt):
+            return False
+        receipt.flags |= Flag.NAMELESS
+        return True
 
     def _finish(self, receipt: Receipt, outcome: Outcome, code: int, when: Arrival | None) -> None:
         """One operation has ended: record it, then tell who asked."""
@@ -468,3 +550,16 @@ class Session:
             message_id(self._name, seq), seq, context.room_names[room] if room != NO_ROOM else "", text,
             self._name, self.number, self.conn, int(time.time() * 1000),
         )  # fmt: skip
+
+
+def _both(first: Done | None, second: Done) -> Done:
+    """Tell both."""
+    if first is None:
+        return second
+    before = first
+
+    def tell(outcome: Outcome, code: int) -> None:
+        before(outcome, code)
+        second(outcome, code)
+
+    return tell

@@ -178,11 +178,14 @@ class SessionLog:
             self._recorder.evidence(when.read, "elsewhere", 0, named[:EXAMPLE_BYTES])
         return Flag.ELSEWHERE
 
-    def stray(self, of: Party, signal: Signal, outcome: Outcome, when: Arrival, data: bytes, flags: int = 0) -> None:
-        """A frame that belongs to nothing of this session's, or is not the protocol at all (GARBLED)."""
+    def stray(
+        self, of: Party, signal: Signal, outcome: Outcome, when: Arrival, data: bytes, flags: int = 0,
+        why: int = NO_PEER,
+    ) -> None:  # fmt: skip
+        """A frame that names nothing of this session's (`why`: a Misfit), or is not the protocol at all (GARBLED)."""
         flags |= when.flags | self.unrecognised.came(of, signal.kind, data, when)
         self._recorder.row(
-            Kind.STRAY, outcome, flags, signal.kind, of.number, of.conn, NO_ROOM, NO_PEER, signal.code,
+            Kind.STRAY, outcome, flags, signal.kind, of.number, of.conn, NO_ROOM, why, signal.code,
             arrived=when.arrived, read=when.read,
         )  # fmt: skip
         self._recorder.name_code(signal.code, when.read)

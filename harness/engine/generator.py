@@ -87,6 +87,11 @@ class Generator:
         timeline.begin()
         run.sampler.begin()
 
+    def end_load(self) -> None:
+        """End the load now, as if its end had come."""
+        self.run.injector.halt()
+        self.timeline.end_load()
+
     def interrupt(self) -> None:
         """End the load now, in good order: settle, depart, over. Has an effect once, and none when all is over."""
         if not self.timeline.interrupted and not self.over.is_set():

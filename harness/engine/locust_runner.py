@@ -32,11 +32,12 @@ from .orders import Orders, unpacked
 from .preparation import Prepared, prepare
 from .scenario_loading import load_scenarios
 from .self_metrics import Warnings
-from .timeline import load_ns
+from .timeline import ending_ns, load_ns
 from .users import RealtimeUser
 
 BEGIN, STOP, DONE = "squall-begin", "squall-stop", "squall-done"
-DEPART_S = 30.0
+SPARE_S = 20.0
+"""How much longer than it can take the end of a run is waited for."""
 WARN_EVERY = 5
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -212,10 +213,10 @@ class _LocustRunner:
         self._interrupted = Clock.now() < ends_ns - SECOND
         if isinstance(self._runner, MasterRunner):
             for client in sorted(self._waiting):
-                self._runner.send_message(STOP, None, client_id=client)
+                self._runner.send_message(STOP, {"interrupted": self._interrupted}, client_id=client)
         else:
-            self._interrupt()
-        if not self._all_done.wait(plan.load.settle_s + DEPART_S):
+            self._end_load(self._interrupted)
+        if not self._all_done.wait(sum(ending_ns(plan)) / SECOND + SPARE_S):
             self._failures.append(f"no word from {len(self._waiting)} worker(s): their shards may be cut short")
             self._all_done.set()
         self._seal()
@@ -253,7 +254,7 @@ class _LocustRunner:
         self._start_generator(orders, done)
 
     def _stop(self, environment: Any, msg: Any, **_: Any) -> None:
-        self._interrupt()
+        self._end_load(msg.data["interrupted"])
 
     # -- both ---------------------------------------------------------------------------------------------------
 
@@ -287,10 +288,13 @@ class _LocustRunner:
         detach(self._environment)
         told(str(generator.failure or failure))
 
-    def _interrupt(self) -> None:
+    def _end_load(self, interrupted: bool) -> None:
         generator = attached(self._environment)
         if generator is not None:
-            generator.interrupt()
+            if interrupted:
+                generator.interrupt()
+            else:
+                generator.end_load()
 
     def _copy(self, name: str, response_ns: int, outcome: Outcome, code: int) -> None:
         """What Locust's web UI and console show; nothing of ours reads it."""

@@ -120,8 +120,17 @@ class Roster:
             if session is not None and session.is_waiting:
                 session.expire(now)
 
+    def expects(self) -> bool:
+        """Whether any session is still being opened, or may still get an answer."""
+        return any(session.expects for session in self.sessions.values())
+
+    def give_up(self) -> None:
+        """Stop waiting for answers before their time-outs."""
+        for session in self.sessions.values():
+            session.give_up()
+
     def abort(self) -> None:
-        """Break every connection, and give up every request."""
+        """Give up every request, and break every connection."""
+        self.give_up()
         for session in self.sessions.values():
             session.abort()
-            session.expire(NEVER)

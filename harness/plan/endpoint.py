@@ -89,6 +89,8 @@ class Endpoint(Section, frozen=True, kw_only=True):
 
     `url`, `query`, `headers` and `cookies` may hold {session}, {conn}, {key} (this connection's name in the endpoint's
     list), {room} (the session's room: a connection then is to one room) and ${ENV}.
+    `order` "fifo" says that answers come in the order of the requests, so that one without an id belongs to the oldest
+    open request.
     `serve` holds options of `squall serve` for the embedded endpoint, by their long names without the dashes.
     """
 
@@ -101,6 +103,7 @@ class Endpoint(Section, frozen=True, kw_only=True):
     subprotocols: tuple[str, ...] = ()
     open_timeout_s: Positive = 10.0
     answer_timeout_s: Positive = 10.0
+    order: Literal["any", "fifo"] = "any"
     max_message_bytes: Count = 1 << 20
     max_frame_bytes: Count | None = None
     ping_every_s: Positive | None = None

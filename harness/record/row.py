@@ -63,8 +63,10 @@ class Flag:
     EXACT and BOUNDED say what `arrived` is (docs/design.md, decision 4): the kernel's stamp of this very message, or an
     upper bound because a later message came with the same read. Neither: `arrived` equals `read`. WAITED: a request
     that waited for its HTTP connection to be free or made, so that its lag is not ours. ELSEWHERE: a delivery whose
-    frame names a room that is not in the plan. MADE_UP: a stray delivery whose id looks like one of the run's, and that
-    no session of it can have sent. NAMED: a stray whose frame names messages of the run, in NAMED rows.
+    frame names a room that is not in the plan. NAMELESS: a request for which an error that names no request was taken
+    (rejected), or for which such an error may have been meant (expired, closed). MADE_UP: a stray delivery whose id
+    looks like one of the run's, and that no session of it can have sent. NAMED: a stray whose frame names messages of
+    the run, in NAMED rows.
     """
 
     NONE = 0
@@ -74,6 +76,7 @@ class Flag:
     IMPLICIT = 8
     WAITED = 16
     ELSEWHERE = 32
+    NAMELESS = 64
     MADE_UP = 128
     NAMED = 256
 
@@ -166,6 +169,21 @@ class SignalKind(IntEnum):
     """Understood, and of no interest (a welcome, a presence notice)."""
     GARBLED = 6
     """Not understood at all: not the dialect's protocol."""
+
+
+class Misfit(IntEnum):
+    """Why an answer belongs to no open request by its id (the `peer` column of a STRAY row)."""
+
+    LACKS_ID = 1
+    """It has no id, and the protocol gives such answers one."""
+    HAS_NONE = 2
+    """The protocol gives such answers no id."""
+    OTHERS = 3
+    """It has the id of another session's request."""
+    AGAIN = 4
+    """It has the id of a request that was answered before."""
+    UNKNOWN = 5
+    """It has an id that no request of the run has."""
 
 
 # name, struct code, numpy dtype. 64 bytes, little-endian, no padding.

@@ -8,9 +8,9 @@ from ..record.row import SignalKind
 class Signal(msgspec.Struct, frozen=True, gc=False):
     """One past fact that a dialect read from the wire.
 
-    `id` is the correlation id as text (None if the frame has none), `room` the room's name as the endpoint wrote it,
-    `sender` the sender's name if the frame contains it, `code` the number of the error's code (0 if none;
-    `record.codes`), `reason` its text.
+    `id` is the correlation id as text (None if the frame has none, "" if the protocol gives such frames none), `room`
+    the room's name as the endpoint wrote it, `sender` the sender's name if the frame contains it, `code` the number of
+    the error's code (0 if none; `record.codes`), `reason` its text.
     """
 
     kind: SignalKind

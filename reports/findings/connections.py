@@ -8,6 +8,7 @@ from ..occasion import when
 from ..registry import Verdict, finding, found, named
 from ..rows import Rows
 from ..sections.closes import Closes
+from ..sections.rejections import Rejections
 
 OUR_CLOSES = {f"{Closer.RESET.name.lower()} {code}" for code in OUR_ERRNOS}
 
@@ -16,17 +17,19 @@ OUR_CLOSES = {f"{Closer.RESET.name.lower()} {code}" for code in OUR_ERRNOS}
     "unexpected-close",
     section="closes",
     meaning="a connection was closed unexpectedly (a burst or a malformed payload explains a close for 5 s)",
-    sentence="{count} connections were closed unexpectedly: {causes}",
+    sentence="{count} connections were closed unexpectedly{before}: {causes}",
 )
-def unexpected_close(rows: Rows, closes: Closes) -> Verdict:
+def unexpected_close(rows: Rows, closes: Closes, rejections: Rejections) -> Verdict:
     """Ended neither by us, nor by a fault, nor as the contract allows."""
     causes = {cause: count for cause, count in closes.unexpected.items() if cause not in OUR_CLOSES}
+    cut_off = rejections.without_answer.cut_off
     opened = len(rows.of(Kind.OPEN, Outcome.OK))
     return found(
         sum(causes.values()),
         opened,
         "connections",
         causes=", ".join(f"{count} by {cause}" for cause, count in causes.items()),
+        before=f" before {cut_off} requests were answered" if cut_off else "",
         **when(closes.unexpected_at),
     )
 

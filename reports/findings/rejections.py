@@ -9,10 +9,11 @@ from ..occasion import when
 from ..probing import Malformed
 from ..registry import NotJudged, Verdict, finding, found, named
 from ..rows import Rows
-from ..sections.rejections import ANSWERED, Rejections
+from ..sections.rejections import Rejections
 from ..sections.requests import Requests
+from ..unanswered import ASKED
 
-ASKED = tuple(kind.name.lower() for kind in ANSWERED)
+ACTIONS = tuple(kind.name.lower() for kind in ASKED)
 DECIDED = (Outcome.OK, Outcome.REJECTED, Outcome.EXPIRED, Outcome.GARBLED)
 """Outcomes that say whether a request was answered."""
 
@@ -128,7 +129,7 @@ def wrongly_rejected(rejections: Rejections, requests: dict[str, dict[str, Reque
     """Requests that the contract allows."""
     by_code = rejections.wrongly_rejected.by_code
     codes = ", ".join(f"{count} with code {code}" for code, count in by_code.items())
-    answered = sum(one.ok + one.refused for action in ASKED for one in requests.get(action, {}).values())
+    answered = sum(one.ok + one.refused for action in ACTIONS for one in requests.get(action, {}).values())
     return found(rejections.wrongly_rejected.count, answered, "answered requests", codes=codes)
 
 
@@ -156,38 +157,33 @@ def wrong_code(rejections: Rejections) -> Verdict:
 def garbled(rejections: Rejections, rows: Rows) -> Verdict:
     """A malformed payload was handed on."""
     frames = len(rows.of(Kind.DELIVERY)) + len(rows.of(Kind.STRAY))
-    frames += sum(int(np.count_nonzero(rows.of(kind)["arrived"])) for kind in (*ANSWERED, Kind.PROBE))
+    frames += sum(int(np.count_nonzero(rows.of(kind)["arrived"])) for kind in (*ASKED, Kind.PROBE))
     return found(rejections.garbled, frames, "frames", **when(rejections.garbled_at))
 
 
 @finding(
     "unanswered",
     section="rejections",
-    meaning="a request was never answered",
-    sentence="{count} of {judged} requests were never answered{which}",
+    meaning="a request was never answered (one whose connection was closed instead is in `rejections.without_answer`)",
+    sentence="{count} of {judged} requests{where} were never answered{which}",
     rests_on="absence",
 )
 def unanswered(rejections: Rejections, rows: Rows, requests: dict[str, dict[str, Requests]]) -> Verdict:
     """Valid requests, bursts among them, and malformed payloads."""
-    malformed = rejections.malformed
+    malformed, silent = rejections.malformed, rejections.without_answer
     if rejections.unrecognised and not rejections.unanswered:
         return NotJudged(words.UNRECOGNISED_ANSWERS.format(count=rejections.unrecognised), expected=True)
-    judged = sum(one.judged for action in ASKED for one in requests.get(action, {}).values())
+    judged = sum(one.judged for action in ACTIONS for one in requests.get(action, {}).values())
     judged += int(np.count_nonzero(np.isin(rows.bursts["outcome"], DECIDED)))
     judged += _answered(malformed) + malformed.unanswered if malformed is not None else 0
-    silent = {
-        f"{action} ({way})": one.unanswered
-        for action in ASKED
-        for way, one in requests.get(action, {}).items()
-        if one.unanswered
-    }
-    which = ", ".join(f"{count} {name}" for name, count in silent.items())
+    kinds = ", ".join(f"{count} {request}" for request, count in silent.by_request.items())
     return found(
-        rejections.unanswered + (malformed.unanswered if malformed is not None else 0),
+        silent.count + (malformed.unanswered if malformed is not None else 0),
         judged,
         "requests",
         judged=judged,
-        which=f": {which}" if which else "",
+        where=f" (on {silent.connections} connections)" if kinds else "",
+        which=f": {kinds}" if kinds else "",
         **when(rejections.unanswered_at),
     )
 

@@ -95,7 +95,7 @@ def not_sent(rows: Rows) -> Verdict:
     """What a fault, the end of a connection, or a failed opening, login or join explains is left out."""
     planned = ordinary(rows, Kind.PUBLISH)
     planned = planned[~_explained(rows)[planned["session"]] & ~_after_our_close(rows, planned)]
-    abandoned = planned[planned["outcome"] == Outcome.ABANDONED]
+    abandoned = planned[(planned["outcome"] == Outcome.ABANDONED) & (planned["sent"] == 0)]
     return found(
         len(abandoned),
         len(planned),

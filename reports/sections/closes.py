@@ -45,22 +45,7 @@ class Closes(msgspec.Struct, frozen=True, kw_only=True):
 @section("closes")
 def closes(rows: Rows) -> Closes:
     """How connections ended that we did not end."""
-    ended = rows.of(Kind.CLOSE)
-    ended = ended[ended["peer"] != Closer.US]
-    ended = ended[~_excused(rows, ended)]
-    contract = rows.contract
-    codes = codes_of(ended)
-    by_endpoint = np.isin(ended["peer"], (Closer.ENDPOINT, Closer.FIN, Closer.RESET))
-    limited = by_endpoint & np.isin(codes, contract.limit_codes)
-    refusing = by_endpoint & np.isin(codes, contract.throttle_codes)
-    opened, spoke = _began(rows, ended)
-    reasons = {
-        "announced": by_endpoint & np.isin(codes, contract.expected_closes),
-        "throttled": refusing & may_be_empty(rows, ended, refusing),
-        "lifetime": limited & _long(ended["arrived"] - opened, contract.lifetime_s),
-        "idle": limited & _long(ended["arrived"] - spoke, contract.idle_s),
-        "token": ends_by_expiry(rows, ended),
-    }
+    ended, reasons = _judged(rows)
     expected: dict[str, int] = {}
     left = np.ones(len(ended), bool)
     for reason, these in reasons.items():
@@ -80,6 +65,33 @@ def closes(rows: Rows) -> Closes:
         unexpected=unexpected,
         unexpected_at=occasion(rows, ended[~cut & ~_by_this_machine(ended)]),
     )
+
+
+def ends(rows: Rows) -> tuple[Array, Array]:
+    """The CLOSE rows of connections that nothing of ours explains, and which of them the contract does not either."""
+    ended, reasons = _judged(rows)
+    return ended, ~np.logical_or.reduce(list(reasons.values()))
+
+
+def _judged(rows: Rows) -> tuple[Array, dict[str, Array]]:
+    """The ends of connections that nothing of ours explains, and which of them the contract allows, by reason."""
+    ended = rows.of(Kind.CLOSE)
+    ended = ended[ended["peer"] != Closer.US]
+    ended = ended[~_excused(rows, ended)]
+    contract = rows.contract
+    codes = codes_of(ended)
+    by_endpoint = np.isin(ended["peer"], (Closer.ENDPOINT, Closer.FIN, Closer.RESET))
+    limited = by_endpoint & np.isin(codes, contract.limit_codes)
+    refusing = by_endpoint & np.isin(codes, contract.throttle_codes)
+    opened, spoke = _began(rows, ended)
+    reasons: dict[str, Array] = {
+        "announced": by_endpoint & np.isin(codes, contract.expected_closes),
+        "throttled": refusing & may_be_empty(rows, ended, refusing),
+        "lifetime": limited & _long(ended["arrived"] - opened, contract.lifetime_s),
+        "idle": limited & _long(ended["arrived"] - spoke, contract.idle_s),
+        "token": ends_by_expiry(rows, ended),
+    }
+    return ended, reasons
 
 
 def _by_this_machine(ended: Array) -> Array:

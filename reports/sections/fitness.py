@@ -112,7 +112,7 @@ def fitness(directory: RunDirectory, rows: Rows, figures: dict[str, Groups]) -> 
         clock_step_ms=max((one.clock_step_ms for one in processes), default=0.0),
         planned=len(planned) + sum(missed),
         sent=int(np.count_nonzero(planned["sent"] > 0)),
-        abandoned=int(np.count_nonzero(planned["outcome"] == Outcome.ABANDONED)),
+        abandoned=int(np.count_nonzero((planned["outcome"] == Outcome.ABANDONED) & (planned["sent"] == 0))),
         never_opened=_never_opened(rows),
         never_logged_in=_never_logged_in(rows),
         missed=sum(missed) if missed else None,

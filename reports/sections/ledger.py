@@ -134,7 +134,7 @@ def ledger(rows: Rows) -> Ledger:
         out_of_total_order=order.out_of_total_order,
         out_of_causal_order=order.out_of_causal_order,
         leaked=leaked(rows, published, got),
-        refused_but_delivered=published["outcome"][got.message] == Outcome.REJECTED,
+        refused_but_delivered=_refused(published)[got.message],
     )
     raw = rows.of(Kind.DELIVERY)
     raw_keys = message_keys(raw["peer"], raw["seq"])
@@ -163,13 +163,19 @@ def ledger(rows: Rows) -> Ledger:
     )
 
 
+def _refused(published: Array) -> Array:
+    """Which messages were refused for certain: an error that named no message may have meant another one."""
+    refused: Array = (published["outcome"] == Outcome.REJECTED) & (published["flags"] & Flag.NAMELESS == 0)
+    return refused
+
+
 def _ours(rows: Rows, keys: Array) -> Array:
     """Which of these are keys of messages that we sent.
 
     A message that was still waiting to leave at its time-out has no `sent`, and may leave all the same.
     """
     published = rows.of(Kind.PUBLISH)
-    attempted = published[published["outcome"] != Outcome.ABANDONED]
+    attempted = published[(published["outcome"] != Outcome.ABANDONED) | (published["sent"] > 0)]
     _, ours = find(np.unique(message_keys(attempted["session"], attempted["seq"])), keys)
     return ours
 

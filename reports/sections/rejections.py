@@ -22,14 +22,15 @@ from ..occasion import Occasion, occasion
 from ..probing import Malformed, malformed
 from ..recognition import unrecognised_answers
 from ..registry import section
-from ..rows import Array, Rows, connections, message_keys
+from ..rows import Array, Rows, connections
 from ..throttle_limit import Limit, limit
 from ..throttling import Throttle, throttle
+from ..unanswered import Unanswered, unanswered
 from ..unsent import Unsent, unsent
+from .closes import ends
 
 RENEWED = (401,)
 """A poll whose token has expired is refused once, and sent again with another."""
-ANSWERED = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING, Kind.FETCH)
 
 
 class WronglyRejected(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +58,9 @@ class Rejections(msgspec.Struct, frozen=True, kw_only=True):
     wrongly_rejected: WronglyRejected
     """valid requests that were refused"""
     unanswered: int
-    """valid requests without any answer in time"""
+    """valid requests that the endpoint failed to answer"""
+    without_answer: Unanswered
+    """the same, and requests that are not judged"""
     unrecognised: int
     """valid requests whose answer may have come in a frame that was not recognised: not unanswered"""
     garbled: int
@@ -71,9 +74,8 @@ class Rejections(msgspec.Struct, frozen=True, kw_only=True):
 @section("rejections")
 def rejections(rows: Rows) -> Rejections:
     """Malformed payloads, throttling, and what was refused wrongly."""
-    expired, hidden, strays = unanswered(rows), unrecognised(rows), garbled(rows)
-    requests = expired["kind"] != Kind.FETCH  # a poll has no number
-    expired = expired[~(requests & np.isin(_keys(expired), _keys(hidden)))]
+    hidden, strays = unrecognised(rows), garbled(rows)
+    without, silent = unanswered(rows, *ends(rows), hidden)
     lost_probes = rows.of(Kind.PROBE, Outcome.EXPIRED)
     return Rejections(
         malformed=malformed(rows),
@@ -81,10 +83,11 @@ def rejections(rows: Rows) -> Rejections:
         limit=limit(rows),
         unsent=unsent(rows),
         wrongly_rejected=wrongly_rejected(rows),
-        unanswered=len(expired),
+        unanswered=without.count,
+        without_answer=without,
         unrecognised=len(hidden),
         garbled=len(strays),
-        unanswered_at=occasion(rows, np.concatenate([expired, lost_probes])),
+        unanswered_at=occasion(rows, np.concatenate([silent, lost_probes])),
         garbled_at=occasion(rows, strays),
     )
 
@@ -117,20 +120,9 @@ def garbled(rows: Rows) -> Array:
     return innocent
 
 
-def _keys(requests: Array) -> Array:
-    return message_keys(requests["session"], requests["seq"])
-
-
 def unrecognised(rows: Rows) -> Array:
     """Valid requests without an answer that may have come in a frame that was not recognised."""
     asked = np.concatenate([rows.of(kind) for kind in (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING)])
     asked = asked[(asked["sent"] > 0) & (asked["flags"] & Flag.IMPLICIT == 0)]
     hidden: Array = asked[unrecognised_answers(rows, asked)]
     return hidden
-
-
-def unanswered(rows: Rows) -> Array:
-    """Valid requests that were not answered in time; a poller's leave is a poll, which has a row of its own."""
-    expired = np.concatenate([rows.of(kind, Outcome.EXPIRED) for kind in ANSWERED])
-    once: Array = expired[~((expired["kind"] == Kind.LEAVE) & rows.polled[expired["session"]])]
-    return once

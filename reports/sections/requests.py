@@ -31,6 +31,8 @@ class Requests(msgspec.Struct, frozen=True, kw_only=True):
     """not answered in time"""
     garbled: int
     """answered with something that is not of the protocol"""
+    unknown: int
+    """given up by Squall before an answer had to come"""
     not_sent: int
     """never sent, because the session was not ready"""
     refused_share: float | None
@@ -80,13 +82,14 @@ def requests(rows: Rows) -> dict[str, dict[str, Requests]]:
     for kind in ACTIONS:
         for way, found in ways_of(rows, kind, ordinary(rows, kind)):
             if len(found):
-                counted.setdefault(kind.name.lower(), {})[way] = _counted(found["outcome"])
+                counted.setdefault(kind.name.lower(), {})[way] = _counted(found)
     return counted
 
 
-def _counted(outcome: Array) -> Requests:
-    counts = np.bincount(outcome, minlength=len(Outcome)).tolist()
-    due, not_sent, refused = len(outcome), counts[Outcome.ABANDONED], counts[Outcome.REJECTED]
+def _counted(found: Array) -> Requests:
+    counts = np.bincount(found["outcome"], minlength=len(Outcome)).tolist()
+    unknown = int(np.count_nonzero((found["outcome"] == Outcome.ABANDONED) & (found["sent"] > 0)))
+    due, not_sent, refused = len(found), counts[Outcome.ABANDONED] - unknown, counts[Outcome.REJECTED]
     return Requests(
         due=due,
         ok=counts[Outcome.OK],
@@ -94,6 +97,7 @@ def _counted(outcome: Array) -> Requests:
         closed=counts[Outcome.CLOSED],
         unanswered=counts[Outcome.EXPIRED],
         garbled=counts[Outcome.GARBLED],
+        unknown=unknown,
         not_sent=not_sent,
         refused_share=refused / (due - not_sent) if due > not_sent else None,
     )

@@ -57,7 +57,9 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
 def timeline(rows: Rows) -> Timeline:
     """Counts and percentiles by second since the run began, and the faults."""
     length = min(MOST_SECONDS, max(1, (rows.last_ns - rows.start_ns) // SECOND + 1))
-    published, answered, timely = rows.of(Kind.PUBLISH), rows.answered, rows.on_schedule
+    answered, timely = rows.answered, rows.on_schedule
+    abandoned = rows.of(Kind.PUBLISH, Outcome.ABANDONED)
+    abandoned = abandoned[abandoned["sent"] == 0]
     responses = _by_second(rows, answered["due"], answered["arrived"] - answered["due"], length)
     lags = _by_second(rows, timely["sent"], timely["sent"] - timely["due"], length)
     refused = np.concatenate([rows.of(kind, Outcome.REJECTED) for kind in (Kind.PUBLISH, Kind.PROBE)])
@@ -71,7 +73,7 @@ def timeline(rows: Rows) -> Timeline:
         sent=_count(rows, rows.sent["sent"], length).tolist(),
         deliveries=_count(rows, rows.of(Kind.DELIVERY)["arrived"], length).tolist(),
         rejected=_count(rows, refused["arrived"], length).tolist(),
-        abandoned=_count(rows, published["due"][published["outcome"] == Outcome.ABANDONED], length).tolist(),
+        abandoned=_count(rows, abandoned["due"], length).tolist(),
         response_p50_ms=[percentile(values, 0.50) for values in responses],
         response_p99_ms=[percentile(values, 0.99) for values in responses],
         lag_p99_ms=[percentile(values, 0.99) for values in lags],

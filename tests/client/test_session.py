@@ -12,7 +12,7 @@ from harness.client.session import Session
 from harness.client.tally import Tally
 from harness.errors import UsageError
 from harness.plan import build_plan
-from harness.record.row import NO_PEER, NO_ROOM, Closer, Damage, Flag, Kind, Outcome, SignalKind
+from harness.record.row import NO_PEER, NO_ROOM, Closer, Damage, Flag, Kind, Misfit, Outcome, SignalKind
 from harness.record.spread import Spread
 from harness.transport.clock import FakeClock
 from harness.transport.websocket import Arrival, Ending, Pong
@@ -69,8 +69,8 @@ class Pipe:
         return True
 
 
-def make(json_dialect=None):
-    endpoint = {"url": "ws://127.0.0.1:1/"}
+def make(json_dialect=None, **more):
+    endpoint = {"url": "ws://127.0.0.1:1/"} | more
     if json_dialect:
         endpoint |= {"dialect": "json", "json": json_dialect}
     plan = build_plan({"endpoint": endpoint, "load": {"sessions": 10, "rooms": 2}})
@@ -153,13 +153,40 @@ def test_an_answer_to_nothing_of_ours_is_a_stray_and_a_late_one_is_counted():
     session.received(server("ack", "other-1-1"), WHEN)
     assert len(rows.of(Kind.STRAY)) == 1
     session.received(server("ack", "n-3-99"), WHEN)
-    assert len(rows.of(Kind.STRAY)) == 1
+    assert [row["peer"] for row in rows.of(Kind.STRAY)] == [Misfit.UNKNOWN, Misfit.UNKNOWN]
     assert session._context.tally.late_answers == 0
     session.publish(0, "x", due=1)
     clock.advance(11 * SECOND)
     session.expire(clock.now())
     session.received(server("ack", "n-3-1"), WHEN)
     assert session._context.tally.late_answers == 1
+    assert len(rows.of(Kind.STRAY)) == 2
+
+
+def test_an_answer_to_another_session_and_a_second_answer_are_told_apart():
+    session, rows, pipe, _ = make()
+    session.publish(0, "x", due=1)
+    request = pipe.frames[-1]["requestId"]
+    session.received(server("ack", "n-4-1"), WHEN)
+    assert session.is_waiting
+    session.received(server("ack", request), WHEN)
+    session.received(server("ack", request), WHEN)
+    session.received(server("error", request, payload={"code": 500}), WHEN)
+    found = [(row["code"], row["peer"]) for row in rows.of(Kind.STRAY)]
+    assert found == [
+        (SignalKind.ACK, Misfit.OTHERS),
+        (SignalKind.ACK, Misfit.AGAIN),
+        (SignalKind.ERROR, Misfit.AGAIN),
+    ]
+
+
+def test_where_the_own_delivery_confirms_an_ack_beside_it_is_no_second_answer():
+    session, rows, pipe, _ = make(SOLO | {"ack": {"match": {"t": "ok"}, "id": "n"}})
+    session.publish(0, "x", due=1)
+    session.received(json.dumps({"t": "said", "n": 1, "who": "n-3"}).encode(), WHEN)
+    session.received(json.dumps({"t": "ok", "n": 1}).encode(), WHEN)
+    assert [row["outcome"] for row in rows.of(Kind.PUBLISH)] == [Outcome.OK]
+    assert rows.of(Kind.STRAY) == []
 
 
 def test_a_fresh_session_on_a_seat_knows_nothing_of_what_the_one_before_gave_up():
@@ -320,12 +347,112 @@ def test_an_error_without_an_id_belongs_to_the_probe_under_way(told):
     assert rows.of(Kind.PROBE)[0]["peer"] == Damage.NOT_JSON
 
 
-def test_an_error_without_an_id_and_without_a_probe_is_a_stray(told):
+NAMELESS = server("error", None, payload={"code": 500, "message": "bad"})
+
+
+def published(rows):
+    return [(row["seq"], row["outcome"], row["flags"] & Flag.NAMELESS) for row in rows.of(Kind.PUBLISH)]
+
+
+def test_an_error_without_an_id_answers_the_only_open_request(told):
     session, rows, _, _ = make()
     session.publish(0, "x", due=1, done=teller(told))
-    session.received(server("error", None, payload={"code": 400, "message": "bad"}), WHEN)
+    session.received(NAMELESS, WHEN)
+    assert told == [(Outcome.REJECTED, 500)]
+    assert published(rows) == [(1, Outcome.REJECTED, Flag.NAMELESS)]
+    assert [(row["code"], row["peer"]) for row in rows.of(Kind.STRAY)] == [(SignalKind.ERROR, Misfit.LACKS_ID)]
+
+
+def test_an_error_without_an_id_may_be_any_of_several_and_is_that_of_one_that_gets_no_answer(told):
+    session, rows, pipe, clock = make()
+    for _ in range(3):
+        session.publish(0, "x", due=1, done=teller(told))
+    session.received(NAMELESS, WHEN)
+    session.publish(0, "x", due=1)  # after the error: it cannot be meant
     assert told == []
+    session.received(server("ack", pipe.frames[0]["requestId"]), WHEN)
+    clock.advance(11 * SECOND)
+    session.expire(clock.now())
+    assert published(rows) == [
+        (1, Outcome.OK, 0),
+        (2, Outcome.EXPIRED, Flag.NAMELESS),
+        (3, Outcome.EXPIRED, 0),
+        (4, Outcome.EXPIRED, 0),
+    ]
     assert len(rows.of(Kind.STRAY)) == 1
+
+
+def test_an_error_without_an_id_may_be_the_answer_to_what_the_end_of_the_connection_cut_off():
+    session, rows, _, clock = make()
+    session.publish(0, "x", due=1)
+    session.publish(0, "x", due=1)
+    session.received(NAMELESS, WHEN)
+    session.closed(Ending(Closer.ENDPOINT, 1011, "", Outcome.CLOSED, 0), WHEN)
+    assert published(rows) == [(1, Outcome.CLOSED, Flag.NAMELESS), (2, Outcome.CLOSED, 0)]
+
+
+def test_an_error_with_nothing_open_is_a_stray_and_excuses_nothing_later():
+    session, rows, _, clock = make()
+    session.received(NAMELESS, WHEN)
+    session.publish(0, "x", due=1)
+    clock.advance(11 * SECOND)
+    session.expire(clock.now())
+    assert published(rows) == [(1, Outcome.EXPIRED, 0)]
+    assert [row["peer"] for row in rows.of(Kind.STRAY)] == [Misfit.LACKS_ID]
+
+
+def test_without_acks_a_message_that_an_error_may_have_refused_is_not_taken_for_accepted():
+    session, rows, _, clock = make(MUTE)
+    session.publish(0, "x", due=1)
+    session.publish(0, "x", due=1)
+    session.received(b'{"t": "err", "code": 9}', WHEN)
+    clock.advance(11 * SECOND)
+    session.expire(clock.now())
+    assert published(rows) == [(1, Outcome.EXPIRED, Flag.NAMELESS), (2, Outcome.OK, 0)]
+    assert [row["peer"] for row in rows.of(Kind.STRAY)] == [Misfit.HAS_NONE]  # this protocol's errors never bear one
+
+
+def test_an_ack_without_an_id_answers_nothing_unless_answers_come_in_order():
+    session, rows, _, _ = make()
+    session.publish(0, "x", due=1)
+    session.received(b'{"version": "1.0", "action": "pong"}', WHEN)
+    assert session.is_waiting
+    assert [(row["code"], row["peer"]) for row in rows.of(Kind.STRAY)] == [(SignalKind.PONG, Misfit.LACKS_ID)]
+
+
+IN_ORDER = {
+    "join": {"t": "join", "r": "{room}"},
+    "publish": {"t": "say", "n": "{id}", "b": "{text}"},
+    "ack": {"match": {"t": "ok"}},
+    "error": {"match": {"t": "err"}, "code": "code"},
+    "delivery": {"match": {"t": "said"}, "id": "n"},
+}
+
+
+def test_where_answers_come_in_order_one_without_an_id_belongs_to_the_oldest_open_request(told):
+    session, rows, _, _ = make(IN_ORDER, order="fifo")
+    session.join(1, teller(told))
+    for _ in range(3):
+        session.publish(0, "x", due=1)
+    for frame in (b'{"t": "ok"}', b'{"t": "ok"}', b'{"t": "err", "code": 7}', b'{"t": "ok"}'):
+        session.received(frame, WHEN)
+    assert (told, session.rooms) == ([(Outcome.OK, 0)], {1})
+    assert published(rows) == [(2, Outcome.OK, 0), (3, Outcome.REJECTED, 0), (4, Outcome.OK, 0)]
+    assert rows.of(Kind.STRAY) == []
+    session.received(b'{"t": "ok"}', WHEN)  # one too many
+    assert [row["peer"] for row in rows.of(Kind.STRAY)] == [Misfit.HAS_NONE]
+
+
+def test_an_ack_without_an_id_says_that_the_probe_under_way_was_accepted(told):
+    session, rows, _, _ = make()
+    session.publish(0, "x", due=1)
+    message = session.next_message(0, "x")
+    session.probe(b"[]", message.seq, Damage.NOT_AN_OBJECT, 0, teller(told))
+    session.received(server("pong", None), WHEN)
+    assert told == []
+    session.received(server("ack", None), WHEN)
+    assert told == [(Outcome.OK, 0)]
+    assert published(rows) == []
 
 
 def test_an_acked_probe_was_accepted(told):
@@ -484,6 +611,64 @@ def test_a_ping_that_the_protocol_does_not_have_is_told_in_one_line():
     with pytest.raises(UsageError, match=r"\[endpoint\.json\] ping and pong"):
         session.ping()
     assert pipe.frames == rows.of(Kind.PING) == []
+
+
+class Farewell:
+    """What a session that departs tells."""
+
+    def __init__(self):
+        self.codes = []
+
+    def __call__(self, code):
+        self.codes.append(code)
+
+
+def test_a_session_that_departs_closes_when_all_that_it_asked_before_is_answered(told):
+    session, _, pipe, _ = make()
+    session.join(1, teller(told))
+    session.received(server("ack", pipe.frames[-1]["requestId"]), WHEN)
+    session.publish(1, "x", due=1, done=teller(told))
+    asked = pipe.frames[-1]["requestId"]
+    pipe.close = Farewell()
+    session.depart()
+    session.received(server("ack", pipe.frames[-1]["requestId"]), WHEN)  # the leave's
+    assert (pipe.close.codes, len(told)) == ([], 1)
+    session.received(server("ack", asked), WHEN)
+    assert (pipe.close.codes, len(told)) == ([1000], 2)
+
+
+def test_a_session_that_departs_closes_at_the_time_out_of_what_is_never_answered():
+    session, rows, pipe, clock = make()
+    session.publish(1, "x", due=1)
+    pipe.close = Farewell()
+    session.depart()
+    assert pipe.close.codes == []
+    clock.advance(11 * SECOND)
+    session.expire(clock.now())
+    assert pipe.close.codes == [1000]
+    assert published(rows) == [(1, Outcome.EXPIRED, 0)]
+
+
+def test_a_session_without_acks_waits_for_none_when_it_departs():
+    session, _, pipe, _ = make(MUTE)
+    session.publish(1, "x", due=1)
+    assert (session.is_waiting, session.expects) == (True, False)
+    pipe.close = Farewell()
+    session.depart()
+    assert pipe.close.codes == [1000]
+
+
+def test_what_is_given_up_before_its_time_out_is_neither_closed_nor_unanswered(told):
+    session, rows, pipe, _ = make()
+    session.publish(1, "x", due=1, done=teller(told))
+    assert session.expects
+    session.give_up()
+    assert not session.expects
+    assert told == [(Outcome.ABANDONED, 0)]
+    (row,) = rows.of(Kind.PUBLISH)
+    assert (row["outcome"], row["sent"] > 0, row["arrived"]) == (Outcome.ABANDONED, True, 0)
+    session.received(server("ack", pipe.frames[-1]["requestId"]), WHEN)
+    assert session._context.tally.late_answers == 1
 
 
 def said(*ids):

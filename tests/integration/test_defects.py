@@ -41,7 +41,7 @@ FINDINGS = {
     "reconnect-drops": {"lost", "wrongly-rejected"},
     "ack-never=0.05": {"unanswered"},
     "wrong-id=0.05": {"unanswered"},
-    "error-without-id": {"unanswered"},
+    "error-without-id": {"error-without-id"},
     "wrong-error-code": {"wrong-code"},
     # two wrongs: it was valid, and then it came
     "refuse-delivered=0.02": {"refused-but-delivered", "wrongly-rejected"},

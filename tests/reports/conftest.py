@@ -24,7 +24,7 @@ STAMPED = (Kind.OPEN, Kind.JOIN, Kind.LEAVE, Kind.PROBE, Kind.PING)
 class Made:
     """Builds a run directory row by row; every session is in room 0 unless given."""
 
-    def __init__(self, base, processes=None, stamps="kernel", scenarios=None, silent=None, **plan):
+    def __init__(self, base, processes=None, stamps="kernel", scenarios=None, silent=None, faults=None, **plan):
         contract = {"stale_within_s": 5.0, "throttle_per_s": 10.0, "throttle_burst": 20, "malformed_codes": [400]}
         plan = build_plan(
             {"load": {"sessions": 4, "rooms": 2, "ramp_s": 1.0, "duration_s": 20.0}, "contract": contract} | plan
@@ -40,6 +40,8 @@ class Made:
             manifest["scenarios"] = scenarios
         if silent is not None:
             manifest["silent"] = silent
+        if faults:
+            manifest["faults"] = faults
         self.path = run_directory.create(base, "made", json.loads(json.dumps(manifest)))
         self.recorder = Recorder(self.path)
         self.ended = 30_000

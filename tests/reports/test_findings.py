@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.record.row import Closer, Flag, Gauge, Kind, Outcome
+from harness.record.row import Closer, Flag, Gauge, Kind, Misfit, Outcome, SignalKind
 from reports import words
 from reports.registry import RULES
 from tests.fault_numbers import Fault
@@ -130,6 +130,15 @@ def never_answer(run):
     run.member(0, 1).publish(0, 1, 2000, Outcome.EXPIRED)
 
 
+def leave_the_id_out(run):
+    run.member(0, 1)
+    for _ in range(2):
+        run.row(Kind.STRAY, Outcome.NONE, session=0, code=SignalKind.ERROR, peer=Misfit.LACKS_ID, arrived=2002)
+    run.publish(0, 2, 2000, Outcome.EXPIRED, flags=Flag.NAMELESS).publish(0, 3, 2000).publish(1, 1, 2000)
+    for sender, seq in ((0, 3), (1, 1)):
+        run.deliver(0, sender, seq, 2003).deliver(1, sender, seq, 2003)
+
+
 def hang_up(run):
     run.member(0, 1).publish(0, 1, 2000).deliver(0, 0, 1, 2003).deliver(1, 0, 1, 2003)
     run.close(1, 6000, closer=Closer.ENDPOINT, code=1011)
@@ -168,6 +177,7 @@ WRONG = {
     "wrong-code": (refuse_with_another_code, 1),
     "garbled": (hand_rubbish_on, 1),
     "unanswered": (never_answer, 1),
+    "error-without-id": (leave_the_id_out, 2),
     "unexpected-close": (hang_up, 1),
     "open-failed": (refuse_connections, 1),
     "memory-grows": (grow, 56),

@@ -40,7 +40,7 @@ def test_requests_are_counted_by_action_and_way(make):
     ask(run, Kind.FETCH, Outcome.OK, session=1)
     requests = run.report()["requests"]
     assert requests["publish"]["ws"] == {
-        "due": 6, "ok": 1, "refused": 1, "closed": 1, "unanswered": 1, "garbled": 1, "not_sent": 1,
+        "due": 6, "ok": 1, "refused": 1, "closed": 1, "unanswered": 1, "garbled": 1, "unknown": 0, "not_sent": 1,
         "refused_share": 0.2,
     }  # fmt: skip
     assert requests["publish"]["rest"]["due"] == requests["fetch"]["poll"]["due"] == 1

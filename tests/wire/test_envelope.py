@@ -60,12 +60,13 @@ RECEIVED = [
     ('{"action":"error","payload":{"code":null}}', Signal(SignalKind.ERROR)),
     (
         '{"message":"Forbidden","connectionId":"eHrdFcnvvHcCE-w=","requestId":"eHrjDEuVPHcFWMg="}',
-        Signal(SignalKind.ERROR, reason="Forbidden"),
+        Signal(SignalKind.ERROR, "", reason="Forbidden"),
     ),
     (
         '{"message":"Internal server error","connectionId":"Qyi07eCbtjMCJKw=","requestId":"Qyi3UG41tjMFlUg="}',
-        Signal(SignalKind.ERROR, reason="Internal server error"),
+        Signal(SignalKind.ERROR, "", reason="Internal server error"),
     ),
+    ('{"action":"ack","roomId":"r"}', Signal(SignalKind.ACK, None, "r")),
     ('{"action":"presence","roomId":"r"}', Signal(SignalKind.OTHER, None, "r", reason="presence")),
 ]
 
@@ -75,7 +76,6 @@ NOT_THE_PROTOCOL = [
     b"[]",
     b"17",
     b"{}",
-    b'{"action":"ack"}',
     b'{"action":"ack","requestId":17}',
     b'{"action":17}',
     b'{"action":"message","requestId":"a","payload":[]}',

@@ -247,8 +247,8 @@ ERRORS: dict[str, Any] = CHAT | {
         ({"type": "err", "why": "busy", "num": 7}, None, code_number("RATE"), ""),
         ({"type": "err", "sub": 4, "sub_ref": 12, "num": [1.0], "text": "no"}, "12", code_number([1]), "no"),
         ({"type": "err", "sub": 4, "num": None}, None, 499, ""),
-        ({"type": "err", "why": ["slow"]}, None, NO_CODE, ""),
-        ({"type": "fatal"}, None, NO_CODE, ""),
+        ({"type": "err", "why": ["slow"]}, "", NO_CODE, ""),
+        ({"type": "fatal"}, "", NO_CODE, ""),
     ],
 )  # fmt: skip
 def test_the_first_of_several_errors_that_matches_gives_id_code_and_reason(

@@ -117,8 +117,6 @@ class EnvelopeDialect:
             sender = frame.payload.sender if frame.payload is not None else None
             return (Signal(DELIVERY, frame.requestId, frame.roomId, sender),)
         if action == "ack":
-            if frame.requestId is None:
-                return garbled("an ack with no requestId")
             return (Signal(ACK, frame.requestId, frame.roomId),)
         return _uncommon(frame)
 
@@ -133,7 +131,7 @@ class EnvelopeDialect:
             return (Taken(kind=signal.kind, near=(Near("a frame that is known", (miss,)),)),)
         rule = ACTIONS[signal.kind]
         read = {"id": signal.id, "room": signal.room, "sender": signal.sender, "reason": signal.reason or None}
-        fields = {name: text for name, text in read.items() if text is not None}
+        fields = {name: text for name, text in read.items() if text}
         if signal.code:
             fields["code"] = code_text_of(signal.code)
         missing = tuple(Miss("", PLACES[name]) for name in NEEDED[signal.kind] if name not in fields)
@@ -146,11 +144,11 @@ def _uncommon(frame: _Response) -> tuple[Signal, ...]:
     if frame.action == "error":
         payload = frame.payload or _Payload()
         code, reason = code_number(payload.code), payload.message[:REASON_CHARS]
-        return (Signal(SignalKind.ERROR, frame.requestId, frame.roomId, code=code, reason=reason),)
+        return (Signal(SignalKind.ERROR, frame.requestId or None, frame.roomId, code=code, reason=reason),)
     if frame.action is not None:
         return (Signal(SignalKind.OTHER, frame.requestId, frame.roomId, reason=frame.action[:REASON_CHARS]),)
     if frame.message is not None:
-        return (Signal(SignalKind.ERROR, reason=frame.message[:REASON_CHARS]),)
+        return (Signal(SignalKind.ERROR, "", reason=frame.message[:REASON_CHARS]),)
     return garbled("an object with no action")
 
 

@@ -35,7 +35,7 @@ class TemplateDialect:
         PlanError: an unknown placeholder, an empty match, or a missing id without which nothing can be matched.
     """
 
-    def __init__(self, described: JsonDialect) -> None:
+    def __init__(self, described: JsonDialect, *, answers_in_order: bool = False) -> None:
         self.acks: Literal["frame", "delivery", "none"] = described.acks
         self.joins = described.join is not None
         self.leaves = described.leave is not None
@@ -46,7 +46,7 @@ class TemplateDialect:
         self.leave = compile_intent("leave", described.leave)
         self.publish = compile_intent("publish", described.publish)
         self.ping = compile_intent("ping", described.ping)
-        _check_ids(described)
+        _check_ids(described, answers_in_order)
         several = isinstance(described.error, tuple)
         in_order: list[tuple[str, SignalKind, Match | None]] = [
             *(
@@ -109,9 +109,7 @@ class _Rule:
         self.code = split(match.code)
         self.fixed_code = code_number(match.fixed_code) if isinstance(match, ErrorMatch) else NO_CODE
         self.reason = split(match.reason)
-        shallow = all(len(path) < 2 for path in (self.id, self.room, self.sender)) and not (
-            self.code or self.fixed_code or self.reason
-        )
+        shallow = all(len(path) < 2 for path in (self.id, self.room, self.sender)) and kind is not SignalKind.ERROR
         self.keys = tuple(path[0] if path else None for path in (self.id, self.room, self.sender)) if shallow else None
         """The keys of fields at the top level, as in most frames: this saves three calls."""
 
@@ -171,7 +169,7 @@ class _Rule:
             )
         return Signal(
             self.kind,
-            _text(walk(frame, self.id)) if self.id else None,
+            (_text(walk(frame, self.id)) or None) if self.id else "",
             _text(walk(frame, self.room)) if self.room else None,
             _text(walk(frame, self.sender)) if self.sender else None,
             self.code_of(frame) if self.code or self.fixed_code else NO_CODE,
@@ -199,17 +197,22 @@ def _check_hidden(rules: list[_Rule]) -> None:
                 )
 
 
-def _check_ids(described: JsonDialect) -> None:
-    """Check that whatever confirms a publish names it, and that a pong names its ping."""
+def _check_ids(described: JsonDialect, answers_in_order: bool) -> None:
+    """Check that whatever confirms a publish names it, and that a pong names its ping.
+
+    Where answers come in the order of the requests, an ack need not.
+    """
     if described.ping is not None and not (described.pong is not None and described.pong.id):
         raise PlanError(
             "endpoint.json.pong: a ping is answered by a frame that names it; give [endpoint.json.pong] with match "
             'and the path of the id, for example id = "ref", or leave ping out'
         )
-    if described.acks == "frame" and described.ack is not None and not described.ack.id:
+    asks = described.acks == "frame" or described.join is not None or described.leave is not None
+    if asks and described.ack is not None and not described.ack.id and not answers_in_order:
         raise PlanError(
             "endpoint.json.ack.id: an ack must name what it confirms; give the path of the id, "
-            'for example id = "ref", or set acks = "delivery" or "none"'
+            'for example id = "ref", set acks = "delivery" or "none" and leave join and leave out, '
+            'or set endpoint.order = "fifo" if answers come in the order of the requests'
         )
     if not described.delivery.id:
         raise PlanError(
@@ -292,4 +295,4 @@ def make_template(endpoint: Endpoint) -> TemplateDialect:
     """
     if endpoint.json is None:
         raise PlanError(f'endpoint.dialect: "json" {_lacking(endpoint)}')
-    return TemplateDialect(endpoint.json)
+    return TemplateDialect(endpoint.json, answers_in_order=endpoint.order == "fifo")

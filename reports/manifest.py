@@ -68,6 +68,7 @@ class DeliveryMatch(msgspec.Struct, frozen=True):
     """The plan's `[endpoint.json.delivery]`."""
 
     room: str | None = None
+    text: str | None = None
 
 
 class JsonDialect(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ import msgspec
 from .manifest import Json
 from .percentile import Groups
 from .sections.closes import Closes
+from .sections.contents import Contents
 from .sections.fitness import RunFitness
 from .sections.growth import Growth
 from .sections.held_up import HeldUp
@@ -76,6 +77,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """what happened in each second of the run"""
     ledger: Ledger
     """who should have got which message, and what became of it"""
+    contents: Contents
+    """whether deliveries have the text and the sender's name of their message"""
     recovery: Recovery | None
     """what became of lost connections; `null` when none was lost"""
     storms: list[Storm]

@@ -106,6 +106,7 @@ GAVE_UP = "{count} gave up ({why})"
 STILL_AWAY = "{count} still away when the load or their stay ended"
 
 REPLAYED = "{count} deliveries were sent before their receiver had joined; they are in no latency figure"
+IMPERSONATED = "for example message {example.sender}-{example.seq} at session {example.receiver}"
 ORDER_EXAMPLE = (
     "for example in room {example.room}: message {example.first.sender}-{example.first.seq} before "
     "{example.second.sender}-{example.second.seq} at session {example.here.session}, after it at session "
@@ -121,6 +122,15 @@ NOTHING_DELIVERED = "nothing was delivered"
 NO_ORDER = "the contract promises no order"
 NO_TOTAL_ORDER = 'the contract does not promise order = "room"'
 NO_CAUSAL_ORDER = 'the contract does not promise order = "causal"'
+NO_TEXTS = "no delivery's text was compared: the dialect does not say where it is"
+OWN_TEXTS = "the scenario made the texts itself"
+NO_TEXT_AT = 'no delivery has a text at endpoint.json.delivery.text = "{path}"'
+NO_TEXT_FOUND = "no text that was sent was found in a delivery; say where it is: endpoint.json.delivery.text"
+NO_NAMES = "no delivery named its sender apart from its message's id"
+UNCLEAR_NAMES = "all senders have the same name, or none has one that most of its deliveries have"
+NAMES_OF_RECEIVERS = (
+    "{count} deliveries named their receiver: endpoint.json.delivery.sender does not seem to be the sender"
+)
 ORDER_UNJUDGED = "{count} deliveries that may have come after an answer were too many to compare"
 NO_LIST = "the endpoint's list of connections was not read"
 NONE_LISTED = "the endpoint's list named none of our connections (its last one had {count} others)"

@@ -17,6 +17,7 @@ from ..transport.websocket import WebSocket
 from ..units import SECOND
 from ..wire import Dialect
 from ..wire.ids import Senders
+from ..wire.texts import Texts
 from .frame_cache import FrameCache
 from .patterns.conversation import Pattern
 from .patterns.hybrid import Hybrid
@@ -50,6 +51,7 @@ class Context:
     log: SessionLog = field(init=False)
     frames: FrameCache = field(init=False)
     """Shared by all patterns, which all read frames by one dialect."""
+    texts: Texts = field(init=False)
     senders: Senders = field(init=False)
     answer_timeout_ns: int = field(init=False)
     answers_in_order: bool = field(init=False)
@@ -64,7 +66,8 @@ class Context:
         self.log = SessionLog(self.recorder, self.tally, room_numbers, self.mirror, unrecognised)
         self.frames = FrameCache()
         posts_numbers = "{seq}" in str(self.plan.endpoint.rest.body)
-        self.senders = Senders(self.nonce, load.sessions, self.dialect.plain_ids or posts_numbers)
+        self.texts = Texts(self.plan.seed, load.payload_bytes)
+        self.senders = Senders(self.nonce, load.sessions, self.dialect.plain_ids or posts_numbers, self.texts)
         self.answer_timeout_ns = round(self.plan.endpoint.answer_timeout_s * SECOND)
         self.answers_in_order = self.plan.endpoint.order == "fifo"
 

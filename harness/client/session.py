@@ -31,7 +31,7 @@ UNCERTAIN_NS = SECOND
 
 # Looking an enum's member up takes 70 ns in Python 3.11, a global 2: what each message needs is looked up once.
 PUBLISH, PROBE = Kind.PUBLISH, Kind.PROBE
-OK, REJECTED = Outcome.OK, Outcome.REJECTED
+OK, REJECTED, OWN_TEXT = Outcome.OK, Outcome.REJECTED, Flag.OWN_TEXT
 IS_DELIVERY, IS_ACK, IS_PONG, IS_ERROR = SignalKind.DELIVERY, SignalKind.ACK, SignalKind.PONG, SignalKind.ERROR
 
 
@@ -211,7 +211,12 @@ class Session:
             if done:
                 done(Outcome.ABANDONED, 0)
             return
+        texts = context.texts
+        if text is not texts.sign:
+            flags |= OWN_TEXT
         receipt = self._receipt(PUBLISH, due, room, flags, done)
+        if text is texts.sign:
+            text = texts.of(self.number, receipt.seq)
         data = self.dialect.publish(self._message(receipt.seq, room, text))
         self._socket.send(data, receipt)
         if self.is_open:
@@ -341,9 +346,10 @@ class Session:
         for signal in signals:
             kind = signal.kind
             if kind is IS_DELIVERY:  # this and the next as heard() would, with fewer calls on the hot path
-                origin = self._context.senders.origin(signal)
+                senders = self._context.senders
+                origin = senders.origin(signal)
                 if origin is not None and origin[0] != self.number:
-                    self._log.delivered(self, origin, signal.room, when)
+                    self._log.delivered(self, origin, signal.room, senders.content, when)
                 else:
                     self._delivered(signal, when, data)
             elif kind is IS_ACK:
@@ -395,7 +401,7 @@ class Session:
         if origin is None:
             self._log.foreign(self, signal, self._context.plan.load.sessions, when, data)
             return
-        self._log.delivered(self, origin, signal.room, when)
+        self._log.delivered(self, origin, signal.room, self._context.senders.content, when)
         if origin[0] == self.number:
             receipts = self._matching.receipts
             receipt = receipts.get(origin[1])

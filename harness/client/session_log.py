@@ -159,15 +159,23 @@ class SessionLog:
 
     # -- what arrives unasked, or is not understood -------------------------------------------------------------
 
-    def delivered(self, of: Party, origin: tuple[int, int], named: str | None, when: Arrival) -> None:
-        """A message of `origin` (session, number) has come, in the room `named` (None: the frame does not say)."""
+    def delivered(self, of: Party, origin: tuple[int, int], named: str | None, content: int, when: Arrival) -> None:
+        """A message has come.
+
+        Args:
+            of: the receiver.
+            origin: the session and number of the message.
+            named: the room that the frame names; None: it names none.
+            content: what the frame bears, as a row's Content.
+            when: when it came.
+        """
         room = self._room_numbers.get(named, NO_ROOM)
         flags = when.flags
         sender, seq = origin
         if room == NO_ROOM and named is not None and self._room_numbers:
             flags |= self._elsewhere(named, when)
         self._recorder.row(
-            DELIVERED, WELL, flags, 0, of.number, of.conn, room, sender, seq, 0, 0, when.arrived, when.read
+            DELIVERED, WELL, flags, content, of.number, of.conn, room, sender, seq, 0, 0, when.arrived, when.read
         )
         self.tally.delivered(origin)
 

@@ -24,7 +24,6 @@ from ..transport.http_client import HttpClient
 from ..transport.sockets import Sockets, allow_descriptors
 from ..units import SECOND
 from .orders import Orders
-from .payload import payload_text
 from .plan_checks import make_checked_dialect
 from .roster import Roster
 from .sampler import Sampler
@@ -90,7 +89,6 @@ def assemble(orders: Orders, failure: Failure, mirror: StatsMirror | None = None
     watches = _watches(orders, access)
     addresses = orders.addresses or find_addresses(plan.endpoint, access.port)
     options = make_options(plan.endpoint, access.port, addresses, access.redaction)
-    text = payload_text(plan.seed, plan.load.payload_bytes)
     clock = Clock()
     clock.failure = failure
     recorder = Recorder(orders.path, rank, access.conceal)
@@ -107,6 +105,7 @@ def assemble(orders: Orders, failure: Failure, mirror: StatsMirror | None = None
         plan, context, orders.start_ns, load_ns(plan, orders.start_ns), replayed(orders.path),
         rank=rank, processes=orders.processes, patterns=orders.patterns,
     )  # fmt: skip
+    text = context.texts.sign
     injector = Injector(context, roster.sessions, text, orders.schemas, orders.skipped)
 
     def before_departing() -> None:

@@ -29,8 +29,8 @@ from ..transport.sockets import Sockets
 from ..units import SECOND
 from ..wire.ids import check_nonce
 from ..wire.signal import Signal
+from ..wire.texts import Texts
 from .checked import Asked, Found
-from .payload import payload_text
 from .plan_checks import make_checked_dialect
 from .transcript import Reading, Speaking, Transcript
 
@@ -216,7 +216,7 @@ class _Talk:
     def _publish(self) -> None:
         """One message of the first session, which every session should hear of."""
         plan, sender, heard = self._plan, self._sessions[0], self._transcript.deliveries
-        text = plan.check.text or payload_text(plan.seed, plan.load.payload_bytes)
+        text = plan.check.text or Texts(plan.seed, plan.load.payload_bytes).sign
         ended: list[tuple[Outcome, int]] = []
         sender.publish(self._room, text, done=lambda outcome, code: ended.append((outcome, code)))
         seq, acks = sender.speaking.published, sender.dialect.acks

@@ -42,6 +42,12 @@ class Match(Section, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class DeliveryMatch(Match, frozen=True, kw_only=True):
+    """How a delivery is recognised. `text` is where the text that was published stands; "" looks in likely places."""
+
+    text: str = ""
+
+
 class ErrorMatch(Match, frozen=True, kw_only=True):
     """How one kind of error is recognised. `fixed_code` is its code where `code` is not given or finds nothing."""
 
@@ -61,7 +67,7 @@ class JsonDialect(Section, frozen=True, kw_only=True):
     """
 
     publish: Template | None = None
-    delivery: Match
+    delivery: DeliveryMatch
     join: Template | None = None
     leave: Template | None = None
     ping: Template | None = None

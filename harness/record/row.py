@@ -66,7 +66,7 @@ class Flag:
     frame names a room that is not in the plan. NAMELESS: a request for which an error that names no request was taken
     (rejected), or for which such an error may have been meant (expired, closed). MADE_UP: a stray delivery whose id
     looks like one of the run's, and that no session of it can have sent. NAMED: a stray whose frame names messages of
-    the run, in NAMED rows.
+    the run, in NAMED rows. OWN_TEXT: a message whose text the scenario made itself.
     """
 
     NONE = 0
@@ -79,6 +79,25 @@ class Flag:
     NAMELESS = 64
     MADE_UP = 128
     NAMED = 256
+    OWN_TEXT = 512
+
+
+class Content:
+    """What a delivery contains (the `code` of a DELIVERY row): its text in the lowest bits, its sender's name above.
+
+    COMPARED alone: the text that was sent. With ALTERED: another one, which begins like it or has the mark of a sent
+    text. With UNLIKE: another one that does not. With both: none was found. Without COMPARED: nobody looked.
+
+    The name is 0 where none is told, SESSION + n where it is one that session n of the run has, or else a number made
+    of it (below SESSION), the same for the same name.
+    """
+
+    COMPARED = 1
+    ALTERED = 2
+    UNLIKE = 4
+    TEXT = 7
+    NAME_SHIFT = 3
+    SESSION = 1 << 27
 
 
 class Closer(IntEnum):

@@ -9,14 +9,18 @@ not one of ours, and reading never raises.
 """
 
 import re
+import zlib
 from functools import cache
 
-from ..record.row import CONN_BITS, SEQ_BITS
+from ..record.row import CONN_BITS, SEQ_BITS, Content
 from .signal import Signal
+from .texts import Texts
 
 SEQ_LIMIT, CONN_LIMIT = 1 << SEQ_BITS, 1 << CONN_BITS
 FEW_DIGITS = len(str(SEQ_LIMIT)) - 1
 """A message number with at most this many digits is below the limit."""
+MOST_NAMES = 1 << 16
+"""How many senders' names are kept at most."""
 MOST_DIGITS = 100
 """Longer numbers are not read: Python is slow with them and refuses those of more than 4,300 digits."""
 
@@ -130,28 +134,55 @@ class Senders:
         nonce: the run's.
         sessions: how many sessions the run has, over all processes.
         plain: whether a plain number is an id of the sender that the frame names.
+        texts: the texts of its messages; None: they are not compared.
     """
 
-    def __init__(self, nonce: str, sessions: int, plain: bool = True) -> None:
+    def __init__(self, nonce: str, sessions: int, plain: bool = True, texts: Texts | None = None) -> None:
         self._nonce = nonce
         self._plain = plain
         self._sessions = sessions
+        self._texts = texts
+        self._names: dict[str, int] = {}
         self._known: dict[str | None, int] = {}
         """The sessions seen so far, by name: this halves the cost of reading an id."""
         self._last: Signal | None = None
         self._origin: tuple[int, int] | None = None
         """The last result: every member of a room asks for the same message."""
+        self.content = 0
+        """What the last delivery contained, as a row's Content."""
 
     def origin(self, signal: Signal) -> tuple[int, int] | None:
         """(session, number) of the message that a delivery carries; None if it is not of this run."""
         if signal is not self._last:
             self._last, self._origin = signal, self._read(signal)
+            if self._origin is not None:
+                self.content = self._content(signal, *self._origin)
         return self._origin
 
     def is_of_check(self, signal: Signal) -> bool:
         """Whether a delivery carries a message that was sent before the run, which an endpoint may replay."""
         before = f"{check_nonce(self._nonce)}-"
         return (signal.id or "").startswith(before) or (signal.sender or "").startswith(before)
+
+    def _content(self, signal: Signal, session: int, seq: int) -> int:
+        text, name = signal.text, signal.sender
+        content = self._texts.compare(session, seq, text) if text is not None and self._texts is not None else 0
+        if name is not None and "-" in (signal.id or ""):  # otherwise the name is what the message is known by
+            number = self._names.get(name)
+            if number is None:
+                number = self._number(name)
+                if len(self._names) < MOST_NAMES:
+                    self._names[name] = number
+            content |= number << Content.NAME_SHIFT
+        return content
+
+    def _number(self, name: str) -> int:
+        """What stands for a name in a row."""
+        run, _, rest = name.partition("-")
+        session = _below(self._sessions, rest.partition("-")[0]) if run == self._nonce else None
+        if session is not None:
+            return Content.SESSION + session
+        return zlib.crc32(name.encode("utf-8", "surrogatepass")) % (Content.SESSION - 1) + 1
 
     def _read(self, signal: Signal) -> tuple[int, int] | None:
         text = signal.id or ""

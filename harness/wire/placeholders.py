@@ -13,6 +13,7 @@ import msgspec
 from ..placeholders import names, pieces, unknown
 from ..plan.section import Template
 from .dialect import Message
+from .texts import MOST
 
 PLACEHOLDERS = {
     "id": "id",
@@ -28,8 +29,8 @@ PLACEHOLDERS = {
 
 NUMBERS = ("seq", "session", "timestamp")
 
-REMEMBERED = 1 << 16
-"""How many names of rooms are kept at most."""
+REMEMBERED = {"room": 1 << 16, "text": MOST}
+"""How many names of rooms and how many texts are kept at most."""
 
 Render = Callable[[Message], bytes]
 
@@ -132,38 +133,24 @@ def _escaped(text: str) -> bytes:
 
 
 def _characters(field: str) -> Render:
-    if field == "text":
-        return _same_again()
-    if field == "room":
-        return _known()
+    if field in REMEMBERED:
+        return _known(field, REMEMBERED[field])
     get = attrgetter(field)
     return lambda message: _encode(get(message))[1:-1]
 
 
-def _same_again() -> Render:
-    """The text, which is long and usually the same as before: encoded once."""
-    last, encoded = "", b""
-
-    def hole(message: Message) -> bytes:
-        nonlocal last, encoded
-        text = message.text
-        if text is not last:
-            last, encoded = text, _encode(text)[1:-1]
-        return encoded
-
-    return hole
-
-
-def _known() -> Render:
-    """The room, which is one of a few: each encoded once."""
+def _known(field: str, most: int) -> Render:
+    """What is one of few (a room, a generated text): each encoded once."""
     known: dict[str, bytes] = {}
+    get = attrgetter(field)
 
     def hole(message: Message) -> bytes:
-        encoded = known.get(message.room)
+        text = get(message)
+        encoded = known.get(text)
         if encoded is None:
-            encoded = _encode(message.room)[1:-1]
-            if len(known) < REMEMBERED:
-                known[message.room] = encoded
+            encoded = _encode(text)[1:-1]
+            if len(known) < most:
+                known[text] = encoded
         return encoded
 
     return hole

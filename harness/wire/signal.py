@@ -10,7 +10,8 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
 
     `id` is the correlation id as text (None if the frame has none, "" if the protocol gives such frames none), `room`
     the room's name as the endpoint wrote it, `sender` the sender's name if the frame contains it, `code` the number of
-    the error's code (0 if none; `record.codes`), `reason` its text.
+    the error's code (0 if none; `record.codes`), `reason` its text. `text` is a delivery's own text (None: the
+    dialect does not read it; `texts.ABSENT`: there is none).
     """
 
     kind: SignalKind
@@ -19,3 +20,4 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
     sender: str | None = None
     code: int = 0
     reason: str = ""
+    text: str | None = None

@@ -1,10 +1,10 @@
 """Nobody hears an answer before what it answers: `order = "causal"`.
 
-If session S had read A before it sent B to the same room, all who hear both hear A first. A message is sent before
-anybody hears it, so the sending times are one order that respects all causes, and a violation is a descent in it: B
-before A where A was sent first. B can be an answer only if it was sent after somebody had heard A, which leaves next to
-nothing of a right endpoint's descents; for what is left, the time at which B's sender read A decides. The late delivery
-is that of A. Messages of one sender are judged by their numbers (`sequences.py`) and not here.
+If session S had read A before it sent B to the same room, a receiver of both must hear A first. A message is sent
+before anybody hears it, so the sending times are one order that respects all causes, and a violation is a descent in
+it: B before A where A was sent first. B can be an answer only if it was sent after somebody had heard A, which leaves
+next to nothing of a right endpoint's descents; for what is left, the time at which B's sender read A decides. The late
+delivery is that of A. Messages of one sender are judged by their numbers (`sequences.py`) and not here.
 """
 
 from typing import NamedTuple

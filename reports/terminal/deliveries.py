@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from .. import words
 from ..manifest import Json
+from ..sections.contents import Contents
 from ..sections.ledger import Ledger
 from ..sections.recovery import Recovery
 from ..sections.source import ManifestShown
@@ -35,6 +36,19 @@ def ledger(ledger: Ledger, evidence: list[Json], manifest: ManifestShown) -> Ite
         yield Line(f"history   {words.REPLAYED.format(count=ledger.replayed)}")
     if text := rooms(ledger, evidence, manifest):
         yield Line(f"rooms     {text}", "yellow")
+
+
+@lines("contents")
+def contents(contents: Contents) -> Iterator[Line]:
+    """How much of what deliveries bear was compared."""
+    texts, names = contents.texts, contents.names
+    parts = []
+    if texts.altered is not None:
+        parts.append(f"{texts.altered} of {texts.compared} texts altered")
+    if names.wrong is not None:
+        parts.append(f"{names.wrong} of {names.compared} senders' names wrong")
+    if parts:
+        yield Line(f"contents  {', '.join(parts)}")
 
 
 @lines("recovery")

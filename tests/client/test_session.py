@@ -735,3 +735,27 @@ def test_a_number_is_an_id_of_ours_where_we_send_numbers(told, number):
     session.received(json.dumps({"t": "ok", "n": number}).encode(), WHEN)
     session.received(json.dumps({"t": "said", "n": number, "who": "n-3"}).encode(), WHEN)
     assert told == [(Outcome.OK, 0)] and len(rows.of(Kind.DELIVERY)) == 1
+
+
+def test_a_generated_text_is_the_messages_own_and_any_other_is_sent_as_it_is():
+    session, _, pipe, _ = make()
+    texts = session._context.texts
+    session.publish(0, texts.sign)
+    session.publish(0, texts.sign)
+    session.publish(0, "my own")
+    sent = [frame["payload"]["text"] for frame in pipe.frames]
+    numbers = [receipt.seq for receipt in session._matching.receipts.values()]
+    assert sent == [texts.of(session.number, numbers[0]), texts.of(session.number, numbers[1]), "my own"]
+    flags = [receipt.flags & Flag.OWN_TEXT for receipt in session._matching.receipts.values()]
+    assert flags == [0, 0, Flag.OWN_TEXT]
+
+
+def test_a_delivery_is_recorded_with_what_it_bears():
+    session, rows, _, _ = make()
+    context = session._context
+    for text, content in ((context.texts.of(7, 1), 1), (context.texts.of(7, 1)[:20], 3), ("else", 5)):
+        payload = {"text": text, "sender": "n-7"}
+        frame = {"action": "message", "requestId": "n-7-1", "roomId": "room-0", "payload": payload}
+        session.received(json.dumps(frame).encode(), WHEN)
+        row = rows.of(Kind.DELIVERY)[-1]
+        assert (row["code"] & 7, row["code"] >> 3) == (content, 2**27 + 7)

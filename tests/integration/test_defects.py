@@ -30,6 +30,8 @@ FINDINGS = {
     "schema-off": {"malformed-accepted"},
     "reorder=0.1": {"reordered"},
     "disorder=0.1": {"out-of-total-order"},
+    "alter=0.05": {"altered"},
+    "impersonate=0.05": {"impersonated"},
     "leak-room=0.02": {"leaked"},
     "ghost=0.02": {"unknown-delivery"},
     "poisoned-room": {"lost"},
@@ -65,7 +67,7 @@ SLOW = {
 # The defects that share a run, and what that run needs.
 RUNS = {
     ("",): (*LOOSE, *ONE_ORDER),
-    ("disorder=0.1",): ONE_ORDER,
+    ("disorder=0.1", "alter=0.05", "impersonate=0.05"): (*ONE_ORDER, *CALM),  # what is held back is no slow reader
     ("lose=0.01", "duplicate=0.01", "reorder=0.1", "leak-room=0.02", "ghost=0.02"): (),
     ("schema-extra", "schema-oversize", "schema-deep"): (),
     ("schema-off", "throttle-off", "half-open-late=20"): (),
@@ -98,6 +100,8 @@ ABOUT = {
     ("duplicate=0.01", "duplicated"): lambda report: 0.01 * report["ledger"]["deliveries"],
     ("reorder=0.1", "reordered"): lambda report: 0.1 * report["ledger"]["deliveries"],
     ("disorder=0.1", "out-of-total-order"): lambda report: 0.1 * report["ledger"]["deliveries"],
+    ("alter=0.05", "altered"): lambda report: 0.05 * report["ledger"]["deliveries"],
+    ("impersonate=0.05", "impersonated"): lambda report: 0.05 * report["ledger"]["deliveries"],
     ("leak-room=0.02", "leaked"): lambda report: 0.02 * report["ledger"]["messages_accepted"],
     ("ghost=0.02", "unknown-delivery"): lambda report: 0.02 * report["ledger"]["deliveries"],
     ("poisoned-room", "lost"): lambda report: 0.3 * report["ledger"]["all"]["owed"],  # for half the run, 3 rooms of 5

@@ -37,7 +37,7 @@ room_sizes = {{ sizes = "own" }}
 
 def test_what_is_sent_comes_back_as_the_delivery_of_the_same_message():
     (signal,) = DIALECT.decode(DIALECT.publish(Message(id="n-1-2", text="two words")))
-    assert (signal.kind, signal.id) == (SignalKind.DELIVERY, "n-1-2")
+    assert (signal.kind, signal.id, signal.text) == (SignalKind.DELIVERY, "n-1-2", "two words")
 
 
 @pytest.mark.parametrize("data", [b"", b"one", b"\xff x"])

@@ -12,6 +12,7 @@ from harness.record.row import SignalKind
 from harness.wire import Message, make_dialect
 from harness.wire.dialect import REASON_CHARS
 from harness.wire.signal import Signal
+from harness.wire.texts import ABSENT
 
 DIALECT = make_dialect(Endpoint())
 MESSAGE = Message(id="k3-7-12", seq=12, room="room-1", text='say "hé"\n', session=7, timestamp_ms=1700)
@@ -43,9 +44,9 @@ RECEIVED = [
     ('{"action":"pong","requestId":"k3-7-13"}', Signal(SignalKind.PONG, "k3-7-13")),
     (
         '{"version":"1.0","action":"message","requestId":"k3-9-1","roomId":"r","payload":{"text":"x","sender":"bo"}}',
-        Signal(SignalKind.DELIVERY, "k3-9-1", "r", "bo"),
+        Signal(SignalKind.DELIVERY, "k3-9-1", "r", "bo", text="x"),
     ),
-    ('{"action":"message","roomId":"r"}', Signal(SignalKind.DELIVERY, None, "r")),
+    ('{"action":"message","roomId":"r"}', Signal(SignalKind.DELIVERY, None, "r", text=ABSENT)),
     (
         '{"action":"error","requestId":"k3-7-1","roomId":"r","payload":{"code":429,"message":"slow down"}}',
         Signal(SignalKind.ERROR, "k3-7-1", "r", code=429, reason="slow down"),
@@ -135,7 +136,7 @@ def test_what_was_published_comes_back_from_an_endpoint_that_relays_it(
     assert request["payload"] == {"text": text}
     relayed = request | {"action": "message", "payload": request["payload"] | {"sender": sender}}
     frame = json.dumps(relayed).encode()
-    assert DIALECT.decode(frame) == (Signal(SignalKind.DELIVERY, message_id, room, sender),)
+    assert DIALECT.decode(frame) == (Signal(SignalKind.DELIVERY, message_id, room, sender, text=text),)
 
 
 def test_the_envelope_has_every_intent_and_acks_by_a_frame() -> None:

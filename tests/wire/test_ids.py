@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.record.row import SignalKind
+from harness.record.row import Content, SignalKind
 from harness.wire.ids import (
     Senders,
     connection_key,
@@ -117,3 +117,37 @@ def test_an_answer_names_a_message_of_the_session_or_none(text, expected):
 )  # fmt: skip
 def test_a_key_in_the_endpoints_list_is_a_connection_of_the_run_or_none(key, expected):
     assert read_connection_key(key, "k3", SESSIONS) == expected
+
+
+def name_in(content):
+    return content >> Content.NAME_SHIFT
+
+
+@pytest.mark.parametrize(
+    ("id", "name", "number"),
+    [
+        ("k3-7-12", "k3-7", Content.SESSION + 7),
+        ("k3-7-12", "k3-7-0", Content.SESSION + 7),
+        ("k3-7-12", "k3-6-1", Content.SESSION + 6),
+        ("k3-7-12", None, 0),
+        ("12", "k3-7", 0),  # the name is what the message is known by
+    ],
+)
+def test_a_name_of_the_run_says_whose_it_is(id, name, number):
+    senders = Senders("k3", SESSIONS)
+    assert senders.origin(delivery(id, name)) == (7, 12)
+    assert name_in(senders.content) == number
+
+
+@pytest.mark.parametrize("name", ["anna", "", "k4-7", "k3-", "k3-99999999999", "k3-x", "k3", "\ud800", "x" * 10_000])
+def test_any_other_name_is_a_number_of_its_own_that_is_no_session(name):
+    senders, others = Senders("k3", SESSIONS), Senders("k3", SESSIONS)
+    senders.origin(delivery("k3-7-12", name))
+    others.origin(delivery("k3-6-1", name))
+    assert 0 < name_in(senders.content) == name_in(others.content) < Content.SESSION
+    others.origin(delivery("k3-6-2", f"{name}x"))
+    assert name_in(others.content) != name_in(senders.content)
+
+
+def test_what_a_delivery_bears_fits_a_row():
+    assert (Content.SESSION * 2 - 1) << Content.NAME_SHIFT | Content.TEXT < 2**31

@@ -14,6 +14,7 @@ from harness.record.codes import NO_CODE, code_number
 from harness.record.row import SignalKind
 from harness.wire import Dialect, Message, make_dialect
 from harness.wire.signal import Signal
+from harness.wire.texts import ABSENT
 
 MESSAGE = Message("k3-7-12", 12, "blue", 'a "b" {c}', "k3-7", 7, 0, 1700)
 
@@ -108,7 +109,7 @@ CHAT_FRAMES = [
     ('{"type":"ok"}', Signal(SignalKind.ACK)),
     (
         '{"type":"said","channel":"blue","ref":"k3-1-1","from":"bo","body":"x"}',
-        Signal(SignalKind.DELIVERY, "k3-1-1", "blue", "bo"),
+        Signal(SignalKind.DELIVERY, "k3-1-1", "blue", "bo", text="x"),
     ),
     (
         '{"type":"err","code":4000,"why":"no","ref":null}',
@@ -167,13 +168,13 @@ def test_phoenix_frames_which_are_arrays_are_read_by_index() -> None:
         Signal(SignalKind.ERROR, "2", reason="no"),
     )
     assert phoenix.decode(b'[null,null,"room:lobby","new_msg",{"id":"m1","text":"hi"}]') == (
-        Signal(SignalKind.DELIVERY, "m1", "room:lobby"),
+        Signal(SignalKind.DELIVERY, "m1", "room:lobby", text=ABSENT),
     )
 
 
 def test_a_delivery_that_matches_everything_takes_what_is_left() -> None:
     rest = dialect(CHAT | {"delivery": {"match": {}, "id": "n"}})
-    assert rest.decode(b'{"n":"a"}') == (Signal(SignalKind.DELIVERY, "a"),)
+    assert rest.decode(b'{"n":"a"}') == (Signal(SignalKind.DELIVERY, "a", text=ABSENT),)
     assert rest.decode(b'{"type":"ok","ref":"a"}') == (Signal(SignalKind.ACK, "a"),)
 
 
@@ -221,7 +222,7 @@ def test_what_was_published_comes_back_from_an_endpoint_that_relays_it(
     said = json.loads(ANY_CHAT.publish(Message(id=message_id, room=room, text=text)))
     assert said == {"type": "say", "channel": room, "ref": message_id, "body": text}
     frame = json.dumps(said | {"type": "said", "from": sender}).encode()
-    assert ANY_CHAT.decode(frame) == (Signal(SignalKind.DELIVERY, message_id, room, sender),)
+    assert ANY_CHAT.decode(frame) == (Signal(SignalKind.DELIVERY, message_id, room, sender, text=text),)
 
 
 def test_a_text_is_filled_in_anew_when_it_is_another() -> None:
@@ -301,3 +302,28 @@ def test_a_template_may_be_an_array_or_a_string(template: Any, frame: Any) -> No
 def test_an_id_is_the_same_as_a_text_and_as_a_number(value: Any, id: str | None) -> None:
     (signal,) = dialect(CHAT).decode(json.dumps({"type": "ok", "ref": value}).encode())
     assert signal.id == id
+
+
+@pytest.mark.parametrize(
+    ("publish", "delivery", "frame", "text"),
+    [
+        ({"body": "{text}"}, {}, {"body": "hi"}, "hi"),
+        ({"data": {"text": "{text}"}}, {}, {"data": {"text": "hi"}}, "hi"),
+        ({"data": [1, "{text}"]}, {}, {"data": [1, "hi"]}, "hi"),
+        ({"body": "{text}"}, {"id": "data.ref"}, {"data": {"body": "hi"}}, "hi"),
+        ({"body": "{text}"}, {"text": "said.what"}, {"body": "no", "said": {"what": "hi"}}, "hi"),
+        ({"body": "{text}"}, {"text": "what"}, {"body": "no"}, ABSENT),
+        ({"body": "{text}"}, {}, {}, ABSENT),
+        ({"body": "{text}"}, {}, {"body": 7}, ABSENT),
+        ({"body": "{text}"}, {}, {"body": ""}, ""),
+        ({"body": "<{text}>"}, {}, {"body": "<hi>"}, None),
+        ({"n": 1}, {}, {"body": "hi"}, None),
+        ({"n": 1}, {"text": "body"}, {"body": "hi"}, "hi"),
+    ],
+)
+def test_the_text_of_a_delivery_is_looked_for_where_the_plan_says_or_where_publish_has_it(
+    publish: dict[str, Any], delivery: dict[str, Any], frame: dict[str, Any], text: str | None
+) -> None:
+    described = CHAT | {"publish": publish | {"id": "{id}"}, "delivery": CHAT["delivery"] | delivery}
+    (signal,) = dialect(described).decode(json.dumps({"type": "said"} | frame).encode())
+    assert signal.text == text

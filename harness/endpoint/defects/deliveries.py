@@ -142,6 +142,33 @@ def _leaking(
     return policies._replace(recipients=recipients)
 
 
+@defect("alter", "delivers this share of messages with their text cut in half", default=0.01)
+def alter(policies: Policies, share: float, chance: Random) -> Policies:
+    """Cut some texts short."""
+
+    async def hand_on(hub: "Hub", event: Event) -> None:
+        if chance.random() < share:
+            event = event._replace(text=event.text[: len(event.text) // 2])
+        await policies.hand_on(hub, event)
+
+    return policies._replace(hand_on=hand_on)
+
+
+@defect("impersonate", "delivers this share of messages under the name of the previous sender", default=0.01)
+def impersonate(policies: Policies, share: float, chance: Random) -> Policies:
+    """Name another sender."""
+    before: dict[str, str] = {}
+
+    async def hand_on(hub: "Hub", event: Event) -> None:
+        sender = event.sender
+        if chance.random() < share:
+            event = event._replace(sender=before.get(event.tenant, sender))
+        before[event.tenant] = sender
+        await policies.hand_on(hub, event)
+
+    return policies._replace(hand_on=hand_on)
+
+
 @defect("ghost", "delivers messages that nobody sent, one for this share of the real ones", default=0.01)
 def ghost(policies: Policies, share: float, chance: Random) -> Policies:
     """Repeat some messages under an id that no client used."""

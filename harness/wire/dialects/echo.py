@@ -41,11 +41,11 @@ class EchoDialect:
 
     def decode(self, data: bytes) -> tuple[Signal, ...]:
         """One delivery, whose id is the first word; GARBLED without a second word or for what is not UTF-8."""
-        name, space, _ = data.partition(b" ")
+        name, space, text = data.partition(b" ")
         if not space:
             return garbled("an echo with no id")
         try:
-            return (Signal(SignalKind.DELIVERY, name.decode()),)
+            return (Signal(SignalKind.DELIVERY, name.decode(), text=text.decode("utf-8", "replace")),)
         except UnicodeDecodeError:
             return garbled("an echo whose id is not UTF-8")
 

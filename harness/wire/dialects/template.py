@@ -4,6 +4,7 @@ Paths are dotted, with numbers for list indexes (`data.0.id`). A null counts as 
 not match `error = "*"`.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -19,6 +20,7 @@ from ..placeholders import compile_intent
 from ..registry import dialect
 from ..signal import Signal
 from ..taken import Miss, Near, Taken, as_json
+from ..texts import ABSENT
 
 ANY = "*"
 ANSWERS = {SignalKind.ACK, SignalKind.PONG}
@@ -59,6 +61,8 @@ class TemplateDialect:
         ]
         self._rules = [_Rule(name, kind, match) for name, kind, match in in_order if match is not None]
         _check_hidden(self._rules)
+
+        self._rules[-1].texts = _text_paths(described)
 
     def decode(self, data: bytes) -> tuple[Signal, ...]:
         """One signal, of the first rule that matches: the errors, then ack, pong and delivery.
@@ -110,6 +114,8 @@ class _Rule:
         self.fixed_code = code_number(match.fixed_code) if isinstance(match, ErrorMatch) else NO_CODE
         self.reason = split(match.reason)
         shallow = all(len(path) < 2 for path in (self.id, self.room, self.sender)) and kind is not SignalKind.ERROR
+        self.texts: tuple[tuple[str, ...], ...] = ()
+        """Where a delivery's text may be; the first path that leads to a text counts."""
         self.keys = tuple(path[0] if path else None for path in (self.id, self.room, self.sender)) if shallow else None
         """The keys of fields at the top level, as in most frames: this saves three calls."""
 
@@ -166,6 +172,7 @@ class _Rule:
                 named if named is None or type(named) is str else _text(named),
                 room if room is None or type(room) is str else _text(room),
                 sender if sender is None or type(sender) is str else _text(sender),
+                text=self.text(frame) if self.texts else None,
             )
         return Signal(
             self.kind,
@@ -174,12 +181,47 @@ class _Rule:
             _text(walk(frame, self.sender)) if self.sender else None,
             self.code_of(frame) if self.code or self.fixed_code else NO_CODE,
             _reason(walk(frame, self.reason)) if self.reason else "",
+            self.text(frame) if self.texts else None,
         )
 
     def code_of(self, frame: Any) -> int:
         """The code that stands at the path, or else the fixed one."""
         found = walk(frame, self.code) if self.code else None
         return code_number(found) if found is not None else self.fixed_code
+
+    def text(self, frame: Any) -> str:
+        """The text of a delivery; ABSENT where there is none."""
+        for path in self.texts:
+            found = frame.get(path[0]) if len(path) == 1 and type(frame) is dict else walk(frame, path)
+            if type(found) is str:
+                return found
+        return ABSENT
+
+
+def _text_paths(described: JsonDialect) -> tuple[tuple[str, ...], ...]:
+    """Where a delivery's text stands: as the plan says, or else where publish has it, or beside the delivery's id."""
+    if described.delivery.text:
+        return (split(described.delivery.text),)
+    sent = _path_of("{text}", described.publish)
+    if sent is None:
+        return ()
+    beside = (*split(described.delivery.id)[:-1], sent[-1])
+    return (sent,) if beside == sent else (sent, beside)
+
+
+def _path_of(wanted: str, template: Any) -> tuple[str, ...] | None:
+    """The path of a value in a template; None where it does not stand alone anywhere."""
+    if isinstance(template, Mapping):
+        inside = [(str(key), value) for key, value in template.items()]
+    elif isinstance(template, list | tuple):
+        inside = [(str(number), value) for number, value in enumerate(template)]
+    else:
+        return () if template == wanted else None
+    for key, value in inside:
+        path = _path_of(wanted, value)
+        if path is not None:
+            return (key, *path)
+    return None
 
 
 def _check_hidden(rules: list[_Rule]) -> None:

@@ -135,6 +135,11 @@ ORDER_UNJUDGED = "{count} deliveries that may have come after an answer were too
 NO_LIST = "the endpoint's list of connections was not read"
 NONE_LISTED = "the endpoint's list named none of our connections (its last one had {count} others)"
 TOO_EARLY = "no dropped connection was in the list for long enough to tell"
+LIST_WITHOUT_OURS = "the endpoint's list named none of our open connections; see observe.list_path and observe.key_path"
+LIST_OF_OTHERS = (
+    "the endpoint's list named none of our open connections, but for example {names}; give each connection its {{key}}"
+    ", and see observe.key_path"
+)
 NO_STALE_PROMISE = "the contract has no stale_within_s"
 NO_BURST = "there was no burst"
 NO_THROTTLE_PROMISE = "the contract has no throttle_per_s"

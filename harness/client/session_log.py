@@ -166,7 +166,7 @@ class SessionLog:
             of: the receiver.
             origin: the session and number of the message.
             named: the room that the frame names; None: it names none.
-            content: what the frame bears, as a row's Content.
+            content: what the frame contains, as a row's Content.
             when: when it came.
         """
         room = self._room_numbers.get(named, NO_ROOM)

@@ -28,6 +28,7 @@ from ..wire.exchange import Answer, Failure, Request
 from ..wire.ids import read_connection_key
 
 TIMEOUT_S = 5.0
+EXAMPLES, EXAMPLE_CHARS = 3, 40
 NOBODY = Fields(0, 0, "observer")
 """The observer is no session; a token a session means the first one's."""
 
@@ -61,6 +62,7 @@ class Observer:
         self._shape = _shape(self._list_path, self._key_path)
         self._present: set[tuple[int, int]] = set()
         self._last_began = 0
+        self._shown_others = 0
 
     def check(self) -> None:
         """Look once before the run.
@@ -125,12 +127,20 @@ class Observer:
         )
         if keys is None:
             return
+        if not ours:
+            self._keep_others(keys, ended, recorder)
         for kind, changed in ((Kind.SEEN, ours - self._present), (Kind.GONE, self._present - ours)):
             for session, conn in sorted(changed):
                 recorder.row(
                     kind, session=session, conn=conn, sent=self._last_began or began, arrived=ended, read=ended
                 )
         self._present, self._last_began = ours, began
+
+    def _keep_others(self, keys: list[str], now: int, recorder: Recorder) -> None:
+        """Keep the first names of a list without any of our connections as evidence, cut and escaped."""
+        for key in keys[: EXAMPLES - self._shown_others]:
+            self._shown_others += 1
+            recorder.evidence(now, "listed", 0, msgspec.json.encode(key[:EXAMPLE_CHARS]).decode())
 
     @property
     def _shown(self) -> str:

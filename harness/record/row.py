@@ -88,7 +88,7 @@ class Content:
     COMPARED alone: the text that was sent. With ALTERED: another one, which begins like it or has the mark of a sent
     text. With UNLIKE: another one that does not. With both: none was found. Without COMPARED: nobody looked.
 
-    The name is 0 where none is told, SESSION + n where it is one that session n of the run has, or else a number made
+    The name is 0 if there is none, SESSION + n if it is a name of session n of the run, or else a number made
     of it (below SESSION), the same for the same name.
     """
 

@@ -177,7 +177,7 @@ class Senders:
         return content
 
     def _number(self, name: str) -> int:
-        """What stands for a name in a row."""
+        """The number of a name in a row."""
         run, _, rest = name.partition("-")
         session = _below(self._sessions, rest.partition("-")[0]) if run == self._nonce else None
         if session is not None:

@@ -44,7 +44,7 @@ class Texts:
         self._last = count - 1
         self._marks = re.compile("|".join(marks)) if marked else None
         self.sign = self._texts[0]
-        """The text that a scenario is given: it stands for whichever the message will have."""
+        """The text that scenarios get; each message that is sent with it gets its own text instead."""
 
     def of(self, session: int, seq: int) -> str:
         """The text of a message."""

@@ -16,6 +16,8 @@ def stale_connections(stale: Stale | None) -> Verdict:
     """Overdue or late."""
     if stale is None:
         return NotJudged(words.NO_LIST)
+    if stale.names_none_of_ours:
+        return _lists_others(stale, expected=stale.promise_s is not None and stale.dropped > 0)
     if stale.promise_s is None:
         return NotJudged(words.NO_STALE_PROMISE)
     if not stale.listed:
@@ -36,9 +38,17 @@ def forgotten(stale: Stale | None) -> Verdict:
     """Alive, and not listed any more."""
     if stale is None:
         return NotJudged(words.NO_LIST)
+    if stale.names_none_of_ours:
+        return _lists_others(stale, expected=False)
     if not stale.listed:
         return NotJudged(words.NONE_LISTED.format(count=stale.others_last))
     return found(stale.forgotten, stale.listed, "listed connections", **when(stale.forgotten_at))
+
+
+def _lists_others(stale: Stale, expected: bool) -> NotJudged:
+    """The list is not of our connections: nothing can be missing from it."""
+    why = words.LIST_OF_OTHERS.format(names=", ".join(stale.instead)) if stale.instead else words.LIST_WITHOUT_OURS
+    return NotJudged(why, expected=expected)
 
 
 def _decided(stale: Stale) -> int:

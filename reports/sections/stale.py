@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from harness.record.row import Kind, Outcome
+from harness.record.run_directory import RunDirectory
 from harness.units import SECOND
 
 from ..occasion import Occasion, occasion
@@ -19,6 +20,7 @@ from ..registry import section
 from ..rows import Array, Rows
 
 SLACK_NS = SECOND
+EXAMPLES = 3
 Where = tuple[int, int]
 """Session and connection."""
 Fate = Literal["detected", "late", "overdue", "undetected", "too_early_to_tell", "never_listed"]
@@ -75,6 +77,10 @@ class Stale(Drops, frozen=True, kw_only=True):
     """number of looks that failed"""
     listed: int
     """number of our connections that were in any list"""
+    names_none_of_ours: bool
+    """some of our connections were open, and no list named any: nothing can be judged by it"""
+    instead: list[str]
+    """the first names of other connections in the list"""
     listed_last: int
     """number of connections in the last list"""
     others_last: int
@@ -102,7 +108,7 @@ class Case(NamedTuple):
 
 
 @section("stale")
-def stale(rows: Rows) -> Stale | None:
+def stale(directory: RunDirectory, rows: Rows) -> Stale | None:
     """Which dropped connections were detected; None when the list was never read."""
     looks = rows.of(Kind.LOOK)
     good = looks[looks["outcome"] == Outcome.OK]
@@ -137,10 +143,23 @@ def stale(rows: Rows) -> Stale | None:
         polls=len(looks),
         polls_failed=len(looks) - len(good),
         listed=len(watch.seen | watch.gone.keys()),
+        names_none_of_ours=not watch.seen and not watch.gone and _any_open(rows, good),
+        instead=[str(line["text"]) for line in directory.evidence() if line.get("kind") == "listed"][:EXAMPLES],
         listed_last=int(good["peer"][-1]),
         others_last=int(good["seq"][-1] - good["peer"][-1]),
         not_listed=int(np.count_nonzero(polled)),
     )
+
+
+def _any_open(rows: Rows, looks: Array) -> bool:
+    """Whether one of our connections had been open for a while, and still was, when the endpoint was asked."""
+    opened = rows.of(Kind.OPEN, Outcome.OK)
+    opened = opened[~rows.polled[opened["session"]]]
+    ends = ended(rows)
+    end = np.array([ends.get((int(row["session"]), int(row["conn"])), rows.last_ns) for row in opened], np.int64)
+    lasted = (opened["arrived"] + SLACK_NS < looks["sent"].max()) & (opened["arrived"] + SLACK_NS < end)
+    spot = np.searchsorted(looks["sent"], opened["arrived"][lasted] + SLACK_NS)
+    return bool((looks["arrived"][np.minimum(spot, len(looks) - 1)] < end[lasted]).any())
 
 
 def _judge(drop: Array, watch: Watch) -> Case:
@@ -182,14 +201,20 @@ def _method(cases: list[Case]) -> Method:
     )
 
 
-def _forgotten(rows: Rows, gone: dict[Where, Array]) -> Array:
-    """Connections that vanished from the list while they were alive and no fault had been injected into them."""
-    ended: dict[Where, int] = {}
+def ended(rows: Rows) -> dict[Where, int]:
+    """When each of our connections was dropped or ended, in nanoseconds; others were open until the end."""
+    ends: dict[Where, int] = {}
     for row in rows.drops:
-        ended[int(row["session"]), int(row["conn"])] = int(row["sent"])
+        ends[int(row["session"]), int(row["conn"])] = int(row["sent"])
     for row in rows.of(Kind.CLOSE):
         where = (int(row["session"]), int(row["conn"]))
         when = int(row["sent"] or row["arrived"])
-        ended[where] = min(ended.get(where, when), when)
-    vanished = [row for where, row in gone.items() if int(row["arrived"]) + SLACK_NS < ended.get(where, rows.last_ns)]
+        ends[where] = min(ends.get(where, when), when)
+    return ends
+
+
+def _forgotten(rows: Rows, gone: dict[Where, Array]) -> Array:
+    """Connections that vanished from the list while they were alive and no fault had been injected into them."""
+    ends = ended(rows)
+    vanished = [row for where, row in gone.items() if int(row["arrived"]) + SLACK_NS < ends.get(where, rows.last_ns)]
     return np.array(vanished, rows.of(Kind.GONE).dtype)

@@ -40,7 +40,7 @@ def ledger(ledger: Ledger, evidence: list[Json], manifest: ManifestShown) -> Ite
 
 @lines("contents")
 def contents(contents: Contents) -> Iterator[Line]:
-    """How much of what deliveries bear was compared."""
+    """How many texts and names were compared."""
     texts, names = contents.texts, contents.names
     parts = []
     if texts.altered is not None:

@@ -74,7 +74,8 @@ def check_plan(plan: Plan, scenarios: "Scenarios") -> None:
         raise PlanError(f"load.rate_per_s: it is 0, so no message would be sent; set a rate above 0, or, {HOLD}")
     if described is None:
         return
-    _check_requests(described)
+    if plan.endpoint.order != "fifo":
+        _check_requests(described)
     shipped = [user for user in publishing if _is_shipped(user)]
     if plan.load.is_silent or not shipped:
         return  # what a scenario of the user's sends is known when it does: then the dialect refuses it
@@ -127,7 +128,7 @@ def _published(plan: Plan, described: JsonDialect, pattern: str) -> tuple[str, A
 
 def _check_id(plan: Plan, described: JsonDialect, key: str, template: Any, *, posts: bool) -> None:
     """A message says which one it is, where its ack or its deliveries must."""
-    acked = _names_by_id(described) and not posts
+    acked = _names_by_id(described) and not posts and plan.endpoint.order != "fifo"
     if not acked and not plan.load.room_count:
         return
     if has_id(template):

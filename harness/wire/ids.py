@@ -127,6 +127,10 @@ def _below(limit: int, text: str) -> int | None:
     return None
 
 
+def _compare_nothing(_session: int, _seq: int, _text: str) -> int:
+    return 0
+
+
 class Senders:
     """Finds out whose message a delivery carries.
 
@@ -141,7 +145,9 @@ class Senders:
         self._nonce = nonce
         self._plain = plain
         self._sessions = sessions
-        self._texts = texts
+        self._compare = texts.compare if texts is not None else _compare_nothing
+        self._named_by_id = False
+        """Whether the last delivery's id, and not its sender's name, said whose message it was."""
         self._names: dict[str, int] = {}
         self._known: dict[str | None, int] = {}
         """The sessions seen so far, by name: this halves the cost of reading an id."""
@@ -154,9 +160,13 @@ class Senders:
     def origin(self, signal: Signal) -> tuple[int, int] | None:
         """(session, number) of the message that a delivery carries; None if it is not of this run."""
         if signal is not self._last:
-            self._last, self._origin = signal, self._read(signal)
-            if self._origin is not None:
-                self.content = self._content(signal, *self._origin)
+            self._last = signal
+            self._origin = origin = self._read(signal)
+            if origin is not None:
+                self.content = self._compare(origin[0], origin[1], signal.text) if signal.text is not None else 0
+                name = signal.sender
+                if name is not None and self._named_by_id:  # otherwise the name is what the message is known by
+                    self.content |= self._names.get(name) or self._number(name)
         return self._origin
 
     def is_of_check(self, signal: Signal) -> bool:
@@ -164,31 +174,25 @@ class Senders:
         before = f"{check_nonce(self._nonce)}-"
         return (signal.id or "").startswith(before) or (signal.sender or "").startswith(before)
 
-    def _content(self, signal: Signal, session: int, seq: int) -> int:
-        text, name = signal.text, signal.sender
-        content = self._texts.compare(session, seq, text) if text is not None and self._texts is not None else 0
-        if name is not None and "-" in (signal.id or ""):  # otherwise the name is what the message is known by
-            number = self._names.get(name)
-            if number is None:
-                number = self._number(name)
-                if len(self._names) < MOST_NAMES:
-                    self._names[name] = number
-            content |= number << Content.NAME_SHIFT
-        return content
-
     def _number(self, name: str) -> int:
-        """The number of a name in a row."""
+        """The number of a name, in the bits of Content."""
         run, _, rest = name.partition("-")
         session = _below(self._sessions, rest.partition("-")[0]) if run == self._nonce else None
         if session is not None:
-            return Content.SESSION + session
-        return zlib.crc32(name.encode("utf-8", "surrogatepass")) % (Content.SESSION - 1) + 1
+            number = Content.SESSION + session
+        else:
+            number = zlib.crc32(name.encode("utf-8", "surrogatepass")) % (Content.SESSION - 1) + 1
+        number <<= Content.NAME_SHIFT
+        if len(self._names) < MOST_NAMES:
+            self._names[name] = number
+        return number
 
     def _read(self, signal: Signal) -> tuple[int, int] | None:
         text = signal.id or ""
         name, dash, number = text.rpartition("-")
         if not dash and not self._plain:
             return None
+        self._named_by_id = dash == "-"
         known = self._known.get(name if dash else signal.sender)
         if known is not None and len(number) <= FEW_DIGITS and number.isdecimal():
             return known, int(number)

@@ -16,6 +16,7 @@ BEYOND = ("éßñøåЖλи", "€あ中अ한한", "😀🚀𝄞")
 ONE_IN = 8
 """One letter in so many is one of these."""
 MARK = 7
+COMPARED = Content.COMPARED
 MOST, FEWEST, MOST_BYTES = 64, 8, 1 << 20
 ABSENT = "\0absent"
 """What a dialect gives for a text that it looked for and did not find."""
@@ -54,7 +55,7 @@ class Texts:
         """What a delivery contains in place of this message's text, as bits of Content."""
         sent = self._texts[session * 31 + seq & self._last]
         if found == sent:
-            return Content.COMPARED
+            return COMPARED
         if found is ABSENT:
             return Content.COMPARED | Content.ALTERED | Content.UNLIKE
         is_like = bool(found) and (sent.startswith(found) or (self._marks and self._marks.search(found)))

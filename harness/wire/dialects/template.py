@@ -167,12 +167,19 @@ class _Rule:
             get = frame.get
             at_id, at_room, at_sender = self.keys
             named, room, sender = get(at_id), get(at_room), get(at_sender)
+            text = None
+            if self.texts:
+                text = get(self.texts[0][0]) if len(self.texts[0]) == 1 else None
+                if type(text) is not str:
+                    text = self.text(frame)
             return Signal(
                 self.kind,
                 named if named is None or type(named) is str else _text(named),
                 room if room is None or type(room) is str else _text(room),
                 sender if sender is None or type(sender) is str else _text(sender),
-                text=self.text(frame) if self.texts else None,
+                0,
+                "",
+                text,
             )
         return Signal(
             self.kind,
@@ -192,7 +199,7 @@ class _Rule:
     def text(self, frame: Any) -> str:
         """The text of a delivery; ABSENT where there is none."""
         for path in self.texts:
-            found = frame.get(path[0]) if len(path) == 1 and type(frame) is dict else walk(frame, path)
+            found = walk(frame, path)
             if type(found) is str:
                 return found
         return ABSENT

@@ -21,7 +21,7 @@ from .run_directory import shard_header, shard_paths
 BUFFERED_ROWS = 4096
 BUFFERED_BYTES = BUFFERED_ROWS * ROW_BYTES
 pack_into = ROW.pack_into
-EvidenceKind = Literal["refused", "closed", "error", "unmatched", "elsewhere", "listed", "code", "note"]
+EvidenceKind = Literal["refused", "closed", "error", "unmatched", "elsewhere", "code", "listed", "note"]
 """The kinds of evidence; docs/run-directory.md describes them."""
 EVIDENCE_LINES = 100
 """How many lines of each kind one process keeps, so that one kind never takes the place of another."""

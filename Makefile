@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slow test-all check fuzz bench bench-peers bench-accuracy bench-scale bench-transport bench-wire bench-throttle clean
+.PHONY: demo test test-slow test-all check fuzz bench bench-peers bench-accuracy bench-scale bench-transport bench-wire bench-throttle bench-cases clean
 
 demo: $(READY)
 	$(BIN)/squall run demo
@@ -33,7 +33,7 @@ fuzz: $(READY)
 	$(BIN)/python -m tests.transport.fuzzing $(FUZZ)
 
 # An hour and a half in all; each part tells what it will do, keeps its table in benchmarks/results, and takes --quick.
-bench: bench-peers bench-accuracy bench-scale bench-transport bench-wire bench-throttle
+bench: bench-peers bench-accuracy bench-scale bench-transport bench-wire bench-throttle bench-cases
 
 bench-peers: $(READY)
 	$(BIN)/python -m benchmarks.peers $(BENCH)
@@ -52,6 +52,9 @@ bench-wire: $(READY)
 
 bench-throttle: $(READY)
 	$(BIN)/python -m benchmarks.throttle $(BENCH)
+
+bench-cases: $(READY)
+	$(BIN)/python -m benchmarks.cases $(BENCH)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

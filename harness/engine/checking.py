@@ -13,7 +13,7 @@ from ..plan import Plan
 from ..record import run_directory
 from ..transport.options import Address
 from .checked import Found, render
-from .dry_run import dry_run
+from .dry_run import NotConnected, dry_run
 from .embedded import Embedded, complete
 from .plan_checks import can_publish, check_plan, is_silent, plays_shipped
 from .preflight import preflight
@@ -66,10 +66,14 @@ def check_silently(plan: Plan, nonce: str, scenarios: Scenarios, addresses: Sequ
 
     Raises:
         PlanError: frames came, and none was recognised.
-        RunFailed: no frame came at all, or no connection could be made.
+        RunFailed: no frame came at all.
     """
     warnings = []
-    for pattern, found in _talk(plan, nonce, scenarios, addresses).items():
+    try:
+        talks = _talk(plan, nonce, scenarios, addresses)
+    except NotConnected as error:  # the run itself counts what the endpoint refuses
+        return [f"check: {error}"]
+    for pattern, found in talks.items():
         if found.is_blind and not _may_say_more(plan, scenarios):
             raise _refusal(found)
         if not found.is_good:

@@ -60,7 +60,8 @@ def dry_run(
         publishes: whether a message is to be sent.
 
     Raises:
-        RunFailed: a session could not connect.
+        NotConnected: a session could not connect.
+        RunFailed: the talk broke off.
     """
     clock = Clock()
     broken: list[BaseException] = []
@@ -73,6 +74,10 @@ def dry_run(
         if talk is not None:
             talk.end()
         clock.close()
+
+
+class NotConnected(RunFailed):
+    """A session could not connect, so there is nothing to say of the plan."""
 
 
 class _Speaker(Session):
@@ -192,7 +197,7 @@ class _Talk:
         self._wait(lambda: all(door.is_settled for door in doors), OPEN_S)
         for session, door in zip(self._sessions, doors, strict=True):
             if door.why is not None:
-                raise RunFailed(f"session {session.number} could not connect: {self._access.conceal(door.why)}")
+                raise NotConnected(f"session {session.number} could not connect: {self._access.conceal(door.why)}")
 
     def _each(self, name: str, ask: Callable[[Session, Done], None], is_asked: bool) -> None:
         """Let all sessions ask for something at the same time, and wait for the answers.

@@ -34,17 +34,34 @@ FAULTS = (
 )  # fmt: skip
 
 
+class Bucket:
+    """A token bucket of 20."""
+
+    def __init__(self, per_s: float) -> None:
+        self.per_s = per_s
+        self.tokens, self.refilled = 20.0, time.monotonic()
+
+    def take(self) -> bool:
+        """Whether there is a token left; then it is taken."""
+        now = time.monotonic()
+        self.tokens, self.refilled = min(20.0, self.tokens + (now - self.refilled) * self.per_s), now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
 class Peer:
     """One connection."""
 
-    def __init__(self, socket_: ServerConnection) -> None:
+    def __init__(self, socket_: ServerConnection, per_s: float, factor: float) -> None:
         request = socket_.request
         assert request is not None
         self.socket = socket_
         self.name = parse_qs(urlsplit(request.path).query).get("me", [""])[0]
         self.expires = expiry(request.headers.get("Authorization", ""))
         self.rooms: set[str] = set()
-        self.tokens, self.refilled = 20.0, time.monotonic()
+        self.promised, self.bucket = Bucket(per_s), Bucket(per_s * factor)
         self.box: asyncio.Queue[str] = asyncio.Queue()
 
     async def drain(self) -> None:
@@ -52,15 +69,6 @@ class Peer:
         with contextlib.suppress(Exception):
             while True:
                 await self.socket.send(await self.box.get())
-
-    def takes_token(self, per_s: float) -> bool:
-        """Whether there is a token left in a bucket of 20."""
-        now = time.monotonic()
-        self.tokens, self.refilled = min(20.0, self.tokens + (now - self.refilled) * per_s), now
-        if self.tokens < 1:
-            return False
-        self.tokens -= 1
-        return True
 
 
 def expiry(authorization: str) -> float:
@@ -94,7 +102,7 @@ class Chat:
 
     async def talk(self, socket_: ServerConnection) -> None:
         """One connection from beginning to end."""
-        peer = Peer(socket_)
+        peer = Peer(socket_, self.per_s, {"fast-bucket": 1.5, "slow-bucket": 0.5}.get(self.fault, 1.0))
         self.peers.add(peer)
         if self.fault == "waits-for-each":
             socket_.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
@@ -181,8 +189,7 @@ class Chat:
     async def say(self, peer: Peer, room: str, ref: str, body: str) -> None:
         """Accept a message and deliver it, or refuse it."""
         self.first_s = self.first_s or time.monotonic()
-        per_s = self.per_s * {"fast-bucket": 1.5, "slow-bucket": 0.5}.get(self.fault, 1.0)
-        if self.per_s and not peer.takes_token(per_s):
+        if self.per_s and not self.is_within_limit(peer):
             self.counts["refused"] += 1
             self.refuse(peer, ref, 429)
             return
@@ -199,11 +206,18 @@ class Chat:
         for member in tuple(self.rooms[room]):
             await self.deliver(member, message)
 
+    def is_within_limit(self, peer: Peer) -> bool:
+        """As the connection's bucket has it; it strikes where the promised one has it otherwise."""
+        promised, real = peer.promised.take(), peer.bucket.take()
+        self.counts["struck"] += promised is not real
+        return real
+
     async def deliver(self, member: Peer, message: dict[str, object]) -> None:
         """One delivery, with whatever is wrong about it."""
         body = str(message["body"])
         if self.strikes("lose"):
             return
+        self.counts["struck"] += self.fault in ("renamed", "own-ids")
         if self.fault == "renamed":
             message = {**message, "is": "said"}
         elif self.fault == "own-ids":

@@ -64,6 +64,9 @@ SLOW = {
     "connect-heavy=100": ("open", "response", 300),
 }
 
+# What else such a run shows: a message that is due while its session still connects is not sent.
+BESIDES = {"connect-heavy=100": {"not-sent"}}
+
 # The defects that share a run, and what that run needs.
 RUNS = {
     ("",): (*LOOSE, *ONE_ORDER),
@@ -181,7 +184,8 @@ def test_a_slow_endpoint_shows_in_its_own_figure_and_as_no_finding(runs, defect)
     moved, still, least_ms = SLOW[defect]
     run = runs[defect]
     figures = run.report["figures"]
-    assert run.findings == {}, run.report["findings"]
+    besides = set().union(*(BESIDES.get(each, set()) for each in RUN_OF[defect]))
+    assert set(run.findings) <= besides, run.report["findings"]
     assert figures[moved]["all"]["p50" if moved != "open" else "max"] > least_ms > figures[still]["all"]["p50"]
 
 

@@ -129,7 +129,7 @@ def test_a_certificate_that_does_not_hold_is_told_before_the_run(squall, authori
         (["endpoint.source_addresses=['192.0.2.1']"], 2, "192.0.2.1 is not an address of this machine"),
         (["endpoint.url=wss://127.0.0.1:9/", "endpoint.tls.ca_file=absent.pem"], 2, "cannot read"),
         (["endpoint.proxy=http://127.0.0.1:9"], 3, "Connection refused"),
-        (["endpoint.proxy=http://me:secret@127.0.0.1:9"], 2, "credentials stand in the environment"),
+        (["endpoint.proxy=http://me:secret@127.0.0.1:9"], 2, "keep credentials in the environment"),
         (["endpoint.proxy=http://${NOT_SET_HERE}@127.0.0.1:9"], 2, "NOT_SET_HERE"),
         (["endpoint.headers={X-A='${BROKEN}'}"], 2, "line break"),
     ],

@@ -210,7 +210,7 @@ def _text_paths(described: JsonDialect) -> tuple[tuple[str, ...], ...]:
     if described.delivery.text:
         return (split(described.delivery.text),)
     sent = _path_of("{text}", described.publish)
-    if not sent:  # it stands in no place of its own
+    if not sent:  # it has no place of its own
         return ()
     beside = (*split(described.delivery.id)[:-1], sent[-1])
     return (sent,) if beside == sent else (sent, beside)

@@ -99,7 +99,13 @@ def is_promised(rows: Rows) -> Array:
     """For each session number: whether a throttle is promised for the messages that it sends."""
     if rows.contract.throttle_per_s is None:
         return np.zeros(len(rows.posted), bool)
-    return ~rows.posted | rows.contract.throttle_posts
+    return _is_limited(rows)
+
+
+def _is_limited(rows: Rows) -> Array:
+    """For each session number: whether a throttle limits its messages: posts only where the contract says so."""
+    limited: Array = ~rows.posted | rows.contract.throttle_posts
+    return limited
 
 
 def session_of(rows: Rows, key: np.int64) -> int | None:
@@ -135,10 +141,10 @@ def _of(rows: Rows, kind: Kind) -> Requests:
 
 
 def _is_message(rows: Rows, kind: Kind, asked: Array) -> Array:
-    """Which of these are messages that a throttle limits: posts only where the contract says so."""
+    """Which of these are messages that a throttle limits."""
     if kind is not Kind.PUBLISH:
         return np.zeros(len(asked), bool)
-    limited: Array = (~rows.posted | rows.contract.throttle_posts)[asked["session"]]
+    limited: Array = _is_limited(rows)[asked["session"]]
     return limited
 
 
@@ -146,7 +152,7 @@ def _counts(rows: Rows, kind: Kind) -> Array:
     """For each session number: whether what it asks of this kind counts against any bucket."""
     if rows.contract.throttle_scope == "endpoint":
         return np.ones(len(rows.posted), bool)
-    counts: Array = ~rows.posted | rows.contract.throttle_posts if kind in MESSAGES else ~rows.polled
+    counts: Array = _is_limited(rows) if kind in MESSAGES else ~rows.polled
     return counts
 
 

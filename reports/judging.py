@@ -11,12 +11,13 @@ import msgspec
 import numpy as np
 
 from harness.plan import Fitness as Limits
-from harness.record.row import OUR_ERRNOS, Gauge, Kind, Outcome
+from harness.record.row import Gauge, Kind
 from harness.units import SECOND
 
 from . import words
 from .percentile import percentile
 from .processes import Process, StampShares
+from .rows import ran_out
 from .spans import spans
 
 LOOSE_MS = 10.0
@@ -203,8 +204,8 @@ def _when(seconds: list[int]) -> str:
 
 def _exhausted(process: Process) -> dict[str, int]:
     """How many operations failed because this machine ran out of something, by the name of the errno."""
-    failed = process.table[process.table["outcome"] == Outcome.CLOSED]
-    codes, counts = np.unique(failed["code"][np.isin(failed["code"], list(OUR_ERRNOS))], return_counts=True)
+    failed = process.table[ran_out(process.table)]
+    codes, counts = np.unique(failed["code"], return_counts=True)
     return {errno.errorcode[int(code)]: int(count) for code, count in zip(codes, counts, strict=True)}
 
 

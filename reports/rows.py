@@ -15,7 +15,18 @@ from numpy.typing import NDArray
 
 from harness.errors import RunDirectoryError
 from harness.record.codes import LEAST_PLAIN, NO_CODE, code_text
-from harness.record.row import CONN_BITS, DTYPE, ROW_BYTES, SEQ_BITS, SESSION_BITS, Flag, Gauge, Kind, Outcome
+from harness.record.row import (
+    CONN_BITS,
+    DTYPE,
+    OUR_ERRNOS,
+    ROW_BYTES,
+    SEQ_BITS,
+    SESSION_BITS,
+    Flag,
+    Gauge,
+    Kind,
+    Outcome,
+)
 from harness.record.run_directory import RunDirectory, Shard
 
 from .faults import Faults
@@ -147,6 +158,16 @@ class Rows:
         """The injected faults that took a connection away."""
         return _fixed(self.faults[np.isin(self.faults["code"], self.fault_kinds.drops)])
 
+    def lifted_ns(self, faults: Array) -> Array:
+        """When each of these faults, which last, was lifted; the end of the run where it was not."""
+        lifts = self.of(Kind.LIFT)
+        ends = np.full(len(faults), self.last_ns)
+        for at, fault in enumerate(faults):
+            mine = (connection_keys(lifts) == connection_keys(fault)) & (lifts["code"] == fault["code"])
+            mine &= lifts["sent"] >= fault["sent"]
+            ends[at] = lifts["sent"][mine].min(initial=self.last_ns)
+        return ends
+
     @cached_property
     def affected(self) -> Array:
         """For each session number: whether a fault was ever injected into it (then it counts for the whole run)."""
@@ -270,6 +291,12 @@ def connection_keys(found: Array) -> Array:
     """One number for each connection of a session."""
     keys: Array = found["session"].astype(np.int64) << CONN_BITS | found["conn"]
     return keys
+
+
+def ran_out(found: Array) -> Array:
+    """Which of these rows are operations that failed because this machine ran out of something."""
+    ours: Array = (found["outcome"] == Outcome.CLOSED) & np.isin(found["code"], list(OUR_ERRNOS))
+    return ours
 
 
 def connections(found: Array) -> set[tuple[int, int]]:

@@ -15,10 +15,9 @@ import numpy as np
 from harness.record.row import OUR_ERRNOS, Closer, Flag, Kind, Outcome
 from harness.units import SECOND
 
-from .rows import Array, Rows, connection_keys, connections, message_keys
+from .rows import Array, Rows, connection_keys, connections, find, message_keys
+from .ways import ASKED, by_way
 
-ASKED = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING, Kind.FETCH)
-"""The requests that are answered; malformed payloads are counted apart."""
 SMALLEST_CLOSE_CODE = 1000
 """A post whose HTTP connection ended has an errno or 0 for a code; one cut off by its session's end a close code."""
 
@@ -69,7 +68,7 @@ def unanswered(rows: Rows, ended: Array, unexpected: Array, hidden: Array) -> tu
     counts = Unanswered(
         count=len(found),
         connections=len(connections(found)),
-        by_request=_by_request(rows, found),
+        by_request=by_way(rows, ASKED, found),
         cut_off=int(np.count_nonzero(cut_off)),
         unattributed=int(np.count_nonzero(maybe & (expired | closed))),
         unknown=int(np.count_nonzero(given_up | kept | closed & _cut_by_us(rows, asked))),
@@ -81,22 +80,6 @@ def _request_keys(found: Array) -> Array:
     return message_keys(found["session"], found["seq"])
 
 
-def _by_request(rows: Rows, found: Array) -> dict[str, int]:
-    """How many of these requests there are of each action, by the way that they went."""
-    kind, session = found["kind"], found["session"]
-    counted: dict[str, int] = {}
-    for one in ASKED:
-        if one is Kind.FETCH:
-            others, name = np.ones(len(found), bool), "poll"
-        else:
-            others, name = (rows.posted, "rest") if one is Kind.PUBLISH else (rows.polled, "poll")
-            others = others[session]
-        for way, those in (("ws", ~others), (name, others)):
-            if count := int(np.count_nonzero((kind == one) & those)):
-                counted[f"{one.name.lower()} ({way})"] = count
-    return counted
-
-
 def _any_answer(asked: Array) -> bool:
     """Whether the endpoint has answered any of these requests at all."""
     answered = np.isin(asked["outcome"], (Outcome.OK, Outcome.REJECTED)) & (asked["arrived"] > 0)
@@ -106,12 +89,10 @@ def _any_answer(asked: Array) -> bool:
 def _cut_by(ends: Array, asked: Array) -> Array:
     """Which requests had been sent on one of these connections before it ended; what left later had to fail."""
     ends = ends[~np.isin(ends["code"], list(OUR_ERRNOS))]
-    keys, wanted = connection_keys(ends), connection_keys(asked)
-    if not len(keys):
-        return np.zeros(len(asked), bool)
-    order = np.argsort(keys)
-    at = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
-    cut: Array = (keys[order][at] == wanted) & (asked["sent"] <= ends["arrived"][order][at])
+    order = np.argsort(connection_keys(ends))
+    at, known = find(connection_keys(ends)[order], connection_keys(asked))
+    cut = known.copy()
+    cut[known] = asked["sent"][known] <= ends["arrived"][order][at[known]]
     return cut
 
 
@@ -138,12 +119,8 @@ def _kept_from_reading(rows: Rows, asked: Array) -> Array:
     kept = np.zeros(len(asked), bool)
     if not len(faults):
         return kept
-    lifts = rows.of(Kind.LIFT)
-    lifts = lifts[lifts["code"] == number]
     timeout_ns = round(rows.manifest.plan.endpoint.answer_timeout_s * SECOND)
-    for fault in faults:
-        mine = lifts[(connection_keys(lifts) == connection_keys(fault)) & (lifts["sent"] >= fault["sent"])]
-        until = int(mine["sent"].min()) if len(mine) else rows.last_ns
+    for fault, until in zip(faults, rows.lifted_ns(faults), strict=True):
         begun = (asked["sent"] + timeout_ns >= fault["sent"]) & (asked["sent"] <= until)
         kept |= (connection_keys(asked) == connection_keys(fault)) & begun
     return kept

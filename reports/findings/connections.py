@@ -6,7 +6,7 @@ from harness.record.row import OUR_ERRNOS, Closer, Kind, Outcome
 
 from ..occasion import when
 from ..registry import Verdict, finding, found, named
-from ..rows import Rows
+from ..rows import Rows, ran_out
 from ..sections.closes import Closes
 from ..sections.rejections import Rejections
 
@@ -43,7 +43,7 @@ def unexpected_close(rows: Rows, closes: Closes, rejections: Rejections) -> Verd
 def open_failed(rows: Rows) -> Verdict:
     """Refused, closed, garbled or expired before the upgrade."""
     opened = rows.of(Kind.OPEN)
-    ours = (opened["outcome"] == Outcome.CLOSED) & np.isin(opened["code"], list(OUR_ERRNOS))
+    ours = ran_out(opened)
     failed = opened[~np.isin(opened["outcome"], (Outcome.OK, Outcome.ABANDONED)) & ~ours]
     tried = len(opened) - int(np.count_nonzero((opened["outcome"] == Outcome.ABANDONED) | ours))
     return found(

@@ -11,7 +11,7 @@ from ..registry import NotJudged, Verdict, finding, found, named
 from ..rows import Rows
 from ..sections.rejections import Rejections
 from ..sections.requests import Requests
-from ..unanswered import ASKED
+from ..ways import ASKED
 
 ACTIONS = tuple(kind.name.lower() for kind in ASKED)
 DECIDED = (Outcome.OK, Outcome.REJECTED, Outcome.EXPIRED, Outcome.GARBLED)

@@ -2,17 +2,16 @@
 
 import numpy as np
 
-from harness.record.row import OUR_ERRNOS, Closer, Kind, Outcome
+from harness.record.row import Closer, Kind, Outcome
 from harness.units import SECOND
 
 from .. import words
-from ..buckets import is_promised
+from ..buckets import is_promised, is_throttled
+from ..occasion import occasion, when
 from ..registry import NotJudged, Verdict, finding, found, named
-from ..rows import Array, Rows, connection_keys, find
-from ..sections.requests import Requests, ordinary, ways_of
-
-ASKED = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING, Kind.FETCH)
-"""Requests on a conversation; `open-failed` and `login-failed` are about what comes before it."""
+from ..rows import Array, Rows, connection_keys, find, ran_out
+from ..sections.requests import Requests, ordinary
+from ..ways import ASKED, by_way
 
 
 @finding(
@@ -24,7 +23,7 @@ ASKED = (Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING, Kind.FETCH)
 def login_failed(rows: Rows) -> Verdict:
     """Unless we gave it up, or this machine ran out of something."""
     made = rows.of(Kind.LOGIN)
-    made = made[(made["outcome"] != Outcome.ABANDONED) & ~_our_own(made)]
+    made = made[(made["outcome"] != Outcome.ABANDONED) & ~ran_out(made)]
     failed = made[made["outcome"] != Outcome.OK]
     first_s = rows.since_start_s(failed["due"].min()) if len(failed) else None
     return found(len(failed), len(made), "logins", first_s=first_s, sent=len(made))
@@ -39,17 +38,10 @@ def login_failed(rows: Rows) -> Verdict:
 def garbled_answer(rows: Rows, requests: dict[str, dict[str, Requests]]) -> Verdict:
     """By action and way."""
     answered = sum(one.answered for kind in ASKED for one in requests.get(kind.name.lower(), {}).values())
-    garbled = {kind: ordinary(rows, kind) for kind in ASKED}
-    garbled = {kind: rows_of[rows_of["outcome"] == Outcome.GARBLED] for kind, rows_of in garbled.items()}
-    every = np.concatenate(list(garbled.values()))
-    return found(
-        len(every),
-        answered,
-        "answers",
-        first_s=rows.since_start_s(every["arrived"].min()) if len(every) else None,
-        whom=named("session", every["session"]) if len(every) else "",
-        which=_which(rows, garbled),
-    )
+    asked = np.concatenate([ordinary(rows, kind) for kind in ASKED])
+    garbled = asked[asked["outcome"] == Outcome.GARBLED]
+    which = _which(rows, garbled)
+    return found(len(garbled), answered, "answers", which=which, **when(occasion(rows, garbled)))
 
 
 @finding(
@@ -62,15 +54,13 @@ def throttled_unpromised(rows: Rows) -> Verdict:
     """A burst explains what is refused in its session afterwards; a promise is judged by `throttle-too-strict`."""
     shouting = np.unique(rows.bursts["session"])
     promised = is_promised(rows)
-    throttled, answered = {}, 0
+    throttled, answered = [], 0
     for kind in ASKED:
         asked = ordinary(rows, kind)
         asked = asked[(asked["arrived"] > 0) & ~promised[asked["session"]] & ~np.isin(asked["session"], shouting)]
         answered += len(asked)
-        throttled[kind] = asked[
-            (asked["outcome"] == Outcome.REJECTED) & np.isin(asked["code"], rows.contract.throttle_codes)
-        ]
-    every = np.concatenate(list(throttled.values()))
+        throttled.append(asked[is_throttled(rows, asked)])
+    every = np.concatenate(throttled)
     if promised.all():
         return NotJudged(words.THROTTLE_PROMISED)
     return found(
@@ -80,7 +70,7 @@ def throttled_unpromised(rows: Rows) -> Verdict:
         first_s=rows.since_start_s(every["sent"].min()) if len(every) else None,
         whom=named("session", every["session"]) if len(every) else "",
         answered=answered,
-        which=_which(rows, throttled),
+        which=_which(rows, every),
     )
 
 
@@ -96,14 +86,8 @@ def not_sent(rows: Rows) -> Verdict:
     planned = ordinary(rows, Kind.PUBLISH)
     planned = planned[~_explained(rows)[planned["session"]] & ~_after_our_close(rows, planned)]
     abandoned = planned[(planned["outcome"] == Outcome.ABANDONED) & (planned["sent"] == 0)]
-    return found(
-        len(abandoned),
-        len(planned),
-        "planned messages",
-        first_s=rows.since_start_s(abandoned["due"].min()) if len(abandoned) else None,
-        whom=named("session", abandoned["session"]) if len(abandoned) else "",
-        planned=len(planned),
-    )
+    seen = when(occasion(rows, abandoned))
+    return found(len(abandoned), len(planned), "planned messages", planned=len(planned), **seen)
 
 
 def _after_our_close(rows: Rows, planned: Array) -> Array:
@@ -132,18 +116,9 @@ def _explained(rows: Rows) -> Array:
     return explained
 
 
-def _our_own(made: Array) -> Array:
-    """Which of these failed because this machine ran out of something."""
-    ours: Array = (made["outcome"] == Outcome.CLOSED) & np.isin(made["code"], list(OUR_ERRNOS))
-    return ours
-
-
-def _which(rows: Rows, those: dict[Kind, Array]) -> str:
+def _which(rows: Rows, found: Array) -> str:
     """How many of each action and way.
 
     Example: `12 publish (rest), 3 join (ws)`.
     """
-    counts = [
-        (len(some), kind.name.lower(), way) for kind, found in those.items() for way, some in ways_of(rows, kind, found)
-    ]
-    return ", ".join(f"{count} {action} ({way})" for count, action, way in counts if count)
+    return ", ".join(f"{count} {name}" for name, count in by_way(rows, ASKED, found).items())

@@ -7,12 +7,11 @@ everybody. What is late then is compared with the deliveries of messages that we
 import msgspec
 import numpy as np
 
-from harness.record.row import Kind
 from harness.units import SECOND
 
 from ..ledger import live
 from ..registry import section
-from ..rows import Array, Rows, connection_keys, find
+from ..rows import Array, Rows, connection_keys
 
 LATE_NS = SECOND
 """A delivery that takes less is not called held up, whatever is usual."""
@@ -53,7 +52,7 @@ def held_up(rows: Rows) -> HeldUp | None:
     calm = ~np.isin(connection_keys(got), affected) & ~np.isin(connection_keys(message), affected)
     got, message = got[calm], message[calm]
     took = got["arrived"] - message["sent"]
-    during = _inside(message["sent"], faults["sent"], _ends(rows, faults))
+    during = _inside(message["sent"], faults["sent"], rows.lifted_ns(faults))
     usual = took[~during]
     if len(usual) < FEW:
         return _made(rows, faults, during, None, np.zeros(len(took), bool), got, message)
@@ -78,17 +77,6 @@ def _made(
         longest_ms=float((got["arrived"] - message["sent"])[late].max()) / 1e6 if any_late else None,
         first_s=rows.since_start_s(message["sent"][late].min()) if any_late else None,
     )
-
-
-def _ends(rows: Rows, faults: Array) -> Array:
-    """When each of these faults was over: at its lift, or when the run ended."""
-    lifts = rows.of(Kind.LIFT)
-    lifts = lifts[np.isin(lifts["code"], rows.fault_kinds.deaf)]
-    order = np.argsort(connection_keys(lifts), kind="stable")
-    at, known = find(connection_keys(lifts)[order], connection_keys(faults))
-    ends = np.full(len(faults), rows.last_ns)
-    ends[known] = lifts["sent"][order][at[known]]
-    return ends
 
 
 def _inside(times: Array, begins: Array, ends: Array) -> Array:

@@ -3,8 +3,6 @@
 Bursts and malformed payloads are no ordinary requests: the section `rejections` counts them.
 """
 
-from collections.abc import Iterator
-
 import msgspec
 import numpy as np
 
@@ -12,6 +10,7 @@ from harness.record.row import Flag, Kind, Outcome
 
 from ..registry import section
 from ..rows import Array, Rows
+from ..ways import ways_of
 
 ACTIONS = (Kind.LOGIN, Kind.OPEN, Kind.JOIN, Kind.PUBLISH, Kind.LEAVE, Kind.PING, Kind.FETCH)
 
@@ -60,19 +59,6 @@ def ordinary(rows: Rows, kind: Kind) -> Array:
     taken_back = (found["outcome"] == Outcome.ABANDONED) & (found["sent"] > 0)
     made: Array = found[(found["flags"] & (Flag.BURST | Flag.IMPLICIT) == 0) & ~taken_back]
     return made
-
-
-def ways_of(rows: Rows, kind: Kind, found: Array) -> Iterator[tuple[str, Array]]:
-    """These requests by the way that they went: `ws`, `rest` or `poll`."""
-    session = found["session"]
-    if kind is Kind.LOGIN:
-        yield "rest", found
-    elif kind is Kind.FETCH:
-        yield "poll", found
-    else:
-        other, name = (rows.posted, "rest") if kind is Kind.PUBLISH else (rows.polled, "poll")
-        yield "ws", found[~other[session]]
-        yield name, found[other[session]]
 
 
 @section("requests")

@@ -38,13 +38,9 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
 @section("tokens")
 def tokens(rows: Rows) -> Tokens | None:
     """None where no token's expiry is known."""
-    opened = rows.of(Kind.OPEN, Outcome.OK)
-    opened = opened[opened["seq"] > 0]
-    if not len(opened):
+    keys, expires = _expiries(rows)
+    if not len(keys):
         return None
-    keys = connection_keys(opened)
-    order = np.argsort(keys)
-    keys, expires = keys[order], opened["seq"][order]
     late = _served(rows, keys, expires + round(rows.contract.token_grace_s * SECOND))
     ended = ends_by_expiry(rows, rows.of(Kind.CLOSE))
     closed = connection_keys(rows.of(Kind.CLOSE)[ended])
@@ -60,16 +56,20 @@ def tokens(rows: Rows) -> Tokens | None:
 
 def ends_by_expiry(rows: Rows, ended: Array) -> Array:
     """Which of these CLOSE rows are the endpoint's answer to an expired token."""
-    opened = rows.of(Kind.OPEN, Outcome.OK)
-    opened = opened[opened["seq"] > 0]
-    keys = connection_keys(opened)
-    order = np.argsort(keys)
-    at, known = find(keys[order], connection_keys(ended))
+    keys, expires = _expiries(rows)
+    at, known = find(keys, connection_keys(ended))
     fits: Array = known & (ended["peer"] == Closer.ENDPOINT)
     fits &= np.isin(ended["code"], list(CLOSES)) | (ended["code"] >= 3000)
-    if len(opened):
-        fits &= ended["arrived"] >= opened["seq"][order][at] - EARLY_NS
+    fits[known] &= ended["arrived"][known] >= expires[at[known]] - EARLY_NS
     return fits
+
+
+def _expiries(rows: Rows) -> tuple[Array, Array]:
+    """The connections whose token's expiry is known, sorted by key, and that expiry in nanoseconds."""
+    opened = rows.of(Kind.OPEN, Outcome.OK)
+    opened = opened[opened["seq"] > 0]
+    order = np.argsort(connection_keys(opened))
+    return connection_keys(opened)[order], opened["seq"][order]
 
 
 def _served(rows: Rows, keys: Array, limit: Array) -> Array:

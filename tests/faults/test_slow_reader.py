@@ -1,8 +1,5 @@
 """The slow reader: its window fills while it lasts, and everything arrives after the lift."""
 
-import select
-import socket
-
 import pytest
 
 from harness.faults.fault import Target, handler_of
@@ -11,11 +8,9 @@ from harness.record.row import Kind
 from harness.units import SECOND
 from tests.faults.test_injector import FakeRun
 from tests.transport.conftest import Bench
-from tests.transport.serving import accept, close_frame, read_to_end, text
-from tests.waiting import until
+from tests.transport.flood import MESSAGE_BYTES, MESSAGES, Flood
 
-PER_S, MESSAGE_BYTES, MESSAGES = 20_000, 1000, 1000
-BUFFER_BYTES = 1 << 14
+PER_S = 20_000
 SLOW = {"fault": "slow-reader", "bytes_per_s": PER_S, "at_s": 2.0, "count": 1}
 
 
@@ -36,31 +31,16 @@ def test_it_lasts_for_its_time_and_leaves_the_connection_to_the_session():
 
 
 def test_its_window_fills_and_everything_arrives_after_the_lift(bench):
-    go, sent, peers = [], [], []
-
-    def behave(peer):
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
-        accept(peer)
-        peers.append(peer)
-        until(lambda: go)
-        for number in range(MESSAGES):
-            peer.sendall(text(b"%*d" % (MESSAGE_BYTES, number)))
-            sent.append(number)
-        peer.sendall(close_frame(1000))
-        read_to_end(peer)
-
-    connection = bench.connect(behave)
-    bench.until(lambda: bench.witness.opening)
-    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+    flood = Flood(bench)
     act = build_plan({"chaos": [SLOW]}).chaos[0]
-    fault = handler_of(act)(act, Target(None, connection, 0, None, lambda: None))
+    fault = handler_of(act)(act, Target(None, flood.connection, 0, None, lambda: None))
     begun = bench.clock.now()
     fault.inject()
-    go.append(True)
+    flood.begin()
     bench.until(lambda: len(bench.witness.messages) >= 10)
     assert len(bench.witness.messages) * MESSAGE_BYTES <= PER_S * (bench.clock.now() - begun) / SECOND
-    bench.until(lambda: not select.select([], [peers[0]], [], 0)[1])
-    assert len(sent) < MESSAGES
+    bench.until(lambda: flood.is_stuck)
+    assert len(flood.sent) < MESSAGES
     fault.lift()
     bench.until(lambda: bench.witness.endings)
     assert [int(data) for data, _ in bench.witness.messages] == list(range(MESSAGES))

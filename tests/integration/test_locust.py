@@ -12,6 +12,7 @@ import pytest
 from harness.record.row import DTYPE, ROW_BYTES, Kind, Outcome
 from harness.record.run_directory import open_run
 from tests.integration.loose import LOOSE_PLAN
+from tests.integration.raising import raises_at
 
 pytestmark = pytest.mark.slow(reason="whole runs under Locust, some in several processes")
 
@@ -108,27 +109,11 @@ def test_only_a_master_with_workers_of_its_own_changes_the_port():
     assert done.stdout.strip() == str([forks for *_, forks in FORKS])
 
 
-RAISES = """
-from squall import RealtimeUser, task
-
-class Raises(RealtimeUser):
-    def on_connect(self):
-        self.join(self.room)
-
-    @task
-    def say(self):
-        due = self.pace()
-        if self.client.n == 3:
-            raise ValueError("of the scenario")
-        self.publish(self.room, self.text, due)
-"""
-
-
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_task_that_raises_fails_the_run_in_one_line(locust, processes, two_processes):
     squall, start = locust
     scenario, plan = squall.out / "raises.py", squall.out / "plan.toml"
-    scenario.write_text(RAISES)
+    scenario.write_text(raises_at(3))
     plan.write_text(f'[load]\nscenario = "{scenario}"\nrate_per_s = 5.0\nsettle_s = 0.5\n')
     more = two_processes if processes > 1 else ()
     done = squall.wait(start("--headless", "-u", 4, "-r", 4, "-t", "5s", *more, SQUALL_PLAN=str(plan)))

@@ -11,26 +11,13 @@ import pytest
 
 from harness.record.run_directory import open_run
 
+from .raising import raises_at
 from .test_endings import LONG, recorded, until
 
 pytestmark = pytest.mark.slow(reason="whole runs")
 
 LOCUSTFILE = Path(__file__).parents[2] / "locustfile.py"
 SHORT = "[load]\nsessions = 4\nrooms = 2\nrate_per_s = 5.0\nramp_s = 0.5\nduration_s = 3.0\nsettle_s = 1.0\n"
-RAISES = """
-from squall import RealtimeUser, task
-
-class Raises(RealtimeUser):
-    def on_connect(self):
-        self.join(self.room)
-
-    @task
-    def say(self):
-        due = self.pace()
-        if self.client.n == 5:
-            raise ValueError("of the scenario")
-        self.publish(self.room, self.text, due)
-"""
 
 
 class LetsOneIn(BaseHTTPRequestHandler):
@@ -96,7 +83,7 @@ def test_a_run_in_which_nobody_opened_fails(squall, start):
 @pytest.mark.parametrize("start", [by_squall, under_locust])
 def test_an_exception_in_a_scenario_is_reported_and_never_a_pass(squall, start):
     scenario, plan = squall.out / "raises.py", squall.out / "plan.toml"
-    scenario.write_text(RAISES)
+    scenario.write_text(raises_at(5))
     plan.write_text(f'{SHORT}scenario = "{scenario}"\n')
     run = start(squall, plan)
     assert (run.code, run.report["verdict"]["verdict"]) == (3, "inconclusive")

@@ -1,7 +1,5 @@
 """Reading slowly on purpose: the budget by a fake clock, and real connections whose window fills and empties."""
 
-import select
-import socket
 from contextlib import suppress
 
 import pytest
@@ -11,12 +9,11 @@ from hypothesis import strategies as st
 from harness.transport.clock import FakeClock
 from harness.transport.limited_reading import LimitedReading
 from harness.units import SECOND
-from tests.transport.serving import accept, close_frame, read_to_end, text
+from tests.transport.flood import MESSAGE_BYTES, MESSAGES, Flood
+from tests.transport.serving import accept, text
 from tests.waiting import until
 
 PER_S = 20_000
-MESSAGE_BYTES, MESSAGES = 1000, 1000
-BUFFER_BYTES = 1 << 14
 
 
 class Source:
@@ -97,35 +94,20 @@ def test_nothing_is_read_after_it_was_stopped_from_within(catches_up):
 
 
 def test_the_window_of_a_slow_reader_fills_and_everything_arrives_when_it_reads_freely_again(bench):
-    go, sent, peers = [], [], []
-
-    def behave(peer):
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
-        accept(peer)
-        peers.append(peer)
-        until(lambda: go)
-        for number in range(MESSAGES):
-            peer.sendall(text(b"%*d" % (MESSAGE_BYTES, number)))
-            sent.append(number)
-        peer.sendall(close_frame(1000))
-        read_to_end(peer)
-
-    connection = bench.connect(behave)
-    bench.until(lambda: bench.witness.opening)
-    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+    flood = Flood(bench)
     begun, reads = bench.clock.now(), bench.sockets.reads
-    connection.limit_reading(PER_S)
-    go.append(True)
+    flood.connection.limit_reading(PER_S)
+    flood.begin()
     bench.until(lambda: len(bench.witness.messages) >= 10)
     got = len(bench.witness.messages) * MESSAGE_BYTES
     assert got <= PER_S * (bench.clock.now() - begun) / SECOND
-    bench.until(lambda: not select.select([], [peers[0]], [], 0)[1])
-    assert len(sent) < MESSAGES
+    bench.until(lambda: flood.is_stuck)
+    assert len(flood.sent) < MESSAGES
     assert bench.sockets.reads == reads
-    connection.limit_reading(None)
+    flood.connection.limit_reading(None)
     bench.until(lambda: bench.witness.endings)
     assert [int(data) for data, _ in bench.witness.messages] == list(range(MESSAGES))
-    assert len(sent) == MESSAGES
+    assert len(flood.sent) == MESSAGES
     assert bench.sockets.reads > reads
 
 

@@ -97,7 +97,8 @@ def test_no_secret_and_no_token_is_anywhere_after_a_run(squall, guarded, files, 
         "GUARDED_PASSWORD": PASSWORD,
         "GUARDED_KEY": "key-of-the-api",
     }
-    run = squall.run(plan, env=secrets)
+    # The dry run signs tokens of its own, which would be counted below; the other ways have it.
+    run = squall.run(plan, *(["--no-check"] if way == "eddsa" else []), env=secrets)
     outcomes = run.complete_report["outcomes"]
     tokens = seen_by(guarded)
     # Kept for each session; the look before the run mints for itself.

@@ -148,6 +148,13 @@ def typing(frames):
                 frames.other(receiver, FIRST_MS + seq * EVERY_MS)
 
 
+def another_run(frames):
+    """Another load's messages in the same rooms, which begins and ends at times of its own."""
+    for receiver in SESSIONS:
+        for at in range(6000, 16_000, 80):
+            frames.stray(receiver, at)
+
+
 def receipts(frames):
     """Each sender hears of each of its messages by name; so does everybody of the messages of 3."""
     for seq in range(1, MESSAGES + 1):
@@ -157,7 +164,7 @@ def receipts(frames):
             frames.named(receiver, 3, seq, FIRST_MS + seq * EVERY_MS + 400)
 
 
-@pytest.mark.parametrize("also", [presence, ticks(1), ticks(10), noisy(200), typing, receipts])
+@pytest.mark.parametrize("also", [presence, ticks(1), ticks(10), noisy(200), typing, another_run, receipts])
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
 @pytest.mark.parametrize("seed", [7, 8, 9])
 def test_losses_stay_losses_whatever_else_the_server_sends(make, also, share, seed):
@@ -166,12 +173,26 @@ def test_losses_stay_losses_whatever_else_the_server_sends(make, also, share, se
     assert report["ledger"]["all"]["lost"] == OWED - report["ledger"]["all"]["paid"]
 
 
+@pytest.mark.parametrize(("frames_each", "found_as"), [(1, "not-recognised"), (2, "not-recognised"), (5, "lost")])
+def test_many_more_frames_than_are_missing_are_something_else(make, frames_each, found_as):
+    chance = random.Random(5)
+
+    def become(frames, receiver, _sender, _seq, at):
+        if chance.random() >= 0.1:
+            return True
+        for _ in range(frames_each):
+            frames.stray(receiver, at)
+        return False
+
+    assert set(found(talk(make(), become))) == {found_as}
+
+
 @pytest.mark.parametrize("also", [presence, ticks(1), ticks(10)])
 def test_a_server_that_delivers_nothing_and_sends_presence_or_ticks_has_lost_it(make, also):
     assert found(talk(make(), nothing, also)) == {"lost": OWED}
 
 
-@pytest.mark.parametrize("also", [presence, ticks(1), ticks(10), noisy(200), typing, receipts])
+@pytest.mark.parametrize("also", [presence, ticks(1), ticks(10), noisy(200), typing, another_run, receipts])
 def test_a_server_that_loses_nothing_shows_nothing_whatever_else_it_sends(make, also):
     assert found(talk(make(), recognised, also)) == {}
 

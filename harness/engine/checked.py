@@ -29,6 +29,7 @@ class Found(NamedTuple):
         began_ns: when it began; the lines' times are on the same clock.
         lines: every frame and its meaning, in order.
         left_out: how many lines were too many to keep.
+        said: how many frames were made to be sent.
         asked: what should have been recognised; empty where the plan expects nothing back.
         frames: how many frames came.
         strange: how many of them were not recognised.
@@ -37,6 +38,7 @@ class Found(NamedTuple):
     began_ns: int
     lines: tuple[Line, ...]
     left_out: int
+    said: int
     asked: tuple[Asked, ...]
     frames: int
     strange: int

@@ -74,7 +74,8 @@ def check_silently(plan: Plan, nonce: str, scenarios: Scenarios, addresses: Sequ
     except NotConnected as error:  # the run itself counts what the endpoint refuses
         return [f"check: {error}"]
     for pattern, found in talks.items():
-        if found.is_blind and not _may_say_more(plan, scenarios):
+        # Where the endpoint ended its connections before anything was said, the plan is not to blame.
+        if found.is_blind and found.said and not _may_say_more(plan, scenarios):
             raise _refusal(found)
         if not found.is_good:
             bad = [each for each in found.asked if not each.is_good]

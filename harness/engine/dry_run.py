@@ -170,8 +170,8 @@ class _Talk:
             self._each("leave", lambda session, done: session.leave(room, done), first.dialect.leaves)
         transcript = self._transcript
         return Found(
-            self._began_ns, tuple(transcript.lines), transcript.left_out, tuple(self._asked), transcript.frames,
-            transcript.strange,
+            self._began_ns, tuple(transcript.lines), transcript.left_out, transcript.said, tuple(self._asked),
+            transcript.frames, transcript.strange,
         )  # fmt: skip
 
     def end(self) -> None:

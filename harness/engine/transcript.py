@@ -66,6 +66,8 @@ class Transcript(Recorder):
         self.lines: list[Line] = []
         self.left_out = 0
         """How many lines were too many."""
+        self.said = 0
+        """How many frames and bodies were made to be sent."""
         self.frames = 0
         """How many frames came."""
         self.strange = 0
@@ -77,6 +79,7 @@ class Transcript(Recorder):
 
     def sent(self, session: int, what: str, data: bytes) -> None:
         """A frame or a body is about to be sent."""
+        self.said += 1
         self._add(session, "->", self.shown(data) or "(a poll)", what)
 
     def begin_frame(self) -> None:

@@ -96,10 +96,15 @@ def test_whoever_leaves_after_an_acknowledgement_has_had_the_message(pair):
             assert f"m{number}" in [frame["requestId"] for frame in bob.until(f"l{number}")]
 
 
+def listed_by_both(pair, keys):
+    """The connections' ids by client, once one look has all of them: each may be answered by another process."""
+    listed = {item["clientId"]: item["connectionId"] for item in pair.listed()}
+    return listed if keys <= listed.keys() else None
+
+
 def test_any_process_lists_pushes_to_and_ends_the_connections_of_all(pair):
     with both(pair) as ((ann, ann_key), (bob, bob_key)):
-        until(lambda: {ann_key, bob_key} <= {item["clientId"] for item in pair.listed()})
-        listed = {item["clientId"]: item["connectionId"] for item in pair.listed()}
+        listed = until(lambda: listed_by_both(pair, {ann_key, bob_key}))
         for _ in range(5):  # whichever process answers
             for client, key in ((ann, ann_key), (bob, bob_key)):
                 path = f"/@connections/{listed[key].replace('=', '%3D')}"

@@ -74,7 +74,7 @@ def check_silently(plan: Plan, nonce: str, scenarios: Scenarios, addresses: Sequ
     except NotConnected as error:  # the run itself counts what the endpoint refuses
         return [f"check: {error}"]
     for pattern, found in talks.items():
-        # Where the endpoint ended its connections before anything was said, the plan is not to blame.
+        # Where the endpoint ended its connections before Squall had sent anything, the plan is not to blame.
         if found.is_blind and found.said and not _may_say_more(plan, scenarios):
             raise _refusal(found)
         if not found.is_good:
